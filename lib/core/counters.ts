@@ -1,0 +1,47 @@
+/**
+ * What a run counted. Every stage adds to the one object that the pipeline gives it; nobody else keeps counts.
+ * The promise: `read = counted + duplicate + rejected`, checked by `assertBalanced` at the end of every run.
+ */
+import { EtlError } from './errors.ts';
+
+export interface Counters {
+  /** Bytes read from inputs, as read. */
+  bytes: number;
+  /** Records read, headers and empty lines excluded. */
+  read: number;
+  emptyLines: number;
+  counted: number;
+  duplicate: number;
+  rejected: number;
+  /** Rows per reject code (kernels/layout.ts REJECT_*). */
+  rejectedBy: Map<number, number>;
+  /** Counted rows whose address gave no region. */
+  unknownRegion: number;
+  /** Sorted runs that the merge took, and how many of them had been written to a file. */
+  runs: number;
+  runsSpilled: number;
+  runBytesSpilled: number;
+  /** Rows, files and bytes published. */
+  groups: number;
+  files: number;
+  outputBytes: number;
+}
+
+export function newCounters(): Counters {
+  return {
+    bytes: 0, read: 0, emptyLines: 0, counted: 0, duplicate: 0, rejected: 0, rejectedBy: new Map(), unknownRegion: 0,
+    runs: 0, runsSpilled: 0, runBytesSpilled: 0, groups: 0, files: 0, outputBytes: 0,
+  };
+}
+
+/** Throws ETL_UNBALANCED unless every record read is accounted for. */
+export function assertBalanced(counters: Counters): void {
+  const { read, counted, duplicate, rejected } = counters;
+  if (read !== counted + duplicate + rejected) {
+    throw new EtlError(
+      'ETL_UNBALANCED',
+      `${read} rows were read, but ${counted} counted + ${duplicate} duplicate + ${rejected} rejected = ${counted + duplicate + rejected}.`,
+      { hint: 'Nothing was published. Please report this with the input, if you can share it.' },
+    );
+  }
+}

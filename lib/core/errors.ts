@@ -1,0 +1,39 @@
+/**
+ * The one error type that leaves this library on purpose. `code` is stable and documented in README; `message` is a
+ * whole sentence for a person; `hint` says what to do next; `cause` keeps what happened underneath.
+ */
+export class EtlError extends Error {
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; hint?: string } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'EtlError';
+    this.code = code;
+    this.hint = options.hint;
+  }
+}
+
+/** Every code, with what it means. README has a line for each; a test compares the two. */
+export const errorCodes = {
+  ETL_USAGE: 'An option or argument is wrong.',
+  ETL_ABORTED: 'The run was stopped by a signal or by its caller.',
+  ETL_INPUT_NOT_FOUND: 'An input does not exist, or a folder holds no logs.',
+  ETL_INPUT_READ: 'Reading an input failed.',
+  ETL_HEADER: 'The header of an input is empty, ambiguous or lacks a needed column.',
+  ETL_VALUE_OVERFLOW: 'A total does not fit the output type.',
+  ETL_GEO_DATABASE: 'The IP database cannot be read or has an unexpected shape.',
+  ETL_OUTPUT_EXISTS: 'The output folder exists already.',
+  ETL_OUTPUT_WRITE: 'Writing the output failed.',
+  ETL_TEMP_WRITE: 'Writing or reading a temporary file failed.',
+  ETL_MEMORY: 'Linear memory is exhausted.',
+  ETL_UNBALANCED: 'Rows read do not equal rows counted, duplicate and rejected: a bug in etl-stream.',
+  ETL_INTERNAL: 'Something that cannot happen did: a bug in etl-stream.',
+} as const;
+
+export type ErrorCode = keyof typeof errorCodes;
+
+/** Adds `extra` to `first` as a suppressed clean-up failure, so that neither is lost. */
+export function withCleanupError(first: unknown, extra: unknown): unknown {
+  return new AggregateError([first, extra], first instanceof Error ? first.message : String(first), { cause: first });
+}

@@ -1,0 +1,104 @@
+/**
+ * The contract between stages: what flows through the three lanes. Stages are native Node streams in object mode; what
+ * passes from one to the next are the few kinds of value below, never a row object. Nothing here knows a stage.
+ *
+ * Ownership: a value that has `release()` owns memory. Whoever consumes it last releases it, exactly once; until then
+ * its producer does not reuse the memory. Producers hold a small fixed number of such values, so a slow consumer makes
+ * them wait: this is the back-pressure besides the streams' own.
+ */
+
+/**
+ * lane 1, source -> parse. A slice of one input's (decompressed) bytes, in linear memory.
+ * Blocks of one input come in order, inputs in the order of the run; `last` marks an input's final block, which may be
+ * empty. At least `headroom` bytes before `ptr` belong to the block too: the parser puts the record there that the
+ * block before left unfinished.
+ */
+export interface Block {
+  readonly input: InputInfo;
+  /** Number of this block inside its input, from 0. */
+  readonly index: number;
+  /** Byte offset of the block's first byte in its input. */
+  readonly offset: number;
+  readonly ptr: number;
+  readonly length: number;
+  readonly headroom: number;
+  readonly last: boolean;
+  release(): void;
+}
+
+/** One input of a run. `number` is its place in input order, from 0; below 2^24. */
+export interface InputInfo {
+  readonly number: number;
+  /** Path as the user would write it, or `<stdin>`. */
+  readonly name: string;
+}
+
+/**
+ * lane 1, parse -> geo -> scatter. Up to BATCH_ROWS records of one block, as columns at `ptr` (see kernels/layout.ts).
+ * The field columns point into the block's bytes, which live at least until `release()`.
+ */
+export interface Batch {
+  readonly ptr: number;
+  readonly rows: number;
+  readonly input: InputInfo;
+  /** Number of the block that the records end in: the batch's place in input order, with `input.number`. */
+  readonly block: number;
+  release(): void;
+}
+
+/**
+ * lane 2, partition store -> dedup. Rows of one partition, in input order: a chain of partition pages starting at
+ * `first` (see kernels/layout.ts). A partition comes as one or more chunks, the last one marked; partitions come in
+ * ascending order, each once. `release()` gives the pages back.
+ */
+export interface PartitionChunk {
+  readonly partition: number;
+  /** Address of the first page; 0 when the chunk is empty. */
+  readonly first: number;
+  readonly last: boolean;
+  release(): void;
+}
+
+/**
+ * lane 2, dedup -> aggregate. Addresses of rows (partition row format) that were seen for the first time: `count` u32
+ * at `ptr`, in input order within their partition.
+ */
+export interface Winners {
+  readonly ptr: number;
+  readonly count: number;
+  release(): void;
+}
+
+/**
+ * aggregate -> merge. Totals in the run row format (kernels/layout.ts), each (region, user) at most once a run, in
+ * order of (region, user bytes), or of (user bytes, region) when grouping by user. Read once, front to back.
+ */
+export interface SortedRun {
+  readonly rows: number;
+  /**
+   * Copies the next whole rows to `ptr`, as many as fit `capacity` bytes (at least one: capacity is never less than
+   * the longest row). Gives the number of bytes, 0 at the end.
+   */
+  fill(ptr: number, capacity: number): number | Promise<number>;
+  /** Frees memory and files; idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * lane 3, merge -> parquet. Finished totals: exactly one row group. Rows are in order of user_id bytes, all of one
+ * region when grouping by region. The arrays are views that are valid until `release()`.
+ */
+export interface ResultBatch {
+  /** The region that every row belongs to; undefined when grouping by user. */
+  readonly region: string | undefined;
+  readonly rows: number;
+  /** rows + 1 offsets into `userBytes`. */
+  readonly userOffsets: Int32Array;
+  readonly userBytes: Uint8Array;
+  /** Scaled sums. */
+  readonly totals: BigInt64Array;
+  readonly counts: BigInt64Array;
+  /** Per row, the region with the most watch time (ties: first in byte order); only when grouping by user. */
+  readonly topRegions: readonly string[] | undefined;
+  release(): void;
+}

@@ -1,0 +1,1 @@
+export { takePage, givePage } from "../pages";

@@ -1,0 +1,132 @@
+/**
+ * Every offset, size and bit field that two sides of linear memory must agree on. AssemblyScript kernels and their
+ * TypeScript twins both import this file, so it holds plain integer constants only: no types, no imports.
+ * All multi-byte values are little-endian. Addresses are byte addresses in the one linear memory.
+ */
+
+// --- The page pool's control block: where kernels take 16 KiB pages from without calling the host. ---
+//
+//   POOL_AT    +0 free: u32   head of the list of returned pages, linked through each page's first word; 0 = none
+//              +4 next: u32   first never-used page of the current extent
+//              +8 end:  u32   end of the current extent; next === end: the host must refill
+//             +12 used: u32   pages in use
+
+export const POOL_AT = 1024;
+export const POOL_FREE = 0;
+export const POOL_NEXT = 4;
+export const POOL_END = 8;
+export const POOL_USED = 12;
+/** One page: the unit of growth of partitions and of the aggregate's groups. */
+export const PAGE_BYTES = 16384;
+/** Nothing but control blocks lives below this address. Address 0 means "none" everywhere. */
+export const FIRST_FREE_AT = 65536;
+
+// --- A batch: up to BATCH_ROWS records of one block, column by column. ---
+
+export const BATCH_ROWS = 2048;
+/** u32 each: address of the record's first byte; address just past its last byte, line end excluded. */
+export const BATCH_RECORD_START = 0;
+export const BATCH_RECORD_END = 8192;
+/** u32 each: address and byte length of a field's content, quotes removed and doubled quotes folded. */
+export const BATCH_ID_PTR = 16384;
+export const BATCH_ID_LEN = 24576;
+export const BATCH_USER_PTR = 32768;
+export const BATCH_USER_LEN = 40960;
+export const BATCH_IP_PTR = 49152;
+export const BATCH_IP_LEN = 57344;
+export const BATCH_VALUE_PTR = 65536;
+export const BATCH_VALUE_LEN = 73728;
+/** u32: 0 = a good row; else a reject code (REJECT_*). Rows with a status are never scattered. */
+export const BATCH_STATUS = 81920;
+/** u32: the region's number in the range table. */
+export const BATCH_REGION = 90112;
+/** i64: the value as a scaled integer. */
+export const BATCH_VALUE = 98304;
+/** u64 each: the two XXH64 of the id. */
+export const BATCH_ID_LO = 114688;
+export const BATCH_ID_HI = 131072;
+export const BATCH_BYTES = 147456;
+
+// --- Reject codes, the values of BATCH_STATUS. Names and sentences stand in core/rejects.ts. ---
+
+export const REJECT_NONE = 0;
+export const REJECT_FIELD_COUNT = 1;
+export const REJECT_BAD_QUOTE = 2;
+export const REJECT_UNTERMINATED_QUOTE = 3;
+export const REJECT_RECORD_TOO_LONG = 4;
+export const REJECT_MISSING_ID = 5;
+export const REJECT_MISSING_USER = 6;
+export const REJECT_USER_TOO_LONG = 7;
+export const REJECT_MISSING_VALUE = 8;
+export const REJECT_BAD_VALUE = 9;
+export const REJECT_VALUE_PRECISION = 10;
+export const REJECT_VALUE_RANGE = 11;
+
+/** The longest user id, so that a row always fits a page. */
+export const MAX_USER_BYTES = 8192;
+
+// --- Partitions. ---
+
+/** Partition of a row = the top PARTITION_BITS bits of the id's low hash. */
+export const PARTITION_BITS = 10;
+export const PARTITIONS = 1024;
+/** XXH64 seeds of the two halves of an id: lo = XXH64(id, 0), hi = XXH64(id, 0x9e3779b97f4a7c15). */
+
+// One cursor per partition, 16 bytes: where its next row goes.
+export const CURSOR_BYTES = 16;
+export const CURSOR_WRITE = 0; //   u32 address of the next free byte; 0 = the partition has no page yet
+export const CURSOR_PAGE = 4; //    u32 address of the current (last) page
+export const CURSOR_SEGMENT = 8; // u32 address of the current segment's header
+export const CURSOR_FIRST = 12; //  u32 address of the first page of the chain
+
+// A partition page:
+//
+//   +0 next: u32 (0 = last page)   +4 used: u32 bytes, header included   +8 segments ...
+//
+// A segment is the rows that one block gave to one partition, in the order of the block. Segments carry their place in
+// the input, so that chains written by several workers can be merged back into input order. A segment never crosses a
+// page: a page starts with a segment of its own.
+//
+//   +0 rows: u16   +2 block: u24   +5 input: u24   +8 rows ...
+//   as one u64: rows | block << 16 | input << 40
+//
+// A row, unaligned:
+//
+//   +0 idLo: u64   +8 idHi: u64   +16 head: u64   [+24 value: i64, only if escaped]   user bytes
+//
+//   head bits 0-15 user length, 16-35 region, 36-63 value + VALUE_BIAS; all ones in the value's 28 bits = escaped:
+//   the value follows as i64. A value v is stored inline when -VALUE_BIAS <= v < VALUE_BIAS - 1.
+
+export const PAGE_NEXT = 0;
+export const PAGE_USED = 4;
+export const PAGE_HEADER = 8;
+export const SEGMENT_HEADER = 8;
+export const SEGMENT_MAX_ROWS = 65535;
+export const ROW_ID_LO = 0;
+export const ROW_ID_HI = 8;
+export const ROW_HEAD = 16;
+export const ROW_FIXED = 24;
+export const HEAD_REGION_SHIFT = 16;
+export const HEAD_REGION_MASK = 0xfffff;
+export const HEAD_VALUE_SHIFT = 36;
+export const VALUE_BIAS = 0x8000000; // 2^27
+export const VALUE_ESCAPE = 0xfffffff; // 28 ones
+export const MAX_REGIONS = 0x100000;
+
+// --- The winners of dedup: u32 addresses of rows, still in their partition's pages. ---
+
+export const WINNERS_MAX = 4096;
+
+// --- Rows of a sorted run, packed back to back, unaligned (also the format of a run file). ---
+//
+//   +0 region: u32   +4 user length: u32   +8 sum lo: u64   +16 sum hi: i64   +24 count: u64   +32 user bytes
+//
+// The sum is a 128-bit two's complement integer: partial sums never overflow, so whether a total fits 64 bits does not
+// depend on the order in which rows were added.
+
+export const RUN_REGION = 0;
+export const RUN_USER_LEN = 4;
+export const RUN_SUM_LO = 8;
+export const RUN_SUM_HI = 16;
+export const RUN_COUNT = 24;
+export const RUN_USER = 32;

@@ -1,0 +1,32 @@
+/**
+ * Compiles and instantiates the kernels. Each room with hot loops has one WASM module, `<name>.wasm` beside this file;
+ * its contract and its TypeScript twin stand in `twins/<name>.ts`. All instances import one linear memory and keep no
+ * state of their own: everything is in structures at addresses that the host passes, so a kernel and its twin can
+ * take turns on the same data.
+ */
+import { readFile } from 'node:fs/promises';
+import type { LinearMemory } from './linear-memory.ts';
+
+const compiled = new Map<string, Promise<WebAssembly.Module>>();
+
+function compile(name: string): Promise<WebAssembly.Module> {
+  let module = compiled.get(name);
+  if (!module) {
+    module = readFile(new URL(`./${name}.wasm`, import.meta.url)).then((bytes) => WebAssembly.compile(bytes));
+    compiled.set(name, module);
+  }
+  return module;
+}
+
+/** Instantiates the module `name` on `memory`. `K` is the contract that its twin also implements. */
+export async function loadKernel<K>(name: string, memory: LinearMemory): Promise<K> {
+  const instance = await WebAssembly.instantiate(await compile(name), {
+    env: {
+      memory: memory.memory,
+      abort: () => {
+        throw new Error(`kernel ${name} aborted`);
+      },
+    },
+  });
+  return instance.exports as unknown as K;
+}
