@@ -1,1 +1,2 @@
 export { takePage, givePage } from "../pages";
+export { hashBatch } from "../hash";
