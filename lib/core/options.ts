@@ -1,4 +1,5 @@
 /** What a job is told, validated once at the door (`validateOptions`) and passed inwards as is. */
+import { EtlError } from './errors.ts';
 
 /** The user's names for the four columns. */
 export interface ColumnNames {
@@ -42,3 +43,56 @@ export interface JobOptions {
 
 export const defaultColumns: ColumnNames = { id: 'log_id', user: 'user_id', ip: 'ip_address', value: 'watch_time(min)' };
 export const DEFAULT_OUTPUT = './etl-output';
+
+/** What a caller of the library may leave out. */
+export type RunOptions = Partial<Omit<JobOptions, 'inputs' | 'columns'>> & {
+  readonly inputs: readonly string[];
+  readonly columns?: Partial<ColumnNames>;
+};
+
+/** Fills in the defaults. Throws ETL_USAGE with what is wrong and what is accepted. */
+export function validateOptions(options: RunOptions): JobOptions {
+  const { inputs } = options;
+  if (!Array.isArray(inputs) || inputs.length === 0 || !inputs.every((input) => typeof input === 'string' && input !== '')) {
+    throw usage('inputs must be a list of at least one path; "-" is standard input');
+  }
+  const columns = { ...defaultColumns, ...withoutUndefined(options.columns ?? {}) };
+  const roles = Object.keys(defaultColumns) as (keyof ColumnNames)[];
+  for (const role of roles) {
+    if (typeof columns[role] !== 'string' || columns[role] === '') throw usage(`--${role}-column must be the name of a column`);
+    const twin = roles.find((other) => other !== role && columns[other] === columns[role]);
+    if (twin) throw usage(`--${role}-column and --${twin}-column both name ${JSON.stringify(columns[role])}`);
+  }
+  const { valueScale } = options;
+  if (valueScale !== undefined && !(Number.isInteger(valueScale) && valueScale >= 0 && valueScale <= MAX_VALUE_SCALE)) {
+    throw usage(`--value-scale must be a whole number from 0 to ${MAX_VALUE_SCALE}, not ${String(valueScale)}`);
+  }
+  const output = options.output ?? DEFAULT_OUTPUT;
+  if (output === '') throw usage('--output must be the path of a folder');
+  return {
+    inputs,
+    output,
+    overwrite: options.overwrite ?? false,
+    columns,
+    valueScale,
+    geoDb: options.geoDb,
+    geoField: options.geoField,
+    groupBy: oneOf('--group-by', options.groupBy ?? 'region', groupings),
+    compression: oneOf('--compression', options.compression ?? 'zstd', compressions),
+    parquetEncoding: oneOf('--parquet-encoding', options.parquetEncoding ?? 'auto', parquetEncodings),
+    temp: options.temp,
+  };
+}
+
+function oneOf<T extends string>(option: string, value: T, accepted: readonly T[]): T {
+  if (accepted.includes(value)) return value;
+  throw usage(`${option} must be one of ${accepted.join(', ')}, not ${JSON.stringify(value)}`);
+}
+
+function withoutUndefined<T extends object>(object: T): T {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as T;
+}
+
+function usage(problem: string): EtlError {
+  return new EtlError('ETL_USAGE', `${problem}.`);
+}

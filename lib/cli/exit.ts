@@ -1,0 +1,53 @@
+/** How a command ends: exit codes, and messages of errors for a person. */
+import { EtlError } from '../core/errors.ts';
+
+export const EXIT_DONE = 0;
+export const EXIT_FAILED = 1;
+export const EXIT_USAGE = 2;
+/** 128 + the signal's number, as shells report a process that a signal ended. */
+export const EXIT_SIGNAL = { SIGINT: 130, SIGTERM: 143 } as const;
+
+export type StopSignal = keyof typeof EXIT_SIGNAL;
+
+/** Thrown into a job by a signal: `AbortSignal.reason`. */
+export class StoppedBySignal extends Error {
+  readonly signal: StopSignal;
+
+  constructor(signal: StopSignal) {
+    super(`stopped by ${signal}`);
+    this.signal = signal;
+  }
+}
+
+/** Prints an error the way every command does and gives the exit code for it. */
+export function reportError(error: unknown): number {
+  if (error instanceof EtlError) {
+    const stopped = error.cause instanceof StoppedBySignal ? error.cause : undefined;
+    process.stderr.write(`etl-stream: ${error.message} [${error.code}]\n`);
+    if (error.hint) process.stderr.write(`  ${error.hint}\n`);
+    if (stopped) return EXIT_SIGNAL[stopped.signal];
+    return error.code === 'ETL_USAGE' ? EXIT_USAGE : EXIT_FAILED;
+  }
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(`etl-stream: an unexpected error, which is a bug in etl-stream [ETL_INTERNAL]\n${text}\n`);
+  return EXIT_FAILED;
+}
+
+/**
+ * Runs `work` with a signal that SIGINT and SIGTERM abort. A second signal ends the process at once: what is left
+ * behind then is hidden staging only.
+ */
+export async function untilSignalled<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  const stop = (signal: StopSignal): void => {
+    if (controller.signal.aborted) process.exit(EXIT_SIGNAL[signal]);
+    controller.abort(new StoppedBySignal(signal));
+  };
+  const names = Object.keys(EXIT_SIGNAL) as StopSignal[];
+  for (const name of names) process.on(name, stop);
+  try {
+    return await work(controller.signal);
+  } finally {
+    for (const name of names) process.off(name, stop);
+  }
+}

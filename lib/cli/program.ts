@@ -1,0 +1,99 @@
+/** The command line: what there is to say, in commander's terms. What it means stands in the commands' own files. */
+import { readFileSync } from 'node:fs';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { compressions, DEFAULT_OUTPUT, defaultColumns, groupings, MAX_VALUE_SCALE, parquetEncodings } from '../core/options.ts';
+import type { GenerateFlags } from './generate.ts';
+import type { ParseFlags } from './parse.ts';
+import type { RunFlags } from './run.ts';
+
+const EXAMPLES = `
+Examples:
+  $ cat logs.csv | etl-stream
+  $ etl-stream logs/ -o totals --overwrite
+  $ etl-stream a.csv b.csv --group-by user --json
+  $ etl-stream generate logs/ --size 1GB && etl-stream logs/
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 and 143 stopped by SIGINT and SIGTERM.`;
+
+/** Builds the program. `done` receives the exit code of the command that ran. Throws CommanderError on wrong usage. */
+export function createProgram(done: (code: number) => void): Command {
+  const program = new Command('etl-stream')
+    .description('Counts activity logs exactly once and publishes watch time per user and region as Parquet.')
+    .version(packageVersion(), '-V, --version')
+    .enablePositionalOptions()
+    .showHelpAfterError('(etl-stream --help lists what is accepted)')
+    .exitOverride()
+    .argument('[inputs...]', 'files, folders (searched for *.csv), or - for standard input')
+    .option('-o, --output <folder>', `where to publish (default: ${DEFAULT_OUTPUT})`)
+    .option('--overwrite', 'replace an output that exists, once the new one is complete')
+    .option('--id-column <name>', `column that identifies a log (default: ${defaultColumns.id})`)
+    .option('--user-column <name>', `column of the user (default: ${defaultColumns.user})`)
+    .option('--ip-column <name>', `column of the IP address (default: ${defaultColumns.ip})`)
+    .option('--value-column <name>', `column to sum (default: ${defaultColumns.value})`)
+    .option('--value-scale <places>', `decimal places of the value, 0-${MAX_VALUE_SCALE} (default: found in the first block)`, wholeNumber)
+    .option('--geo-db <file>', 'IP database in MMDB format (default: the embedded DB-IP Lite country database)')
+    .option('--geo-field <path>', 'field of its records (default: country.iso_code, else country_code)')
+    .addOption(new Option('--group-by <what>', 'one row per region and user, or per user').choices(groupings).default('region'))
+    .addOption(new Option('--compression <codec>', 'codec of the Parquet files').choices(compressions).default('zstd'))
+    .addOption(new Option('--parquet-encoding <how>', 'smallest encodings, or plain for old readers').choices(parquetEncodings).default('auto'))
+    .option('--temp <folder>', 'folder for temporary files (default: beside the output)')
+    .option('--json', 'print the summary as JSON on stdout')
+    .option('-q, --quiet', 'print nothing but errors')
+    .addHelpText('after', EXAMPLES)
+    .action(async (inputs: string[], flags: RunFlags, command: Command) => {
+      if (inputs.length === 0 && process.stdin.isTTY) command.help({ error: true });
+      const { runCommand } = await import('./run.ts');
+      done(await runCommand(inputs.length === 0 ? ['-'] : inputs, flags));
+    });
+
+  program
+    .command('generate <folder>')
+    .description('write realistic logs, the same bytes for the same arguments')
+    .option('--files <count>', 'number of files', wholeNumber, 4)
+    .option('--size <size>', 'bytes of all files together', '1GB')
+    .option('--users <count>', 'number of different users', wholeNumber, 2_000_000)
+    .option('--duplicates <share>', 'share of rows that are copies of earlier ones, 0-1', decimalNumber, 0.08)
+    .option('--bad-rows <share>', 'share of rows that cannot be counted, 0-1', decimalNumber, 0)
+    .option('--seed <number>', 'seed of the random numbers', wholeNumber, 1)
+    .option('--overwrite', 'replace files of the same names')
+    .option('-q, --quiet', 'print nothing but errors')
+    .action(async (folder: string, flags: GenerateFlags) => {
+      const { generateCommand } = await import('./generate.ts');
+      done(await generateCommand(folder, flags));
+    });
+
+  program
+    .command('parse [file]')
+    .description('print the records of a CSV file (default: standard input), header included')
+    .requiredOption('--json', 'each record as a JSON array, one a line')
+    .action(async (file: string | undefined, flags: ParseFlags) => {
+      const { parseCommand } = await import('./parse.ts');
+      done(await parseCommand(file ?? '-', flags));
+    });
+
+  for (const command of program.commands) command.exitOverride();
+  return program;
+}
+
+/** The version in package.json, which is two folders up from the sources and three from dist. */
+export function packageVersion(): string {
+  for (const path of ['../../package.json', '../../../package.json']) {
+    try {
+      const { name, version } = JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')) as { name?: string; version?: string };
+      if (name === 'etl-stream' && version) return version;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
+  throw new Error('package.json of etl-stream not found');
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
+  return Number(text);
+}
+
+function decimalNumber(text: string): number {
+  if (!/^\d*\.?\d+$/.test(text)) throw new InvalidArgumentError('It must be a number such as 0.08.');
+  return Number(text);
+}

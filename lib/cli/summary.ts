@@ -1,0 +1,35 @@
+import type { Summary } from '../index.ts';
+
+/** The summary as aligned text for a person, ending in a line break. */
+export function formatSummary(summary: Summary): string {
+  const { read, duplicates, rejected, counted } = summary.rows;
+  const of = (part: number): string => (read === 0 ? '' : `${((100 * part) / read).toFixed(2)} %`);
+  const rows: [string, string, string][] = [
+    ['read', number(read), `${number(summary.inputs)} ${summary.inputs === 1 ? 'input' : 'inputs'}, ${size(summary.bytes)}`],
+    ['duplicates', number(duplicates), of(duplicates)],
+    ['rejected', number(rejected), rejected === 0 ? '' : `${of(rejected)}: ${reasons(summary)}, see ${summary.output}/_rejects.jsonl`],
+    ['counted', number(counted), of(counted)],
+    ['users', number(summary.users), ''],
+    ['regions', number(summary.regions), summary.unknownRegion === 0 ? '' : `${number(summary.unknownRegion)} logs without a region are in ZZ`],
+    ['seconds', summary.seconds.toFixed(2), `${number(Math.round(summary.megabytesPerSecond))} MB/s, ${number(Math.round(summary.rowsPerSecond))} rows/s`],
+    ['peak RSS', size(summary.peakRss), ''],
+    ['output', number(summary.groups), `rows in ${number(summary.files)} files, ${size(summary.outputBytes)}: ${summary.output}`],
+  ];
+  const width = Math.max(...rows.map(([, figure]) => figure.length));
+  return rows.map(([label, figure, note]) => `${label.padEnd(11)}${figure.padStart(width)}  ${note}`.trimEnd() + '\n').join('');
+}
+
+function reasons(summary: Summary): string {
+  return Object.entries(summary.rejectedBy).map(([code, rows]) => `${number(rows)} ${code}`).join(', ');
+}
+
+function number(value: number): string {
+  return value.toLocaleString('en-US');
+}
+
+function size(bytes: number): string {
+  const units = ['B', 'KB', 'MB', 'GB', 'TB'];
+  let power = 0;
+  while (power < units.length - 1 && bytes >= 1000 ** (power + 1)) power++;
+  return `${(bytes / 1000 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`;
+}

@@ -1,0 +1,32 @@
+/**
+ * `_etl/dataset.json`: what a dataset is, for people and for later commands. It holds nothing that differs between two
+ * runs over the same input with the same options: no times, no process, no machine.
+ */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { EtlError } from '../core/errors.ts';
+import { DATASET_FILE } from './staging.ts';
+
+export interface DatasetDescription {
+  /** Version of this file's format. */
+  readonly format: 1;
+  /** Version of etl-stream. */
+  readonly version: string;
+  readonly groupBy: string;
+  readonly columns: Readonly<Record<string, string>>;
+  readonly valueScale: number;
+  readonly geoDatabase: { readonly type: string; readonly buildDate: string };
+  readonly rows: Readonly<Record<string, number>>;
+  readonly files: readonly { readonly path: string; readonly rows: number; readonly bytes: number }[];
+}
+
+/** Writes the description into the staging folder. */
+export async function describeDataset(folder: string, description: DatasetDescription): Promise<void> {
+  const path = join(folder, DATASET_FILE);
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, `${JSON.stringify(description, null, 2)}\n`, { flag: 'wx' });
+  } catch (cause) {
+    throw new EtlError('ETL_OUTPUT_WRITE', `Cannot write ${path}: ${(cause as Error).message}.`, { cause });
+  }
+}

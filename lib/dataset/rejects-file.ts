@@ -1,0 +1,66 @@
+/**
+ * `_rejects.jsonl`: one JSON object a line for each rejected row, in input order. Lines are gathered and written in
+ * large pieces; memory is bounded by two of them.
+ */
+import { createWriteStream, type WriteStream } from 'node:fs';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { finished } from 'node:stream/promises';
+import { EtlError } from '../core/errors.ts';
+import type { Reject, RejectSink } from '../core/rejects.ts';
+
+export const REJECTS_FILE = '_rejects.jsonl';
+const PIECE_CHARACTERS = 1 << 16;
+
+export class RejectsFile implements RejectSink {
+  readonly #stream: WriteStream;
+  readonly #path: string;
+  #piece = '';
+  #error: unknown;
+
+  constructor(folder: string) {
+    this.#path = join(folder, REJECTS_FILE);
+    this.#stream = createWriteStream(this.#path, { flags: 'wx', highWaterMark: PIECE_CHARACTERS * 2 });
+    this.#stream.on('error', (error) => {
+      this.#error ??= error;
+    });
+  }
+
+  write(reject: Reject): boolean {
+    const { file, line, byte, column, code, message, raw } = reject;
+    this.#piece += `${JSON.stringify({ file, line, byte, column: column ?? null, code, message, raw })}\n`;
+    if (this.#piece.length < PIECE_CHARACTERS) return false;
+    return !this.#flush();
+  }
+
+  async drained(): Promise<void> {
+    this.#check();
+    if (this.#stream.writableNeedDrain) await once(this.#stream, 'drain').catch(() => this.#check());
+    this.#check();
+  }
+
+  /** Writes what is left and closes the file. Throws ETL_OUTPUT_WRITE if any write failed. */
+  async close(): Promise<void> {
+    this.#flush();
+    this.#stream.end();
+    await finished(this.#stream).catch(() => undefined);
+    this.#check();
+  }
+
+  /** Closes the file without caring for its content. */
+  async abandon(): Promise<void> {
+    this.#stream.destroy();
+    await finished(this.#stream).catch(() => undefined);
+  }
+
+  #flush(): boolean {
+    const piece = this.#piece;
+    this.#piece = '';
+    return piece === '' || this.#stream.write(piece);
+  }
+
+  #check(): void {
+    if (this.#error === undefined) return;
+    throw new EtlError('ETL_OUTPUT_WRITE', `Cannot write ${this.#path}: ${(this.#error as Error).message}.`, { cause: this.#error });
+  }
+}

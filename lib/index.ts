@@ -1,0 +1,28 @@
+/**
+ * The library's door.
+ *
+ *   import { run } from 'etl-stream';
+ *   const summary = await run({ inputs: ['logs/'], output: 'totals' }, { signal, events });
+ */
+import type { EventEmitter } from 'node:events';
+import { validateOptions, type RunOptions } from './core/options.ts';
+import { runJob, type JobEvents, type Summary } from './pipeline.ts';
+
+export { EtlError, errorCodes, type ErrorCode } from './core/errors.ts';
+export type { ColumnNames, Compression, GroupBy, ParquetEncoding, RunOptions } from './core/options.ts';
+export type { JobEvents, Progress, Summary } from './pipeline.ts';
+export { parseCsv, type CsvBatch, type ParseCsvOptions } from './parse/records.ts';
+export { generateLogs, type GenerateOptions } from './generate/generate.ts';
+
+/**
+ * Runs one job: reads `options.inputs`, counts every log once and publishes the totals at `options.output`.
+ *
+ * `signal` stops it: the promise rejects with ETL_ABORTED, nothing is published and nothing is left behind.
+ * `events` hears `phase` and `progress` (see JobEvents). Rejects with EtlError; an earlier output is then untouched.
+ */
+export async function run(
+  options: RunOptions,
+  { signal, events }: { signal?: AbortSignal | undefined; events?: EventEmitter<JobEvents> | undefined } = {},
+): Promise<Summary> {
+  return runJob(validateOptions(options), { signal, events });
+}

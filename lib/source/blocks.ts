@@ -1,0 +1,136 @@
+/**
+ * lane 1, first stage: inputs -> blocks of BLOCK_BYTES in linear memory, in input order. It owns a fixed number of
+ * block buffers and reads the next block while the one before is parsed; with all buffers out it waits for a release.
+ * Memory: BLOCK_BUFFERS x (HEADROOM + BLOCK_BYTES), of which headroom is only touched by carried records.
+ */
+import { Readable } from 'node:stream';
+import type { Counters } from '../core/counters.ts';
+import type { Block } from '../core/stage.ts';
+import type { LinearMemory } from '../kernels/linear-memory.ts';
+import type { InputFile } from './inputs.ts';
+import { InputReader } from './reader.ts';
+
+/** Large enough that a block's fixed costs vanish, small enough to stay in the L2 cache while it is parsed. */
+export const BLOCK_BYTES = 1 << 20;
+/** Room before a block for the record that the block before left unfinished: the longest record there may be. */
+const HEADROOM = BLOCK_BYTES + 64;
+/** What kernels may read past a block's end, 64 bytes at a time. */
+const SLACK = 128;
+/** One being parsed, one read and waiting, one being read. */
+const BLOCK_BUFFERS = 3;
+
+export class BlockSource {
+  readonly #inputs: readonly InputFile[];
+  readonly #memory: LinearMemory;
+  readonly #counters: Counters;
+  readonly #stopped: Promise<never>;
+  /** What was sampled from inputs that cannot be read twice. */
+  readonly #sampled = new Map<InputFile, { reader: InputReader; bytes: Uint8Array }>();
+  readonly #free: number[] = [];
+  #waiting: ((buffer: number) => void) | undefined;
+
+  constructor(options: { inputs: readonly InputFile[]; memory: LinearMemory; counters: Counters; signal?: AbortSignal | undefined }) {
+    this.#inputs = options.inputs;
+    this.#memory = options.memory;
+    this.#counters = options.counters;
+    this.#signal = options.signal;
+  }
+
+  /**
+   * The first BLOCK_BYTES of each input in turn (all of a shorter one), to look at before the run. Files are read
+   * again by `stream`; what was taken from a pipe is kept for it.
+   */
+  async *samples(): AsyncGenerator<{ input: InputFile; bytes: Uint8Array }> {
+    for (const input of this.#inputs) {
+      const reader = new InputReader(input);
+      const buffer = new Uint8Array(Math.min(BLOCK_BYTES, input.size ?? BLOCK_BYTES));
+      let kept = false;
+      try {
+        const bytes = buffer.subarray(0, await this.#fill(reader, buffer));
+        if (input.size === undefined) {
+          this.#sampled.set(input, { reader, bytes });
+          kept = true;
+        }
+        yield { input, bytes };
+      } finally {
+        if (!kept) await close(reader, input);
+      }
+    }
+  }
+
+  /** The stream of blocks. Call once. */
+  stream(): Readable {
+    for (let buffer = 0; buffer < BLOCK_BUFFERS; buffer++) {
+      this.#free.push(this.#memory.slab(HEADROOM + BLOCK_BYTES + SLACK, 'input blocks'));
+    }
+    return Readable.from(this.#blocks(), { objectMode: true, highWaterMark: 1 });
+  }
+
+  async *#blocks(): AsyncGenerator<Block> {
+    for (const input of this.#inputs) {
+      const sampled = this.#sampled.get(input);
+      this.#sampled.delete(input);
+      const reader = sampled?.reader ?? new InputReader(input);
+      try {
+        yield* this.#blocksOf(input, reader, sampled?.bytes ?? new Uint8Array(0));
+      } finally {
+        await close(reader, input);
+      }
+    }
+  }
+
+  async *#blocksOf(input: InputFile, reader: InputReader, begun: Uint8Array): AsyncGenerator<Block> {
+    let offset = 0;
+    for (let index = 0, last = false; !last; index++) {
+      const buffer = await this.#takeBuffer();
+      const ptr = buffer + HEADROOM;
+      const bytes = this.#memory.bytes(ptr, BLOCK_BYTES);
+      const kept = index === 0 ? begun.length : 0;
+      if (kept > 0) bytes.set(begun);
+      const length = kept + (kept < BLOCK_BYTES ? await this.#fill(reader, bytes.subarray(kept)) : 0);
+      last = length < BLOCK_BYTES;
+      this.#counters.bytes += length;
+      yield { input, index, offset, ptr, length, headroom: HEADROOM, last, release: this.#releaser(buffer) };
+      offset += length;
+    }
+  }
+
+  /** Fills `target`, or rejects at once when the run is stopped: a read from an idle pipe can only be left behind. */
+  #fill(reader: InputReader, target: Uint8Array): Promise<number> {
+    const signal = this.#signal;
+    if (!signal) return reader.fill(target);
+    return new Promise((resolve, reject) => {
+      const stop = (): void => reject(signal.reason as Error);
+      if (signal.aborted) return stop();
+      signal.addEventListener('abort', stop, { once: true });
+      reader.fill(target).then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+    });
+  }
+
+  #takeBuffer(): number | Promise<number> {
+    const buffer = this.#free.pop();
+    if (buffer !== undefined) return buffer;
+    return new Promise((resolve) => {
+      this.#waiting = resolve;
+    });
+  }
+
+  #releaser(buffer: number): () => void {
+    let released = false;
+    return () => {
+      if (released) throw new Error('a block was released twice');
+      released = true;
+      const waiting = this.#waiting;
+      this.#waiting = undefined;
+      if (waiting) waiting(buffer);
+      else this.#free.push(buffer);
+    };
+  }
+}
+
+/** Closes a reader; one whose read may never return (a pipe) is not waited for. */
+async function close(reader: InputReader, input: InputFile): Promise<void> {
+  const closed = reader.close();
+  if (input.size !== undefined) await closed;
+  else closed.catch(() => undefined);
+}

@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { Reject } from '../../lib/core/rejects.ts';
+import { RejectsFile, REJECTS_FILE } from '../../lib/dataset/rejects-file.ts';
+import { temporaryFolder } from '../temporary.ts';
+
+const reject = (line: number, raw: string): Reject => ({
+  file: 'a "b".csv', line, byte: line * 10, column: line % 2 ? 'user_id' : undefined, code: 'missing_user', message: 'No user.', raw,
+});
+
+test('every reject is one JSON line, in order, across many pieces', async (t) => {
+  const folder = temporaryFolder(t);
+  const file = new RejectsFile(folder);
+  const rejects = Array.from({ length: 5000 }, (_, line) => reject(line, `${'x'.repeat(line % 300)}\n"\u0000é`));
+  let waits = 0;
+  for (const each of rejects) {
+    if (!file.write(each)) continue;
+    waits++;
+    await file.drained();
+  }
+  await file.close();
+  assert.ok(waits > 0, 'the sink never asked to wait');
+  const lines = readFileSync(join(folder, REJECTS_FILE), 'utf8').trimEnd().split('\n');
+  assert.deepEqual(lines.map((line) => JSON.parse(line) as unknown), rejects.map((each) => ({ ...each, column: each.column ?? null })));
+});
+
+test('without rejects the file is there and empty', async (t) => {
+  const folder = temporaryFolder(t);
+  await new RejectsFile(folder).close();
+  assert.equal(readFileSync(join(folder, REJECTS_FILE), 'utf8'), '');
+});
+
+test('a file that cannot be written is a typed error', async (t) => {
+  const folder = temporaryFolder(t);
+  rmSync(folder, { recursive: true });
+  const file = new RejectsFile(folder);
+  file.write(reject(1, ''));
+  await assert.rejects(file.close(), { code: 'ETL_OUTPUT_WRITE' });
+  await file.abandon();
+});

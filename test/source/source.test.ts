@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { createWriteStream, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { newCounters } from '../../lib/core/counters.ts';
+import type { Block } from '../../lib/core/stage.ts';
+import { LinearMemory } from '../../lib/kernels/linear-memory.ts';
+import { BLOCK_BYTES, BlockSource } from '../../lib/source/blocks.ts';
+import { listInputs } from '../../lib/source/inputs.ts';
+import { random } from '../random.ts';
+import { temporaryFolder } from '../temporary.ts';
+
+function bytes(length: number, seed: number): Uint8Array {
+  const next = random(seed);
+  return Uint8Array.from({ length }, () => 32 + Math.floor(next() * 90));
+}
+
+/** Reads a whole source; `hold` blocks are kept unreleased as long as possible. */
+async function readAll(paths: string[], hold = 0): Promise<{ contents: Map<string, Buffer>; blocks: Omit<Block, 'release'>[] }> {
+  const memory = new LinearMemory();
+  const source = new BlockSource({ inputs: await listInputs(paths), memory, counters: newCounters() });
+  const contents = new Map<string, Buffer>();
+  const blocks: Omit<Block, 'release'>[] = [];
+  const held: Block[] = [];
+  for await (const block of source.stream() as AsyncIterable<Block>) {
+    const before = contents.get(block.input.name) ?? Buffer.alloc(0);
+    assert.equal(block.offset, before.length);
+    contents.set(block.input.name, Buffer.concat([before, memory.bytes(block.ptr, block.length)]));
+    const { release: _, ...rest } = block;
+    blocks.push(rest);
+    held.push(block);
+    if (held.length > hold) held.shift()!.release();
+  }
+  return { contents, blocks };
+}
+
+test('files come as blocks in order, the last one marked, at every size around the block size', async (t) => {
+  const folder = temporaryFolder(t);
+  const sizes = [0, 1, BLOCK_BYTES - 1, BLOCK_BYTES, BLOCK_BYTES + 1, 3 * BLOCK_BYTES + 17];
+  const files = sizes.map((size, seed) => ({ path: join(folder, `${seed}.csv`), content: bytes(size, seed) }));
+  for (const { path, content } of files) writeFileSync(path, content);
+  for (const hold of [0, 1, 2]) {
+    const { contents, blocks } = await readAll([folder], hold);
+    assert.deepEqual([...contents.keys()], files.map(({ path }) => path));
+    for (const { path, content } of files) assert.ok(contents.get(path)!.equals(content), `${path}, ${hold} held`);
+    for (const { path, content } of files) {
+      const own = blocks.filter(({ input }) => input.name === path);
+      assert.deepEqual(own.map(({ index }) => index), own.map((_, index) => index));
+      assert.deepEqual(own.map(({ last }) => last), own.map((_, index) => index === own.length - 1), `size ${content.length}`);
+    }
+  }
+});
+
+test('samples are the first block of each input, and sampling a pipe loses nothing', async (t) => {
+  const folder = temporaryFolder(t);
+  const fifo = join(folder, 'pipe.csv');
+  const file = join(folder, 'z.csv');
+  execFileSync('mkfifo', [fifo]);
+  const content = bytes(2 * BLOCK_BYTES + 5, 1);
+  writeFileSync(file, content);
+  createWriteStream(fifo).end(content);
+  const source = new BlockSource({ inputs: await listInputs([fifo, file]), memory: new LinearMemory(), counters: newCounters() });
+  const samples: Uint8Array[] = [];
+  for await (const { bytes: sample } of source.samples()) samples.push(sample);
+  assert.deepEqual(samples.map((sample) => Buffer.compare(sample, content.subarray(0, BLOCK_BYTES))), [0, 0]);
+  let read = 0;
+  for await (const block of source.stream() as AsyncIterable<Block>) {
+    read += block.length;
+    block.release();
+  }
+  assert.equal(read, 2 * content.length);
+});
+
+test('inputs are listed in byte order, each once, hidden ones left out', async (t) => {
+  const folder = temporaryFolder(t);
+  mkdirSync(join(folder, 'b', '.hidden'), { recursive: true });
+  for (const name of ['é.csv', 'a.csv', 'B.CSV', 'b/c.csv', 'b.csv', 'notes.txt', '.x.csv', 'b/.hidden/d.csv']) writeFileSync(join(folder, name), 'x');
+  symlinkSync(join(folder, 'a.csv'), join(folder, 'link.csv'));
+  const inputs = await listInputs([folder, join(folder, 'a.csv'), '-', '-']);
+  assert.deepEqual(inputs.map(({ name }) => name.replace(`${folder}/`, '')), ['B.CSV', 'a.csv', 'b.csv', 'b/c.csv', 'é.csv', '<stdin>']);
+  assert.deepEqual(inputs.map(({ number }) => number), [0, 1, 2, 3, 4, 5]);
+});
+
+test('a missing input, an empty folder and compressed data are refused with a reason', async (t) => {
+  const folder = temporaryFolder(t);
+  await assert.rejects(listInputs([join(folder, 'nothing.csv')]), { code: 'ETL_INPUT_NOT_FOUND', message: /nothing\.csv/ });
+  await assert.rejects(listInputs([folder]), { code: 'ETL_INPUT_NOT_FOUND', message: /no \*\.csv/ });
+  writeFileSync(join(folder, 'a.csv.gz'), Uint8Array.of(0x1f, 0x8b, 8, 0));
+  await assert.rejects(readAll([folder]), { code: 'ETL_INPUT_READ', message: /gzip/, hint: /gzip -dc/ });
+});
+
+test('a source whose buffers are all held waits instead of reading on', async (t) => {
+  const file = join(temporaryFolder(t), 'a.csv');
+  const content = bytes(8 * BLOCK_BYTES, 3);
+  writeFileSync(file, content);
+  const memory = new LinearMemory();
+  const source = new BlockSource({ inputs: await listInputs([file]), memory, counters: newCounters() });
+  const hash = createHash('sha256');
+  const held: Block[] = [];
+  const iterator = (source.stream() as AsyncIterable<Block>)[Symbol.asyncIterator]();
+  for (let count = 0; count < 3; count++) held.push((await iterator.next()).value as Block);
+  const next = iterator.next();
+  const first = await Promise.race([next.then(() => 'read'), new Promise((resolve) => setImmediate(() => setImmediate(() => resolve('waits'))))]);
+  assert.equal(first, 'waits');
+  for (const block of held) {
+    hash.update(Buffer.from(memory.bytes(block.ptr, block.length)));
+    block.release();
+  }
+  for (let result = await next; !result.done; result = await iterator.next()) {
+    const block = result.value as Block;
+    hash.update(Buffer.from(memory.bytes(block.ptr, block.length)));
+    block.release();
+  }
+  assert.equal(hash.digest('hex'), createHash('sha256').update(content).digest('hex'));
+});
