@@ -23,7 +23,7 @@ export class BlockSource {
   readonly #inputs: readonly InputFile[];
   readonly #memory: LinearMemory;
   readonly #counters: Counters;
-  readonly #stopped: Promise<never>;
+  readonly #signal: AbortSignal | undefined;
   /** What was sampled from inputs that cannot be read twice. */
   readonly #sampled = new Map<InputFile, { reader: InputReader; bytes: Uint8Array }>();
   readonly #free: number[] = [];

@@ -1,0 +1,31 @@
+/** `etl-stream generate <folder>`. */
+import { generateLogs } from '../index.ts';
+import { EXIT_DONE, untilSignalled } from './exit.ts';
+import { parseSize } from './size.ts';
+
+export interface GenerateFlags {
+  files: number;
+  size: string;
+  users: number;
+  duplicates: number;
+  badRows: number;
+  seed: number;
+  overwrite?: boolean;
+  quiet?: boolean;
+}
+
+export async function generateCommand(folder: string, flags: GenerateFlags): Promise<number> {
+  const { size, quiet, ...shape } = flags;
+  const bytes = parseSize(size, '--size');
+  const started = performance.now();
+  const { files, rows, duplicates, bad } = await untilSignalled((signal) => generateLogs({ ...shape, folder, size: bytes, signal }));
+  const seconds = (performance.now() - started) / 1000;
+  const count = (value: number): string => value.toLocaleString('en-US');
+  if (!quiet) {
+    process.stderr.write(
+      `${count(rows)} rows (${count(duplicates)} duplicates, ${count(bad)} bad) in ${files.length} files in ${folder}: ` +
+        `${seconds.toFixed(2)} s, ${Math.round(bytes / 1e6 / seconds)} MB/s\n`,
+    );
+  }
+  return EXIT_DONE;
+}

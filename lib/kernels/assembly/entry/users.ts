@@ -1,0 +1,1 @@
+export { addUsers, moveUsers } from "../users";
