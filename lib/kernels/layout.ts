@@ -72,20 +72,15 @@ export const PARTITION_BITS = 10;
 export const PARTITIONS = 1024;
 /** XXH64 seeds of the two halves of an id: lo = XXH64(id, 0), hi = XXH64(id, 0x9e3779b97f4a7c15). */
 
-// One cursor per partition, 16 bytes: where its next row goes.
-export const CURSOR_BYTES = 16;
-export const CURSOR_WRITE = 0; //   u32 address of the next free byte; 0 = the partition has no page yet
-export const CURSOR_PAGE = 4; //    u32 address of the current (last) page
-export const CURSOR_SEGMENT = 8; // u32 address of the current segment's header
-export const CURSOR_FIRST = 12; //  u32 address of the first page of the chain
-
 // A partition page:
 //
 //   +0 next: u32 (0 = last page)   +4 used: u32 bytes, header included   +8 segments ...
 //
+// A page starts at a multiple of PAGE_BYTES. Where the next row of a partition goes: partition-layout.ts.
+//
 // A segment is the rows that one block gave to one partition, in the order of the block. Segments carry their place in
 // the input, so that chains written by several workers can be merged back into input order. A segment never crosses a
-// page: a page starts with a segment of its own.
+// page: a page starts with a segment of its own. (So it never comes near SEGMENT_MAX_ROWS: a page has room for 682 rows.)
 //
 //   +0 rows: u16   +2 block: u24   +5 input: u24   +8 rows ...
 //   as one u64: rows | block << 16 | input << 40

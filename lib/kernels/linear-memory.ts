@@ -50,10 +50,16 @@ export class LinearMemory {
     return at;
   }
 
-  /** Turns a slab into free pages. */
+  /** Throws ETL_INTERNAL unless the area was handed out. Host wrappers check what they pass to a kernel with it. */
+  assertHolds(at: number, bytes: number, what: string): void {
+    if (Number.isInteger(at) && Number.isInteger(bytes) && at >= FIRST_FREE_AT && bytes >= 0 && at + bytes <= this.#end) return;
+    throw new EtlError('ETL_INTERNAL', `${what} at ${at}, ${bytes} bytes, is not inside linear memory (${FIRST_FREE_AT} to ${this.#end}).`);
+  }
+
+  /** Turns a slab of `bytes`, as asked for, into free pages. */
   giveSlab(at: number, bytes: number): void {
     const pool = this.view(POOL_AT, 16);
-    for (let page = at; page + PAGE_BYTES <= at + bytes; page += PAGE_BYTES) {
+    for (let page = at; page < at + bytes; page += PAGE_BYTES) {
       this.view(page, 4).setUint32(0, pool.getUint32(POOL_FREE, true), true);
       pool.setUint32(POOL_FREE, page, true);
     }
@@ -68,15 +74,21 @@ export class LinearMemory {
     pool.setUint32(POOL_END, at + EXTENT_BYTES, true);
   }
 
-  /** Host twin of the kernels' takePage, refilling as needed. */
+  /** A page, refilling as needed; aligned to PAGE_BYTES, like every page. */
   takePage(): number {
     this.refillPool();
+    return this.takePageIfAny();
+  }
+
+  /** Host twin of the kernels' takePage: 0 when the pool has to be refilled. */
+  takePageIfAny(): number {
     const pool = this.view(POOL_AT, 16);
     let page = pool.getUint32(POOL_FREE, true);
     if (page !== 0) {
       pool.setUint32(POOL_FREE, this.view(page, 4).getUint32(0, true), true);
     } else {
       page = pool.getUint32(POOL_NEXT, true);
+      if (page === pool.getUint32(POOL_END, true)) return 0;
       pool.setUint32(POOL_NEXT, page + PAGE_BYTES, true);
     }
     pool.setUint32(POOL_USED, pool.getUint32(POOL_USED, true) + 1, true);

@@ -142,3 +142,8 @@ export function hashBatch(batch: u32, rows: u32): void {
     store<u64>(row8, avalanche(hi), BATCH_ID_HI);
   }
 }
+
+/** xxh64 for the host: writes the hash, a u64, to `out`. */
+export function hashSpan(ptr: u32, len: u32, seedLo: u32, seedHi: u32, out: u32): void {
+  store<u64>(out, xxh64(ptr, len, <u64>seedLo | (<u64>seedHi << 32)));
+}

@@ -23,3 +23,17 @@ export function givePage(page: u32): void {
   store<u32>(POOL_AT, page, POOL_FREE);
   store<u32>(POOL_AT, load<u32>(POOL_AT, POOL_USED) - 1, POOL_USED);
 }
+
+/** Returns a chain of pages, linked through their first words and ended by 0, to the pool; a chain may be empty (0). */
+export function giveChain(first: u32): void {
+  if (!first) return;
+  let last = first;
+  let pages: u32 = 1;
+  for (let next = load<u32>(last); next; next = load<u32>(last)) {
+    last = next;
+    pages++;
+  }
+  store<u32>(last, load<u32>(POOL_AT, POOL_FREE));
+  store<u32>(POOL_AT, first, POOL_FREE);
+  store<u32>(POOL_AT, load<u32>(POOL_AT, POOL_USED) - pages, POOL_USED);
+}

@@ -1,2 +1,3 @@
-export { takePage, givePage } from "../pages";
-export { hashBatch } from "../hash";
+export { takePage, givePage, giveChain } from "../pages";
+export { hashBatch, hashSpan } from "../hash";
+export { scatterBatch, sealStore } from "../scatter";

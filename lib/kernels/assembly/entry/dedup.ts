@@ -1,0 +1,1 @@
+export { clearTable, growTable, dedupChunk } from "../dedup";

@@ -1,0 +1,131 @@
+// Routes the rows of batches to their partitions' page chains.
+//
+//   batch (columns)            store                 pages, PAGE_BYTES each, linked
+//   id lo ─ top 10 bits ─►  cursor ─ write ─►  [next|used][segment header][row][row]...[segment header][row]...
+//                                                                                                       ▲ write
+// Layouts: ../layout.ts "Partitions", ../partition-layout.ts. The rows of one block that meet in a partition form a
+// segment; its header is kept in the cursor until the segment is closed, so a row touches its cursor and the end of its
+// chain, nothing else.
+import {
+  BATCH_ID_HI, BATCH_ID_LO, BATCH_REGION, BATCH_STATUS, BATCH_USER_LEN, BATCH_USER_PTR, BATCH_VALUE,
+  HEAD_REGION_SHIFT, HEAD_VALUE_SHIFT, PAGE_BYTES, PAGE_HEADER, PAGE_NEXT, PAGE_USED, PARTITIONS, PARTITION_BITS,
+  ROW_FIXED, ROW_HEAD, ROW_ID_HI, ROW_ID_LO, SEGMENT_HEADER, VALUE_BIAS, VALUE_ESCAPE,
+} from "../layout";
+import {
+  CURSOR_BYTES, CURSOR_HEADER, CURSOR_SEGMENT, CURSOR_WRITE, STORE_FIRST, STORE_ROWS,
+} from "../partition-layout";
+import { takePage } from "./pages";
+
+const VECTOR: u32 = 16;
+
+/** Bytes between an address in a page (or at its end) and the page's end; 0 for address 0, too. */
+// @ts-ignore: decorator
+@inline
+function roomAfter(at: u32): u32 {
+  return (0 - at) & (PAGE_BYTES - 1);
+}
+
+// @ts-ignore: decorator
+@inline
+function pageOf(write: u32): u32 {
+  return (write - 1) & ~(PAGE_BYTES - 1);
+}
+
+/** Writes the open segment's header and counts its rows. The partition must have a page. */
+function closeSegment(storeAt: u32, partition: u32): void {
+  const cursor = storeAt + partition * CURSOR_BYTES;
+  const header = load<u64>(cursor, CURSOR_HEADER);
+  store<u64>(load<u32>(cursor, CURSOR_SEGMENT), header);
+  const rows = storeAt + (partition << 2);
+  store<u32>(rows, load<u32>(rows, STORE_ROWS) + <u32>(header & 0xffff), STORE_ROWS);
+}
+
+/**
+ * Starts a segment with room for a row of `size` bytes and gives the address of that row; 0, and nothing changed, when
+ * that takes a page and the pool is empty.
+ */
+function openSegment(storeAt: u32, partition: u32, tag: u64, size: u32): u32 {
+  const cursor = storeAt + partition * CURSOR_BYTES;
+  const write = load<u32>(cursor, CURSOR_WRITE);
+  let segment = write;
+  if (roomAfter(write) < size + SEGMENT_HEADER) {
+    // A row that no page can hold would be a broken batch: users are at most MAX_USER_BYTES long.
+    if (size > <u32>(PAGE_BYTES - PAGE_HEADER - SEGMENT_HEADER)) unreachable();
+    const page = takePage();
+    if (!page) return 0;
+    store<u32>(page, 0, PAGE_NEXT);
+    if (write) {
+      store<u32>(pageOf(write), page, PAGE_NEXT);
+      store<u32>(pageOf(write), write - pageOf(write), PAGE_USED);
+    } else {
+      store<u32>(storeAt + (partition << 2), page, STORE_FIRST);
+    }
+    segment = page + PAGE_HEADER;
+  }
+  if (write) closeSegment(storeAt, partition);
+  store<u32>(cursor, segment, CURSOR_SEGMENT);
+  store<u64>(cursor, tag << 16, CURSOR_HEADER);
+  return segment + SEGMENT_HEADER;
+}
+
+/** Copies bytes 16 at a time: reads and writes up to 15 bytes past their ends. */
+// @ts-ignore: decorator
+@inline
+function copyWide(to: u32, from: u32, length: u32): void {
+  for (let i: u32 = 0; i < length; i += VECTOR) v128.store(to + i, v128.load(from + i));
+}
+
+/**
+ * Appends the good rows `from` ... `rows` - 1 of a hashed batch. Gives `rows` when done, or the row to go on with when
+ * the pool is empty: refill it and call again.
+ */
+export function scatterBatch(storeAt: u32, batch: u32, from: u32, rows: u32, block: u32, input: u32): u32 {
+  const tag = <u64>block | (<u64>input << 24);
+  const memoryEnd = <u32>memory.size() << 16;
+  for (let i = from; i < rows; i++) {
+    const row4 = batch + (i << 2);
+    if (load<u32>(row4, BATCH_STATUS)) continue;
+    const row8 = batch + (i << 3);
+    const lo = load<u64>(row8, BATCH_ID_LO);
+    const biased = load<u64>(row8, BATCH_VALUE) + VALUE_BIAS;
+    const inlined = biased < <u64>VALUE_ESCAPE;
+    const length = load<u32>(row4, BATCH_USER_LEN);
+    const fixed: u32 = inlined ? ROW_FIXED : ROW_FIXED + 8;
+    const size = fixed + length;
+
+    const partition = <u32>(lo >> (64 - PARTITION_BITS));
+    const cursor = storeAt + partition * CURSOR_BYTES;
+    let at = load<u32>(cursor, CURSOR_WRITE);
+    if (load<u64>(cursor, CURSOR_HEADER) >> 16 != tag || roomAfter(at) < size) {
+      at = openSegment(storeAt, partition, tag, size);
+      if (!at) return i;
+    }
+    const end = at + size;
+    store<u32>(cursor, end, CURSOR_WRITE);
+    store<u64>(cursor, load<u64>(cursor, CURSOR_HEADER) + 1, CURSOR_HEADER);
+
+    const head = <u64>length | (<u64>load<u32>(row4, BATCH_REGION) << HEAD_REGION_SHIFT);
+    store<u64>(at, lo, ROW_ID_LO);
+    store<u64>(at, load<u64>(row8, BATCH_ID_HI), ROW_ID_HI);
+    if (inlined) {
+      store<u64>(at, head | (biased << HEAD_VALUE_SHIFT), ROW_HEAD);
+    } else {
+      store<u64>(at, head | (<u64>VALUE_ESCAPE << HEAD_VALUE_SHIFT), ROW_HEAD);
+      store<u64>(at, load<u64>(row8, BATCH_VALUE), ROW_FIXED);
+    }
+    const user = load<u32>(row4, BATCH_USER_PTR);
+    if (roomAfter(end) >= VECTOR && user + length + VECTOR <= memoryEnd) copyWide(at + fixed, user, length);
+    else memory.copy(at + fixed, user, length);
+  }
+  return rows;
+}
+
+/** Closes every chain: open segments' headers, and PAGE_USED of last pages. Once, after the last batch. */
+export function sealStore(storeAt: u32): void {
+  for (let partition: u32 = 0; partition < <u32>PARTITIONS; partition++) {
+    const write = load<u32>(storeAt + partition * CURSOR_BYTES, CURSOR_WRITE);
+    if (!write) continue;
+    closeSegment(storeAt, partition);
+    store<u32>(pageOf(write), write - pageOf(write), PAGE_USED);
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * The id table of dedup and the walk over a chunk's rows, shared by dedup.ts, its twin and the host: integer constants
+ * only, see layout.ts.
+ *
+ * A table is a header and 2^bits slots of 16 bytes, an id each (lo, hi); a slot of zeros is empty, and whether the
+ * all-zero id is in the table stands in the header. Open addressing with linear probing from slot
+ *
+ *   h = lo * factor0 + hi * factor1 (mod 2^64);   slot = ((h ^ h >> 32) * factor0) >> (64 - bits)
+ *
+ * The factors are odd and random, drawn for each run: whoever chooses the ids cannot know which of them collide
+ * (vector multiply-shift: Dietzfelbinger et al. 1997, "A reliable randomized algorithm for the closest-pair problem").
+ *
+ *   +0 slots: u32    address of the first slot       +16 hasZero: u32
+ *   +4 bits: u32     log2 of the number of slots     +24 factor0: u64
+ *   +8 used: u32     slots in use                    +32 factor1: u64
+ *   +12 limit: u32   slots that may be in use; more take a larger table
+ */
+export const TABLE_SLOTS = 0;
+export const TABLE_BITS = 4;
+export const TABLE_USED = 8;
+export const TABLE_LIMIT = 12;
+export const TABLE_HAS_ZERO = 16;
+export const TABLE_FACTOR0 = 24;
+export const TABLE_FACTOR1 = 32;
+export const TABLE_BYTES = 40;
+export const SLOT_BYTES = 16;
+/** A table is full when 5/8 of its slots are in use. */
+export const LOAD_NUMERATOR = 5;
+export const LOAD_SHIFT = 3;
+
+// Where dedup stands in a chain of pages; the host starts it with +0 = first page and zeros.
+//
+//   +0 page: u32    current page; 0 = at the end        +12 left: u32    rows left in the current segment
+//   +4 at: u32      address of the next row or segment  +16 rows: u32    rows that the last call went over
+//   +8 end: u32     end of the page's used part         +20 stop: u32    why the last call ended: STOP_*
+
+export const WALK_PAGE = 0;
+export const WALK_AT = 4;
+export const WALK_END = 8;
+export const WALK_LEFT = 12;
+export const WALK_ROWS = 16;
+export const WALK_STOP = 20;
+/** Addresses of a group of rows and of their first slots: scratch of one call. */
+export const WALK_GROUP = 24;
+export const GROUP_ROWS = 64;
+export const WALK_BYTES = 536;
+
+export const STOP_END = 0;
+export const STOP_WINNERS_FULL = 1;
+export const STOP_TABLE_FULL = 2;

@@ -1,0 +1,51 @@
+/**
+ * The end of lane 1: hashes the ids of batches and routes their rows to the partition store.
+ *
+ * Takes batches in input order, keeps none: a batch is released as soon as the store has copied its good rows. Waits
+ * while the store does. The stream's end finishes the store; its failure leaves the store to its owner, who closes it.
+ */
+import { Writable } from 'node:stream';
+import { EtlError } from '../core/errors.ts';
+import type { Batch } from '../core/stage.ts';
+import { BATCH_BYTES, BATCH_ROWS } from '../kernels/layout.ts';
+import type { LinearMemory } from '../kernels/linear-memory.ts';
+import type { PartitionKernel } from '../kernels/twins/partition.ts';
+import type { PartitionStore } from './store.ts';
+
+/** A segment header has 24 bits for each of the block and the input number. */
+const NUMBERS = 2 ** 24;
+
+export interface ScatterStageOptions {
+  readonly memory: LinearMemory;
+  readonly kernel: PartitionKernel;
+  readonly store: PartitionStore;
+}
+
+/** A Writable of Batch. */
+export function createScatterStage({ memory, kernel, store }: ScatterStageOptions): Writable {
+  async function scatter(batch: Batch): Promise<void> {
+    const { ptr, rows, block, input } = batch;
+    memory.assertHolds(ptr, BATCH_BYTES, 'A batch');
+    if (rows > BATCH_ROWS) throw new EtlError('ETL_INTERNAL', `A batch claims ${rows} rows.`);
+    if (block >= NUMBERS || input.number >= NUMBERS) {
+      throw new EtlError('ETL_INPUT_READ', `Input ${input.name} (number ${input.number}, block ${block}) is beyond what can be numbered: ${NUMBERS} inputs of ${NUMBERS} blocks.`);
+    }
+    kernel.hashBatch(ptr, rows);
+    await store.write(batch);
+  }
+
+  async function finish(): Promise<void> {
+    await store.finish();
+  }
+
+  return new Writable({
+    objectMode: true,
+    highWaterMark: 1,
+    write(batch: Batch, _encoding, callback) {
+      scatter(batch).finally(() => batch.release()).then(() => callback(), callback);
+    },
+    final(callback) {
+      finish().then(() => callback(), callback);
+    },
+  });
+}
