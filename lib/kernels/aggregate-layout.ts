@@ -1,0 +1,67 @@
+/**
+ * Structures of the aggregate kernel: the table of groups and its hash. Plain integer constants only (see layout.ts).
+ */
+
+// --- A table: one page. The host writes TABLE_SECRET and the fields that resetTable takes; the rest is the kernel's. ---
+//
+//   while rows are added                       once sealed
+//   +0  slots: u32       address of the slots  address of the groups' addresses, then the sort keys
+//   +4  shift: u32       slot = hash >>> shift
+//   +8  groups: u32      groups in the table
+//   +12 maxGroups: u32   grow before more
+//   +16 page: u32        newest page of groups, 0 = none; pages are chained to the one before by PAGE_NEXT
+//   +20 write: u32       next free byte of that page
+//   +24 pages: u32       pages held
+//   +28 maxPages: u32    never take more than these (the host's budget)
+//   +32 maxRegion: u32   largest region number
+//   +36 byUser: u32                            1 = order of (user, region)
+//   +40 buckets: u32                           address of bucketCount u32: end of each bucket in the addresses
+//   +44 bucket: u32                            next bucket to sort
+//   +48 sorted: u32                            addresses before this are in order
+//   +52 next: u32                              next address to emit
+//   +56 prefix: u32                            bytes that all users have in common
+//   +64 unknown: u64                           rows of the unknown region
+//   +72 touched: u64     what was loaded early; written so that the loads are not optimized away
+//
+// A slot is one u64: hash | address of the group << 32; 0 = empty. A group is a row in run format (layout.ts), so that
+// emitting one is a copy. Groups are packed in pages behind PAGE_HEADER; the last GROUP_PAGE_SLACK bytes of a page stay
+// unused, so that a load may pass a group's end by as much.
+
+export const TABLE_SLOTS = 0;
+export const TABLE_SHIFT = 4;
+export const TABLE_GROUPS = 8;
+export const TABLE_MAX_GROUPS = 12;
+export const TABLE_PAGE = 16;
+export const TABLE_WRITE = 20;
+export const TABLE_PAGES = 24;
+export const TABLE_MAX_PAGES = 28;
+export const TABLE_MAX_REGION = 32;
+export const TABLE_BY_USER = 36;
+export const TABLE_BUCKETS = 40;
+export const TABLE_BUCKET = 44;
+export const TABLE_SORTED = 48;
+export const TABLE_NEXT = 52;
+export const TABLE_PREFIX = 56;
+export const TABLE_UNKNOWN = 64;
+export const TABLE_TOUCHED = 72;
+
+/** Random bytes of the run: what the hash is keyed with. */
+export const TABLE_SECRET = 128;
+export const SECRET_HEAD = 0; //   u64 multiplier of region and length
+export const SECRET_FINAL = 8; //  u64 multiplier of the sum, made odd
+export const SECRET_WORDS = 16; // two u32 for each 8 bytes of the longest user
+export const SECRET_BYTES = 8208;
+
+/** Work area of aggregateBatch: hash u32, slot u32 for each row of a block. */
+export const TABLE_BLOCK = 8448;
+export const BLOCK_ROWS = 128;
+/** Work area of the sort: frames of 16 bytes. */
+export const TABLE_STACK = 9472;
+export const STACK_FRAMES = 96;
+export const TABLE_BYTES = 11008;
+
+export const SLOT_BYTES = 8;
+/** One page of slots. */
+export const MIN_SLOTS = 2048;
+export const MAX_SLOTS = 0x10000000;
+export const GROUP_PAGE_SLACK = 16;

@@ -1,0 +1,238 @@
+/**
+ * The aggregate kernel's contract, and its twin: a hash table of (region, user) -> sum, count that is sealed, sorted and
+ * emitted as a run. Structures: ../aggregate-layout.ts; rows: ../layout.ts. The twin works on the same bytes, so both can
+ * take turns on one table; it sorts with a comparison instead of keys.
+ */
+import {
+  GROUP_PAGE_SLACK, SECRET_FINAL, SECRET_HEAD, SECRET_WORDS, SLOT_BYTES, TABLE_BUCKET, TABLE_BUCKETS, TABLE_BY_USER, TABLE_BYTES,
+  TABLE_GROUPS, TABLE_MAX_GROUPS, TABLE_MAX_PAGES, TABLE_MAX_REGION, TABLE_NEXT, TABLE_PAGE, TABLE_PAGES, TABLE_SECRET,
+  TABLE_SHIFT, TABLE_SLOTS, TABLE_SORTED, TABLE_UNKNOWN, TABLE_WRITE,
+} from '../aggregate-layout.ts';
+import {
+  HEAD_REGION_MASK, HEAD_REGION_SHIFT, HEAD_VALUE_SHIFT, MAX_USER_BYTES, PAGE_BYTES, PAGE_HEADER, PAGE_NEXT, PAGE_USED, POOL_AT,
+  POOL_END, POOL_FREE, POOL_NEXT, ROW_FIXED, ROW_HEAD, RUN_COUNT, RUN_REGION, RUN_SUM_HI, RUN_SUM_LO, RUN_USER, RUN_USER_LEN,
+  VALUE_BIAS, VALUE_ESCAPE,
+} from '../layout.ts';
+import type { LinearMemory } from '../linear-memory.ts';
+
+export interface AggregateKernel {
+  /** Makes an empty table with `slotCount` (a power of two) slots, cleared here. The secret is left as it is. */
+  resetTable(table: number, slots: number, slotCount: number): void;
+  /** Moves the slots to a larger area; the old one is free afterwards. */
+  growTable(table: number, slots: number, slotCount: number): void;
+  /**
+   * Adds rows `from` to `count` of the u32 addresses at `winners`. Gives the number of the first row not added: less than
+   * `count` when the table is full (groups = maxGroups), out of pages (pages = maxPages), or the pool is empty.
+   */
+  aggregateBatch(table: number, winners: number, count: number, from: number): number;
+  /**
+   * Ends the adding. `buckets` is room for maxRegion + 1 u32, or for one when `byUser` (0 or 1); groups will come in order
+   * of (region, user), or (user, region). Rows of `unknownRegion` are summed into TABLE_UNKNOWN.
+   */
+  sealTable(table: number, buckets: number, byUser: number, maxRegion: number, unknownRegion: number): void;
+  /** Copies the next rows of a sealed table to `to`, as many as fit `capacity` bytes. Gives their bytes, 0 at the end. */
+  fillRun(table: number, to: number, capacity: number): number;
+  /** Gives the groups' pages back to the pool. */
+  freeGroups(table: number): void;
+  /** Bytes of the whole run rows at the start of `bytes` bytes; 2^32 - 1 (or -1) when a row is impossible. */
+  wholeRows(ptr: number, bytes: number): number;
+}
+
+const MASK_32 = 0xffffffffn;
+
+export function createAggregateTwin(memory: LinearMemory): AggregateKernel {
+  const get = (at: number): number => memory.view(at, 4).getUint32(0, true);
+  const set = (at: number, value: number): void => memory.view(at, 4).setUint32(0, value, true);
+
+  function hashOf(table: number, key: bigint, user: Uint8Array): number {
+    const secret = memory.view(table + TABLE_SECRET, TABLE_BYTES - TABLE_SECRET);
+    let sum = key * secret.getBigUint64(SECRET_HEAD, true);
+    for (let at = 0; at < user.length; at += 8) {
+      const start = Math.max(0, Math.min(at, user.length - 8));
+      const word = Buffer.alloc(8);
+      word.set(user.subarray(start, start + 8));
+      const low = (word.readUInt32LE(0) + secret.getUint32(SECRET_WORDS + at, true)) >>> 0;
+      const high = (word.readUInt32LE(4) + secret.getUint32(SECRET_WORDS + at + 4, true)) >>> 0;
+      sum += BigInt(low) * BigInt(high);
+    }
+    sum = BigInt.asUintN(64, sum);
+    const mixed = (sum ^ (sum >> 32n)) * (secret.getBigUint64(SECRET_FINAL, true) | 1n);
+    return Number((mixed >> 32n) & MASK_32);
+  }
+
+  function setSlots(table: number, slots: number, slotCount: number): void {
+    memory.bytes(slots, slotCount * SLOT_BYTES).fill(0);
+    set(table + TABLE_SLOTS, slots);
+    set(table + TABLE_SHIFT, 32 - Math.log2(slotCount));
+    set(table + TABLE_MAX_GROUPS, Math.floor((slotCount * 2) / 3) - 1);
+  }
+
+  /** Slots from the hash's own on, around the end. */
+  function* probe(table: number, hash: number): Generator<{ at: number; hash: number; group: number }> {
+    const slotCount = 2 ** (32 - get(table + TABLE_SHIFT));
+    for (let index = Math.floor((hash / 2 ** 32) * slotCount); ; index = (index + 1) % slotCount) {
+      const at = get(table + TABLE_SLOTS) + index * SLOT_BYTES;
+      yield { at, hash: get(at), group: get(at + 4) };
+    }
+  }
+
+  function fillSlot(table: number, hash: number, group: number): void {
+    for (const slot of probe(table, hash)) {
+      if (slot.group !== 0) continue;
+      set(slot.at, hash);
+      set(slot.at + 4, group);
+      return;
+    }
+  }
+
+  function newGroup(table: number, bytes: number): number {
+    if (get(table + TABLE_GROUPS) >= get(table + TABLE_MAX_GROUPS)) return 0;
+    const page = get(table + TABLE_PAGE);
+    let at = get(table + TABLE_WRITE);
+    if (page === 0 || at - page + bytes > PAGE_BYTES - GROUP_PAGE_SLACK) {
+      const empty = get(POOL_AT + POOL_FREE) === 0 && get(POOL_AT + POOL_NEXT) === get(POOL_AT + POOL_END);
+      if (empty || get(table + TABLE_PAGES) >= get(table + TABLE_MAX_PAGES)) return 0;
+      const fresh = memory.takePage();
+      set(fresh + PAGE_NEXT, page);
+      set(table + TABLE_PAGE, fresh);
+      set(table + TABLE_PAGES, get(table + TABLE_PAGES) + 1);
+      at = fresh + PAGE_HEADER;
+    }
+    set(get(table + TABLE_PAGE) + PAGE_USED, at + bytes - get(table + TABLE_PAGE));
+    set(table + TABLE_WRITE, at + bytes);
+    set(table + TABLE_GROUPS, get(table + TABLE_GROUPS) + 1);
+    return at;
+  }
+
+  function addRow(table: number, row: number): boolean {
+    const head = memory.view(row + ROW_HEAD, 8).getBigUint64(0, true);
+    const length = Number(head & 0xffffn);
+    const region = Number(head >> BigInt(HEAD_REGION_SHIFT)) & HEAD_REGION_MASK;
+    const inline = Number(head >> BigInt(HEAD_VALUE_SHIFT));
+    const escaped = inline === VALUE_ESCAPE;
+    const value = escaped ? memory.view(row + ROW_FIXED, 8).getBigInt64(0, true) : BigInt(inline - VALUE_BIAS);
+    const user = memory.bytes(row + ROW_FIXED + (escaped ? 8 : 0), length);
+
+    const hash = hashOf(table, head & ((1n << BigInt(HEAD_VALUE_SHIFT)) - 1n), user);
+    for (const slot of probe(table, hash)) {
+      if (slot.group === 0) break;
+      if (slot.hash !== hash || get(slot.group + RUN_REGION) !== region || get(slot.group + RUN_USER_LEN) !== length) continue;
+      if (Buffer.compare(memory.bytes(slot.group + RUN_USER, length), user) !== 0) continue;
+      const group = memory.view(slot.group, RUN_USER);
+      const sum = (group.getBigInt64(RUN_SUM_HI, true) << 64n) + group.getBigUint64(RUN_SUM_LO, true) + value;
+      group.setBigUint64(RUN_SUM_LO, BigInt.asUintN(64, sum), true);
+      group.setBigInt64(RUN_SUM_HI, sum >> 64n, true);
+      group.setBigUint64(RUN_COUNT, group.getBigUint64(RUN_COUNT, true) + 1n, true);
+      return true;
+    }
+
+    const at = newGroup(table, RUN_USER + length);
+    if (at === 0) return false;
+    const group = memory.view(at, RUN_USER);
+    group.setUint32(RUN_REGION, region, true);
+    group.setUint32(RUN_USER_LEN, length, true);
+    group.setBigUint64(RUN_SUM_LO, BigInt.asUintN(64, value), true);
+    group.setBigInt64(RUN_SUM_HI, value >> 64n, true);
+    group.setBigUint64(RUN_COUNT, 1n, true);
+    memory.bytes(at + RUN_USER, length).set(user);
+    fillSlot(table, hash, at);
+    set(table + TABLE_MAX_REGION, Math.max(region, get(table + TABLE_MAX_REGION)));
+    return true;
+  }
+
+  function* groupsOf(table: number): Generator<number> {
+    for (let page = get(table + TABLE_PAGE); page !== 0; page = get(page + PAGE_NEXT)) {
+      const end = page + get(page + PAGE_USED);
+      for (let group = page + PAGE_HEADER; group < end; group += RUN_USER + get(group + RUN_USER_LEN)) yield group;
+    }
+  }
+
+  const userOf = (group: number): Uint8Array => memory.bytes(group + RUN_USER, get(group + RUN_USER_LEN));
+  const byUserThenRegion = (a: number, b: number): number =>
+    Buffer.compare(userOf(a), userOf(b)) || get(a + RUN_REGION) - get(b + RUN_REGION);
+
+  function sortBucket(table: number, start: number): void {
+    const buckets = get(table + TABLE_BUCKETS);
+    let bucket = get(table + TABLE_BUCKET);
+    while (get(buckets + bucket * 4) === start) bucket++;
+    const end = get(buckets + bucket * 4);
+    const addresses = memory.u32(get(table + TABLE_SLOTS), end).subarray(start);
+    addresses.set(Array.from(addresses).sort(byUserThenRegion));
+    set(table + TABLE_BUCKET, bucket + 1);
+    set(table + TABLE_SORTED, end);
+  }
+
+  return {
+    resetTable(table, slots, slotCount) {
+      setSlots(table, slots, slotCount);
+      for (const field of [TABLE_GROUPS, TABLE_PAGE, TABLE_WRITE, TABLE_PAGES, TABLE_MAX_REGION]) set(table + field, 0);
+    },
+
+    growTable(table, slots, slotCount) {
+      const old = memory.u32(get(table + TABLE_SLOTS), 2 * 2 ** (32 - get(table + TABLE_SHIFT)));
+      setSlots(table, slots, slotCount);
+      for (let i = 0; i < old.length; i += 2) {
+        if (old[i + 1] !== 0) fillSlot(table, old[i]!, old[i + 1]!);
+      }
+    },
+
+    aggregateBatch(table, winners, count, from) {
+      while (from < count && addRow(table, get(winners + from * 4))) from++;
+      return from;
+    },
+
+    sealTable(table, buckets, byUser, maxRegion, unknownRegion) {
+      const ofBuckets: number[][] = Array.from({ length: byUser ? 1 : maxRegion + 1 }, () => []);
+      let unknown = 0n;
+      for (const group of groupsOf(table)) {
+        const region = get(group + RUN_REGION);
+        ofBuckets[byUser ? 0 : region]!.push(group);
+        if (region === unknownRegion) unknown += memory.view(group + RUN_COUNT, 8).getBigUint64(0, true);
+      }
+      let end = 0;
+      for (const [bucket, groups] of ofBuckets.entries()) {
+        memory.u32(get(table + TABLE_SLOTS) + end * 4, groups.length).set(groups);
+        set(buckets + bucket * 4, (end += groups.length));
+      }
+      set(table + TABLE_BY_USER, byUser);
+      set(table + TABLE_BUCKETS, buckets);
+      for (const field of [TABLE_BUCKET, TABLE_SORTED, TABLE_NEXT]) set(table + field, 0);
+      memory.view(table + TABLE_UNKNOWN, 8).setBigUint64(0, unknown, true);
+    },
+
+    fillRun(table, to, capacity) {
+      let bytes = 0;
+      for (let next = get(table + TABLE_NEXT); next < get(table + TABLE_GROUPS); next++) {
+        if (next === get(table + TABLE_SORTED)) sortBucket(table, next);
+        const group = get(get(table + TABLE_SLOTS) + next * 4);
+        const row = memory.bytes(group, RUN_USER + get(group + RUN_USER_LEN));
+        if (bytes + row.length > capacity) break;
+        memory.bytes(to + bytes, row.length).set(row);
+        bytes += row.length;
+        set(table + TABLE_NEXT, next + 1);
+      }
+      return bytes;
+    },
+
+    freeGroups(table) {
+      for (let page = get(table + TABLE_PAGE); page !== 0; ) {
+        const next = get(page + PAGE_NEXT);
+        memory.givePage(page);
+        page = next;
+      }
+      set(table + TABLE_PAGE, 0);
+      set(table + TABLE_PAGES, 0);
+    },
+
+    wholeRows(ptr, bytes) {
+      let at = 0;
+      while (bytes - at >= RUN_USER) {
+        const length = get(ptr + at + RUN_USER_LEN);
+        if (length > MAX_USER_BYTES) return 0xffffffff;
+        if (at + RUN_USER + length > bytes) break;
+        at += RUN_USER + length;
+      }
+      return at;
+    },
+  };
+}
