@@ -1,0 +1,47 @@
+/**
+ * The folder of a region in Hive layout: `geo_region=<value>`, the value percent-encoded byte by byte so that every
+ * reader that knows the layout gets the region back, and no region can leave the dataset or clash with another.
+ *
+ * - Everything outside [A-Za-z0-9_.~-] becomes %XX of its UTF-8 bytes. `.` and `..` are harmless behind `geo_region=`.
+ * - The empty region is Hive's own name for "no value", which readers give back as NULL; a region that is called like
+ *   that is written with its first byte encoded.
+ * - A name too long for a file system keeps its beginning and ends in ~ and 32 hex digits of the SHA-256 of all of it;
+ *   the full name stands in the metadata of the files.
+ */
+import { createHash } from 'node:crypto';
+
+export const PARTITION_COLUMN = 'geo_region';
+const NO_VALUE = '__HIVE_DEFAULT_PARTITION__';
+/** Linux, macOS and Windows all take names of 255 bytes. */
+const MAX_NAME_BYTES = 255;
+const HASH_DIGITS = 32;
+
+export function partitionFolder(region: string): string {
+  const prefix = `${PARTITION_COLUMN}=`;
+  const room = MAX_NAME_BYTES - prefix.length;
+  const value = encodeValue(region);
+  if (value.length <= room) return prefix + value;
+  const hash = createHash('sha256').update(region).digest('hex').slice(0, HASH_DIGITS);
+  let start = '';
+  for (const character of region) {
+    const next = start + encodeValue(character);
+    if (next.length > room - 1 - HASH_DIGITS) break;
+    start = next;
+  }
+  return `${prefix}${start}~${hash}`;
+}
+
+function encodeValue(region: string): string {
+  if (region === '') return NO_VALUE;
+  if (region === NO_VALUE) return `%5F${NO_VALUE.slice(1)}`;
+  let value = '';
+  for (const byte of Buffer.from(region)) {
+    const char = String.fromCharCode(byte);
+    value += /[A-Za-z0-9_.~-]/.test(char) ? char : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+  }
+  return value;
+}
+
+export function partName(number: number): string {
+  return `part-${String(number).padStart(5, '0')}.parquet`;
+}

@@ -1,0 +1,11 @@
+/**
+ * How large a row group is: the unit of the merge's output, of the encoder's memory and of a reader's pruning.
+ *
+ * Both limits were measured (sorted ids of 13 and 36 bytes, zstd): from 131072 rows on, larger groups gain less than
+ * 10 % time and 2 % size, while the encoder's memory goes on growing with the group. A group ends before the row that
+ * would cross either limit; a single row may be longer than ROW_GROUP_BYTES only in theory (MAX_USER_BYTES is 8192).
+ */
+
+export const ROW_GROUP_ROWS = 131072;
+/** Bytes of user ids. Keeps the encoder's memory at or below 32 MB whatever the ids are (8 MiB: 44 MB). */
+export const ROW_GROUP_BYTES = 4 << 20;

@@ -1,0 +1,212 @@
+/**
+ * Thrift's compact protocol, as far as Parquet's metadata uses it: a structure is read into a map from field number to
+ * typed value, changed there, and written again. Fields that we do not know pass through as they are.
+ * Source: https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md
+ */
+
+export const TRUE = 1;
+export const FALSE = 2;
+export const BYTE = 3;
+export const I16 = 4;
+export const I32 = 5;
+export const I64 = 6;
+export const BINARY = 8;
+export const LIST = 9;
+export const STRUCT = 12;
+
+/** Integers are numbers: counts and offsets stay far below 2^53. Booleans have no value: their type says it. */
+export type Value = number | Uint8Array | List | Struct;
+export interface List {
+  readonly type: number;
+  readonly items: Value[];
+}
+export interface Field {
+  readonly type: number;
+  value: Value;
+}
+export type Struct = Map<number, Field>;
+
+/** Reads one structure from the front of `bytes`. Throws RangeError when it is cut short or of an unknown shape. */
+export function readStruct(bytes: Uint8Array): Struct {
+  return new Reader(bytes).struct();
+}
+
+/** The bytes of a structure; fields go out in ascending order of their numbers, so equal maps give equal bytes. */
+export function writeStruct(struct: Struct): Uint8Array {
+  const writer = new Writer();
+  writer.struct(struct);
+  return writer.bytes();
+}
+
+const utf8 = new TextEncoder();
+
+export function field(type: number, value: Value): Field {
+  return { type, value };
+}
+
+export function text(value: string): Field {
+  return { type: BINARY, value: utf8.encode(value) };
+}
+
+export function structs(items: Struct[]): Field {
+  return { type: LIST, value: { type: STRUCT, items } };
+}
+
+/** The integer in a field. Throws RangeError when it is absent: Parquet requires every field that we ask for. */
+export function integer(struct: Struct, id: number): number {
+  return present(struct, id) as number;
+}
+
+export function binary(struct: Struct, id: number): Uint8Array {
+  return present(struct, id) as Uint8Array;
+}
+
+export function structure(struct: Struct, id: number): Struct {
+  return present(struct, id) as Struct;
+}
+
+/** The structures in a list field. */
+export function listed(struct: Struct, id: number): Struct[] {
+  return (present(struct, id) as List).items as Struct[];
+}
+
+function present(struct: Struct, id: number): Value {
+  const found = struct.get(id);
+  if (!found) throw new RangeError(`Thrift field ${id} is missing.`);
+  return found.value;
+}
+
+class Reader {
+  readonly #bytes: Uint8Array;
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  struct(): Struct {
+    const struct: Struct = new Map();
+    for (let id = 0; ; ) {
+      const head = this.#byte();
+      if (head === 0) return struct;
+      const type = head & 15;
+      id = head >> 4 === 0 ? this.#zigzag() : id + (head >> 4);
+      struct.set(id, { type, value: type === TRUE || type === FALSE ? 0 : this.#value(type) });
+    }
+  }
+
+  #value(type: number): Value {
+    switch (type) {
+      case TRUE: // Only reached inside lists, where a boolean is a byte.
+      case FALSE:
+      case BYTE:
+        return this.#byte();
+      case I16:
+      case I32:
+      case I64:
+        return this.#zigzag();
+      case BINARY: {
+        const length = this.#varint();
+        if (length > this.#bytes.length - this.#at) throw new RangeError('Thrift data is cut short.');
+        return this.#bytes.subarray(this.#at, (this.#at += length));
+      }
+      case LIST: {
+        const head = this.#byte();
+        const length = head >> 4 === 15 ? this.#varint() : head >> 4;
+        const items: Value[] = [];
+        for (let i = 0; i < length; i++) items.push(this.#value(head & 15));
+        return { type: head & 15, items };
+      }
+      case STRUCT:
+        return this.struct();
+      default:
+        throw new RangeError(`Thrift type ${type} is not one that Parquet metadata uses.`);
+    }
+  }
+
+  #byte(): number {
+    const byte = this.#bytes[this.#at++];
+    if (byte === undefined) throw new RangeError('Thrift data is cut short.');
+    return byte;
+  }
+
+  #varint(): number {
+    let value = 0;
+    for (let unit = 1; ; unit *= 128) {
+      const byte = this.#byte();
+      value += (byte & 127) * unit;
+      if (byte < 128) return value;
+    }
+  }
+
+  #zigzag(): number {
+    const value = this.#varint();
+    return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+  }
+}
+
+class Writer {
+  #bytes = new Uint8Array(1024);
+  #length = 0;
+
+  bytes(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  struct(struct: Struct): void {
+    let last = 0;
+    for (const [id, { type, value }] of [...struct].sort(([a], [b]) => a - b)) {
+      if (id - last <= 15) {
+        this.#byte(((id - last) << 4) | type);
+      } else {
+        this.#byte(type);
+        this.#zigzag(id);
+      }
+      last = id;
+      if (type !== TRUE && type !== FALSE) this.#value(type, value);
+    }
+    this.#byte(0);
+  }
+
+  #value(type: number, value: Value): void {
+    if (type === STRUCT) {
+      this.struct(value as Struct);
+    } else if (type === LIST) {
+      const list = value as List;
+      this.#byte((Math.min(list.items.length, 15) << 4) | list.type);
+      if (list.items.length >= 15) this.#varint(list.items.length);
+      for (const item of list.items) this.#value(list.type, item);
+    } else if (type === BINARY) {
+      const bytes = value as Uint8Array;
+      this.#varint(bytes.length);
+      this.#reserve(bytes.length);
+      this.#bytes.set(bytes, this.#length);
+      this.#length += bytes.length;
+    } else if (type <= BYTE) {
+      this.#byte(value as number);
+    } else {
+      this.#zigzag(value as number);
+    }
+  }
+
+  #byte(byte: number): void {
+    this.#reserve(1);
+    this.#bytes[this.#length++] = byte;
+  }
+
+  #varint(value: number): void {
+    for (; value >= 128; value = Math.floor(value / 128)) this.#byte((value % 128) | 128);
+    this.#byte(value);
+  }
+
+  #zigzag(value: number): void {
+    this.#varint(value < 0 ? -2 * value - 1 : 2 * value);
+  }
+
+  #reserve(more: number): void {
+    if (this.#length + more <= this.#bytes.length) return;
+    const grown = new Uint8Array(Math.max(2 * this.#bytes.length, this.#length + more));
+    grown.set(this.#bytes);
+    this.#bytes = grown;
+  }
+}
