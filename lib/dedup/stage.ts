@@ -42,18 +42,22 @@ export function createDedupStage({ memory, keySet, counters }: DedupStageOptions
     wake();
   }
 
+  async function begin(partition: number): Promise<void> {
+    if (open !== undefined) {
+      throw new EtlError('ETL_INTERNAL', `Partition ${partition} began before the last chunk of ${open}.`);
+    }
+    await keySet.begin(partition);
+    open = partition;
+  }
+
   async function dedup(chunk: PartitionChunk, push: (winners: Winners) => void): Promise<void> {
     const { partition } = chunk;
-    if (open !== partition) {
-      if (open !== undefined) throw new EtlError('ETL_INTERNAL', `Partition ${partition} began before the last chunk of ${open}.`);
-      await keySet.begin(partition);
-      open = partition;
-    }
     let holders = 1;
     const leave = (): void => {
       if (--holders === 0) chunk.release();
     };
     try {
+      if (open !== partition) await begin(partition);
       for (let done = false; !done; ) {
         const area = await takeArea();
         const admitted = keySet.admit(chunk, area, WINNERS_MAX);

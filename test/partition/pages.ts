@@ -1,0 +1,117 @@
+/**
+ * An independent reader and writer of partition pages, for tests of both sides. Follows the drawing in kernels/layout.ts
+ * with literal numbers, and throws on anything that the drawing does not allow.
+ */
+import assert from 'node:assert/strict';
+import type { LinearMemory } from '../../lib/kernels/linear-memory.ts';
+
+export interface Row {
+  readonly lo: bigint;
+  readonly hi: bigint;
+  readonly region: number;
+  readonly value: bigint;
+  readonly user: Uint8Array;
+}
+
+export interface StoredRow extends Row {
+  readonly at: number;
+  readonly input: number;
+  readonly block: number;
+}
+
+export interface Chain {
+  readonly rows: StoredRow[];
+  readonly pages: number[];
+  /** Rows of each segment. */
+  readonly segments: number[];
+}
+
+const PAGE = 16384;
+const BIAS = 2n ** 27n;
+const ESCAPED = 2n ** 28n - 1n;
+
+export function readChain(memory: LinearMemory, first: number): Chain {
+  const chain: Chain = { rows: [], pages: [], segments: [] };
+  for (let page = first; page !== 0; ) {
+    assert.equal(page % PAGE, 0, 'a page is aligned');
+    chain.pages.push(page);
+    const view = memory.view(page, PAGE);
+    const used = view.getUint32(4, true);
+    assert.ok(used > 8 && used <= PAGE, `a page uses ${used} bytes`);
+    for (let at = 8; at < used; ) {
+      const header = view.getBigUint64(at, true);
+      const count = Number(header & 0xffffn);
+      assert.ok(count > 0, 'a segment has rows');
+      chain.segments.push(count);
+      at += 8;
+      for (let i = 0; i < count; i++) {
+        assert.ok(at + 24 <= used, 'a row lies inside the page');
+        const head = view.getBigUint64(at + 16, true);
+        const length = Number(head & 0xffffn);
+        const small = head >> 36n;
+        const fixed = small === ESCAPED ? 32 : 24;
+        assert.ok(at + fixed + length <= used, 'a row lies inside the page');
+        const value = small === ESCAPED ? view.getBigInt64(at + 24, true) : small - BIAS;
+        assert.equal(small === ESCAPED, value < -BIAS || value >= BIAS - 1n, `${value} is escaped exactly when it must be`);
+        chain.rows.push({
+          at: page + at,
+          lo: view.getBigUint64(at, true),
+          hi: view.getBigUint64(at + 8, true),
+          region: Number((head >> 16n) & 0xfffffn),
+          value,
+          user: memory.bytes(page + at + fixed, length).slice(),
+          block: Number((header >> 16n) & 0xffffffn),
+          input: Number(header >> 40n),
+        });
+        at += fixed + length;
+      }
+    }
+    page = view.getUint32(0, true);
+  }
+  return chain;
+}
+
+/** Writes a chain: `cut` tells after which rows a segment ends, `turn` after which ones a page ends early. */
+export function writeChain(
+  memory: LinearMemory,
+  rows: readonly Row[],
+  cut: (row: number) => boolean = () => false,
+  turn: (row: number) => boolean = () => false,
+): { first: number; addresses: number[] } {
+  const addresses: number[] = [];
+  let first = 0;
+  let view: DataView | undefined;
+  let at = 0;
+  let segment = -1;
+  rows.forEach((row, i) => {
+    const escaped = row.value < -BIAS || row.value >= BIAS - 1n;
+    const fixed = escaped ? 32 : 24;
+    const needs = fixed + row.user.length + (segment < 0 ? 8 : 0);
+    if (!view || at + needs > PAGE || (i > 0 && turn(i - 1))) {
+      const page = memory.takePage();
+      if (view) view.setUint32(0, page, true);
+      else first = page;
+      view = memory.view(page, PAGE);
+      view.setUint32(0, 0, true);
+      at = 8;
+      segment = -1;
+    }
+    if (segment < 0) {
+      segment = at;
+      view.setBigUint64(at, 0n, true);
+      at += 8;
+    }
+    view.setUint16(segment, view.getUint16(segment, true) + 1, true);
+    addresses.push(view.byteOffset + at);
+    view.setBigUint64(at, row.lo, true);
+    view.setBigUint64(at + 8, row.hi, true);
+    const small = escaped ? ESCAPED : row.value + BIAS;
+    view.setBigUint64(at + 16, BigInt(row.user.length) | (BigInt(row.region) << 16n) | (small << 36n), true);
+    if (escaped) view.setBigInt64(at + 24, row.value, true);
+    memory.bytes(view.byteOffset + at + fixed, row.user.length).set(row.user);
+    at += fixed + row.user.length;
+    view.setUint32(4, at, true);
+    if (cut(i)) segment = -1;
+  });
+  return { first, addresses };
+}

@@ -1,0 +1,231 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { BATCH_ROWS, PAGE_BYTES, PARTITIONS } from '../../lib/kernels/layout.ts';
+import { LinearMemory } from '../../lib/kernels/linear-memory.ts';
+import { loadKernel } from '../../lib/kernels/loader.ts';
+import { STORE_BYTES, STORE_FIRST, STORE_ROWS } from '../../lib/kernels/partition-layout.ts';
+import { createPartitionTwin, type PartitionKernel } from '../../lib/kernels/twins/partition.ts';
+import { random } from '../random.ts';
+import { BatchWriter, type BatchRow } from './batches.ts';
+import { readChain, type StoredRow } from './pages.ts';
+
+const kernels: [string, (memory: LinearMemory) => Promise<PartitionKernel>][] = [
+  ['WASM', (memory) => loadKernel<PartitionKernel>('partition', memory)],
+  ['twin', async (memory) => createPartitionTwin(memory)],
+];
+
+const BIAS = 2n ** 27n;
+const borderValues = [
+  0n, 1n, -1n, -BIAS - 1n, -BIAS, -BIAS + 1n, BIAS - 2n, BIAS - 1n, BIAS, 2n ** 28n - 1n, 2n ** 31n, -(2n ** 31n), 2n ** 36n,
+  2n ** 63n - 1n, -(2n ** 63n), 2n ** 63n - BIAS - 1n, 2n ** 63n - BIAS,
+];
+const borderLengths = [0, 1, 15, 16, 17, 31, 32, 33, 255, 8191, 8192];
+
+interface Piece {
+  readonly rows: readonly BatchRow[];
+  readonly block: number;
+  readonly input: number;
+}
+
+/** A store fed page by page: the pool is empty whenever a page is wanted, and a canary follows each page. */
+class Fixture {
+  readonly memory = new LinearMemory();
+  readonly store: number;
+  readonly canaries: number[] = [];
+  readonly kernel: PartitionKernel;
+  readonly #writer: BatchWriter;
+
+  static async create(create: (memory: LinearMemory) => Promise<PartitionKernel>): Promise<Fixture> {
+    const memory = new LinearMemory();
+    return new Fixture(memory, await create(memory));
+  }
+
+  constructor(memory: LinearMemory, kernel: PartitionKernel) {
+    this.memory = memory;
+    this.kernel = kernel;
+    this.#writer = new BatchWriter(memory, 4 << 20);
+    this.store = memory.slab(STORE_BYTES, 'test store');
+  }
+
+  scatter({ rows, block, input }: Piece): void {
+    this.#writer.write(rows);
+    for (let from = 0; ; ) {
+      const next = this.kernel.scatterBatch(this.store, this.#writer.ptr, from, rows.length, block, input);
+      assert.ok(next >= from && next <= rows.length);
+      if (next === rows.length) return;
+      from = next;
+      const page = this.memory.slab(2 * PAGE_BYTES, 'test page');
+      this.memory.bytes(page, 2 * PAGE_BYTES).fill(0xee);
+      this.memory.giveSlab(page, PAGE_BYTES);
+      this.canaries.push(page + PAGE_BYTES);
+    }
+  }
+
+  assertCanaries(seed: string): void {
+    for (const canary of this.canaries) {
+      assert.ok(this.memory.bytes(canary, PAGE_BYTES).every((byte) => byte === 0xee), `a page was left, ${seed}`);
+    }
+  }
+
+  first(partition: number): number {
+    return this.memory.u32(this.store + STORE_FIRST, PARTITIONS)[partition]!;
+  }
+
+  rows(partition: number): number {
+    return this.memory.u32(this.store + STORE_ROWS, PARTITIONS)[partition]!;
+  }
+}
+
+const strip = ({ lo, hi, region, value, user, block, input }: Omit<StoredRow, 'at'>): unknown =>
+  [lo, hi, region, value, block, input, Buffer.from(user).toString('latin1')];
+
+/** Random pieces over a few partitions; `roomy` users fill pages fast. */
+function randomPieces(seed: number, partitions: number, roomy: boolean): Piece[] {
+  const next = random(seed);
+  const pick = <T>(list: readonly T[]): T => list[Math.floor(next() * list.length)]!;
+  const u64 = (): bigint => (BigInt(Math.floor(next() * 2 ** 32)) << 32n) | BigInt(Math.floor(next() * 2 ** 32));
+  const places = Array.from({ length: partitions }, (_, i) => BigInt(i === 0 ? 0 : i === 1 ? 1023 : Math.floor(next() * 1024)));
+  const pieces: Piece[] = [];
+  for (const input of [0, 1, 2 ** 24 - 1]) {
+    for (let block = 0; block < 4; block++) {
+      // Block numbers repeat: two batches of one block go on with its segments.
+      for (let part = 0; part < 2; part++) {
+        const count = pick([0, 1, 7, 300, BATCH_ROWS]);
+        const rows = Array.from({ length: roomy ? Math.min(count, 300) : count }, (): BatchRow => ({
+          status: next() < 0.1 ? 1 + Math.floor(next() * 11) : 0,
+          lo: (pick(places) << 54n) | (u64() >> 10n),
+          hi: u64(),
+          region: pick([0, 1, 255, 2 ** 20 - 1]),
+          value: next() < 0.5 ? BigInt(Math.floor(next() * 500)) : pick(borderValues),
+          user: Uint8Array.from({ length: roomy ? pick(borderLengths) : Math.floor(next() * 40) }, () => next() * 256),
+        }));
+        pieces.push({ rows, block: block === 3 ? 2 ** 24 - 1 : block, input });
+      }
+    }
+  }
+  return pieces;
+}
+
+for (const [name, create] of kernels) {
+  for (const [seed, partitions, roomy] of [[1, 3, false], [2, 3, true], [3, 1024, false], [4, 2, true], [5, 1, false]] as const) {
+    test(`${name}: rows land in their partition, in order, from an always empty pool (seed ${seed})`, async () => {
+      const fixture = await Fixture.create(create);
+      const expected = new Map<number, unknown[]>();
+      for (const piece of randomPieces(seed, partitions, roomy)) {
+        fixture.scatter(piece);
+        for (const { status, lo = 0n, hi = 0n, region = 0, value = 0n, user = new Uint8Array(0) } of piece.rows) {
+          if (status) continue;
+          const partition = Number(lo >> 54n);
+          if (!expected.has(partition)) expected.set(partition, []);
+          expected.get(partition)!.push(strip({ lo, hi, region, value, user, block: piece.block, input: piece.input }));
+        }
+      }
+      fixture.kernel.sealStore(fixture.store);
+
+      let pages = 0;
+      for (let partition = 0; partition < PARTITIONS; partition++) {
+        const chain = readChain(fixture.memory, fixture.first(partition));
+        const rows = expected.get(partition) ?? [];
+        assert.deepEqual(chain.rows.map(strip), rows, `partition ${partition}, seed ${seed}`);
+        assert.equal(fixture.rows(partition), rows.length, `row count of partition ${partition}, seed ${seed}`);
+        pages += chain.pages.length;
+      }
+      fixture.assertCanaries(`seed ${seed}`);
+      assert.equal(fixture.canaries.length, pages, 'every page was asked for on its own');
+      assert.equal(fixture.memory.pagesInUse, pages);
+      assert.ok(partitions === 1024 || pages > 3 * partitions, `pages rolled over (${pages}), seed ${seed}`);
+
+      for (let partition = 0; partition < PARTITIONS; partition++) fixture.kernel.giveChain(fixture.first(partition));
+      assert.equal(fixture.memory.pagesInUse, 0);
+      for (let page = 0; page < pages; page++) assert.notEqual(fixture.memory.takePageIfAny(), 0, 'every page is free again');
+      assert.equal(fixture.memory.takePageIfAny(), 0);
+    });
+  }
+
+  test(`${name}: every value at the border of the inline form comes back, with every length`, async () => {
+    const fixture = await Fixture.create(create);
+    const rows = borderValues.flatMap((value) => borderLengths.map((length) => (
+      { lo: 5n << 54n, hi: 1n, value, region: 2 ** 20 - 1, user: new Uint8Array(length).fill(length) }
+    )));
+    fixture.scatter({ rows, block: 1, input: 2 });
+    fixture.kernel.sealStore(fixture.store);
+    const stored = readChain(fixture.memory, fixture.first(5)).rows;
+    assert.deepEqual(stored.map(strip), rows.map((row) => strip({ ...row, block: 1, input: 2 })));
+  });
+
+  test(`${name}: rows that end just before, at and just past the end of a page`, async () => {
+    // After page and segment header and one row of 8192 there are 16384 - 16 - 8216 bytes: this sweeps across that.
+    for (let length = 8128 - 20; length <= 8128 + 4; length++) {
+      const fixture = await Fixture.create(create);
+      const rows = [8192, length, 3].map((size) => ({ lo: 9n, hi: 2n, value: 3n, user: new Uint8Array(size).fill(size) }));
+      fixture.scatter({ rows, block: 0, input: 0 });
+      fixture.kernel.sealStore(fixture.store);
+      const chain = readChain(fixture.memory, fixture.first(0));
+      assert.deepEqual(chain.rows.map(strip), rows.map((row) => strip({ ...row, region: 0, block: 0, input: 0 })));
+      const segments = length > 8128 ? [1, 2] : length > 8128 - 27 ? [2, 1] : [3];
+      assert.deepEqual(chain.segments, segments, `length ${length}`);
+      fixture.assertCanaries(`length ${length}`);
+    }
+  });
+
+  test(`${name}: one block gives a partition one segment a page, another block a new one`, async () => {
+    const fixture = await Fixture.create(create);
+    const row = { lo: 0n, hi: 1n };
+    const rows = Array.from({ length: 2000 }, () => row);
+    for (const [block, input] of [[0, 0], [0, 0], [1, 0], [1, 1]] as const) fixture.scatter({ rows, block, input });
+    fixture.kernel.sealStore(fixture.store);
+    const chain = readChain(fixture.memory, fixture.first(0));
+    // 682 rows of 24 bytes fill a page of one segment: 8 + 8 + 682 * 24 = 16384.
+    assert.equal(chain.segments[0], 682);
+    assert.equal(chain.rows.length, 8000);
+    assert.equal(chain.segments.length, chain.pages.length + 2);
+  });
+
+  test(`${name}: users at the very end of linear memory are copied without a byte past it`, async () => {
+    const memory = new LinearMemory();
+    const kernel = await create(memory);
+    const writer = new BatchWriter(memory, 1 << 16);
+    const store = memory.slab(STORE_BYTES, 'test store');
+    memory.refillPool();
+    const rows = Array.from({ length: 80 }, (_, length) => ({ lo: 1n, hi: BigInt(length), user: new Uint8Array(length) }));
+    writer.write(rows);
+    // Enlarge memory to a full WASM page, then let every user end there.
+    while (memory.size < memory.memory.buffer.byteLength) memory.slab(PAGE_BYTES, 'filler');
+    const end = memory.memory.buffer.byteLength;
+    memory.bytes(end - 80, 80).set(Uint8Array.from({ length: 80 }, (_, i) => i));
+    const pointers = memory.u32(writer.ptr + 32768, rows.length);
+    rows.forEach((_, length) => { pointers[length] = end - length; });
+    assert.equal(kernel.scatterBatch(store, writer.ptr, 0, rows.length, 0, 0), rows.length);
+    kernel.sealStore(store);
+    const chain = readChain(memory, memory.u32(store + STORE_FIRST, 1)[0]!);
+    chain.rows.forEach(({ user }, length) => assert.deepEqual([...user], [...memory.bytes(end - length, length)]));
+  });
+}
+
+test('kernel and twin write the same bytes, and can take turns on one store', async () => {
+  const images: Buffer[] = [];
+  for (const turn of [0, 1, 2]) {
+    const memory = new LinearMemory();
+    const both = [await loadKernel<PartitionKernel>('partition', memory), createPartitionTwin(memory)];
+    let calls = 0;
+    const kernel = (): PartitionKernel => both[turn === 2 ? calls++ % 2 : turn]!;
+    const fixture = new Fixture(memory, {
+      hashBatch: (...all) => kernel().hashBatch(...all),
+      hashSpan: (...all) => kernel().hashSpan(...all),
+      scatterBatch: (...all) => kernel().scatterBatch(...all),
+      sealStore: (...all) => kernel().sealStore(...all),
+      giveChain: (...all) => kernel().giveChain(...all),
+    });
+    for (const piece of randomPieces(6, 20, false)) fixture.scatter(piece);
+    fixture.kernel.sealStore(fixture.store);
+    const parts: Uint8Array[] = [memory.bytes(fixture.store, STORE_BYTES)];
+    for (let partition = 0; partition < PARTITIONS; partition++) {
+      for (const page of readChain(memory, fixture.first(partition)).pages) {
+        parts.push(memory.bytes(page, memory.view(page, 8).getUint32(4, true)));
+      }
+    }
+    images.push(Buffer.concat(parts));
+  }
+  assert.ok(images[0]!.equals(images[1]!), 'the twin writes what the kernel writes');
+  assert.ok(images[0]!.equals(images[2]!), 'taking turns changes nothing');
+});
