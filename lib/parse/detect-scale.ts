@@ -1,8 +1,16 @@
-import type { ColumnNames } from '../core/options.ts';
+/**
+ * How many decimal places the value column has, from the start of the first input. It looks at a fixed number of bytes,
+ * so the answer does not depend on how an input is cut into blocks. Reads with the kernel's twin: it runs once, on 1 MiB,
+ * before there is a kernel.
+ */
+import { MAX_VALUE_SCALE, type ColumnNames } from '../core/options.ts';
+import { LinearMemory } from '../kernels/linear-memory.ts';
+import { ENTRY_BAD, ENTRY_POSITION } from '../kernels/parse-layout.ts';
+import { createParseTwin } from '../kernels/twins/parse.ts';
+import { headerNames, mapHeader, type HeaderMap } from './header.ts';
+import { Scanner, fieldText, type Dialect } from './scanner.ts';
 
-export interface DetectScaleOptions {
-  readonly delimiter?: string;
-  readonly quote?: string;
+export interface DetectScaleOptions extends Dialect {
   /** What error messages call the input. */
   readonly name?: string;
 }
@@ -10,14 +18,51 @@ export interface DetectScaleOptions {
 /** What `detectScale` looks at: exactly this much of the first input that is not empty. */
 export const SCALE_SAMPLE_BYTES = 1 << 20;
 
+const POINT = 0x2e;
+
 /**
- * Decimal places of the value column: the most significant ones (trailing zeros not counted) of any value of the good
- * rows in `sample`, at most MAX_VALUE_SCALE. `sample` is the start of an input; bytes past SCALE_SAMPLE_BYTES are not
- * looked at, and a sample shorter than that is taken for the whole input. Throws ETL_HEADER.
+ * The most significant decimal places (trailing zeros not counted) that any value in `sample` has, at most
+ * MAX_VALUE_SCALE; of records with the right number of fields, whole in the sample. `sample` is the start of an input:
+ * bytes past SCALE_SAMPLE_BYTES are not looked at, and a shorter sample is taken for the whole input.
+ * 0 for an empty sample. Throws ETL_HEADER, as the stage would.
  */
 export function detectScale(sample: Uint8Array, columns: ColumnNames, options: DetectScaleOptions = {}): number {
-  void sample;
-  void columns;
-  void options;
-  throw new Error('not yet');
+  const { delimiter, quote = '"', name = 'the input' } = options;
+  const bytes = sample.subarray(0, SCALE_SAMPLE_BYTES);
+  const whole = bytes.length < SCALE_SAMPLE_BYTES;
+  const memory = new LinearMemory();
+  const ptr = memory.slab(bytes.length, 'sample');
+  memory.bytes(ptr, bytes.length).set(bytes);
+  const scanner = new Scanner({ memory, kernel: createParseTwin(memory), recordLimit: SCALE_SAMPLE_BYTES, delimiter, quote });
+  scanner.begin();
+  scanner.open(ptr, bytes.length, whole);
+
+  let header: HeaderMap | undefined;
+  let scale = 0;
+  while (scanner.scan(whole) === 'records') {
+    const { record, index, window } = scanner;
+    while (scanner.next()) {
+      if (!header) {
+        header = mapHeader(headerNames(scanner, name, quote), columns, name);
+      } else if (record.next - record.first === header.fields) {
+        const at = record.first + header.value;
+        const entry = index[at]!;
+        const from = header.value === 0 ? record.start : (index[at - 1]! & ENTRY_POSITION) + 1;
+        const to = entry & ENTRY_POSITION;
+        if ((entry & ENTRY_BAD) !== 0 || !hasPoint(window, from, to)) continue;
+        scale = Math.max(scale, decimals(fieldText(window, from, to, entry, quote)));
+      }
+    }
+  }
+  return Math.min(scale, MAX_VALUE_SCALE);
+}
+
+function hasPoint(bytes: Uint8Array, from: number, to: number): boolean {
+  for (let at = from; at < to; at++) if (bytes[at] === POINT) return true;
+  return false;
+}
+
+/** Significant decimal places of a value; 0 when it is none. */
+function decimals(text: string): number {
+  return /^[ \t]*[+-]?(?:\d+\.|\.(?=\d))(\d*)[ \t]*$/.exec(text)?.[1]!.replace(/0+$/, '').length ?? 0;
 }

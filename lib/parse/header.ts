@@ -1,6 +1,8 @@
-/** From the names in an input's header to the places of the wanted columns. */
+/** From an input's first record to the places of the wanted columns. */
 import { EtlError } from '../core/errors.ts';
 import type { ColumnNames } from '../core/options.ts';
+import { ENTRY_POSITION } from '../kernels/parse-layout.ts';
+import { fieldProblem, fieldText, type Scanner } from './scanner.ts';
 
 /** Places count from 0. */
 export interface HeaderMap {
@@ -26,8 +28,8 @@ export function mapHeader(names: readonly string[], wanted: ColumnNames, inputNa
   const place = (column: keyof typeof options): number => {
     const name = wanted[column];
     const at = names.indexOf(name);
-    if (at < 0) faults.push(`has no column ${quote(name)} (${options[column]} NAME chooses another)`);
-    else if (names.indexOf(name, at + 1) >= 0) faults.push(`has the column ${quote(name)} more than once (${options[column]} NAME chooses another)`);
+    if (at < 0) faults.push(`has no column ${shown(name)} (${options[column]} NAME chooses another)`);
+    else if (names.indexOf(name, at + 1) >= 0) faults.push(`has the column ${shown(name)} more than once (${options[column]} NAME chooses another)`);
     return at;
   };
   const map = { fields: names.length, id: place('id'), user: place('user'), ip: place('ip'), value: place('value') };
@@ -37,11 +39,28 @@ export function mapHeader(names: readonly string[], wanted: ColumnNames, inputNa
   return map;
 }
 
-function quote(name: string): string {
+/** The fields of the record that the scanner took last. Throws ETL_HEADER when their quotes are malformed. */
+export function headerNames(scanner: Scanner, inputName: string, quote: string): string[] {
+  const { record, index, window } = scanner;
+  let from = record.start;
+  return Array.from(index.subarray(record.first, record.next), (entry) => {
+    if (fieldProblem(entry)) {
+      throw new EtlError('ETL_HEADER', `The header of ${inputName} has a misplaced quote.`, {
+        hint: 'A name with quotes in it must be quoted as a whole, its quotes doubled.',
+      });
+    }
+    const to = entry & ENTRY_POSITION;
+    const name = fieldText(window, from, to, entry, quote);
+    from = to + 1;
+    return name;
+  });
+}
+
+function shown(name: string): string {
   return `\`${name.length > 100 ? `${name.slice(0, 100)}…` : name}\``;
 }
 
 function list(names: readonly string[]): string {
-  const shown = names.slice(0, 50).map(quote).join(', ');
-  return names.length > 50 ? `${shown} and ${names.length - 50} more` : shown;
+  const first = names.slice(0, 50).map(shown).join(', ');
+  return names.length > 50 ? `${first} and ${names.length - 50} more` : first;
 }

@@ -1,14 +1,36 @@
-import type { Transform } from 'node:stream';
+/**
+ * lane 1, second stage: blocks -> batches. In input order; every record of an input is in exactly one batch, as a row, but
+ * for the header and empty lines. A batch holds records of one block: those that end in it.
+ *
+ * Rows that cannot be counted stay in their batch with a status, and go to `rejects` before the batch goes on.
+ * The record that a block's end cuts is copied to just before the next block. A block is released when its batches are
+ * and its cut record is copied. Memory: `slots` batches with scratch for unfolded quotes, and the index (scanner.ts),
+ * whatever the input; a record longer than `maxRecordBytes` is rejected and its rest passed over.
+ * What a record is: README.md in this room.
+ */
+import { Transform, type TransformCallback } from 'node:stream';
 import type { Counters } from '../core/counters.ts';
+import { EtlError } from '../core/errors.ts';
 import type { ColumnNames } from '../core/options.ts';
 import type { RejectSink } from '../core/rejects.ts';
+import type { Batch, Block, InputInfo } from '../core/stage.ts';
+import { BATCH_BYTES, BATCH_RECORD_START, BATCH_STATUS, REJECT_NONE } from '../kernels/layout.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
+import {
+  STATE_BASE, STATE_COLUMN_ID, STATE_COLUMN_IP, STATE_COLUMN_USER, STATE_COLUMN_VALUE, STATE_EMPTY_LINES, STATE_FIELDS, STATE_SCRATCH,
+  STATE_SCRATCH_END,
+} from '../kernels/parse-layout.ts';
 import type { ParseKernel } from '../kernels/twins/parse.ts';
+import { describeReject } from './describe-reject.ts';
+import { headerNames, mapHeader, type HeaderMap } from './header.ts';
+import { Scanner, type Dialect } from './scanner.ts';
 
 /** Most bytes of one record; blocks need as much headroom. */
 export const MAX_RECORD_BYTES = 1 << 20;
+/** One being filled, one being routed, one waiting between them. */
+const SLOTS = 3;
 
-export interface ParseStageOptions {
+export interface ParseStageOptions extends Dialect {
   readonly memory: LinearMemory;
   /** `loadKernel('parse', memory)` or `createParseTwin(memory)`. */
   readonly kernel: ParseKernel;
@@ -17,15 +39,203 @@ export interface ParseStageOptions {
   readonly columns: ColumnNames;
   /** Decimal places that values keep, see `detectScale`. */
   readonly scale: number;
-  readonly delimiter?: string;
-  readonly quote?: string;
   /** Default MAX_RECORD_BYTES. */
   readonly maxRecordBytes?: number;
   /** Batches that may be out at once. */
   readonly slots?: number;
 }
 
+/** The stage: Block in, Batch out. Fails with ETL_HEADER when an input's header does not fit `columns`. */
 export function createParseStage(options: ParseStageOptions): Transform {
-  void options;
-  throw new Error('not yet');
+  return new ParseStage(options);
+}
+
+class ParseStage extends Transform {
+  readonly #options: ParseStageOptions;
+  readonly #scanner: Scanner;
+  readonly #recordLimit: number;
+  /** Addresses of batches that are not out, each followed by its scratch. */
+  readonly #freeSlots: number[] = [];
+  #slotFreed: (() => void) | undefined;
+  #input: InputInfo | undefined;
+  #header: HeaderMap | undefined;
+  /** The block whose end cut the record that is unfinished. */
+  #held: HeldBlock | undefined;
+
+  constructor(options: ParseStageOptions) {
+    super({ objectMode: true, readableHighWaterMark: 1, writableHighWaterMark: 1 });
+    this.#options = options;
+    this.#recordLimit = options.maxRecordBytes ?? MAX_RECORD_BYTES;
+    this.#scanner = new Scanner({ ...options, recordLimit: this.#recordLimit });
+    for (let slot = 0; slot < (options.slots ?? SLOTS); slot++) {
+      this.#freeSlots.push(options.memory.slab(BATCH_BYTES + this.#recordLimit, 'batch'));
+    }
+  }
+
+  override _transform(block: Block, _encoding: BufferEncoding, callback: TransformCallback): void {
+    this.#parse(new HeldBlock(block)).then(() => callback(), callback);
+  }
+
+  override _flush(callback: TransformCallback): void {
+    callback(this.#input ? new EtlError('ETL_INTERNAL', `${this.#input.name} has no last block.`) : null);
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#letGo();
+    this.#slotFreed?.();
+    callback(error);
+  }
+
+  async #parse(held: HeldBlock): Promise<void> {
+    const { block } = held;
+    try {
+      this.#open(block);
+      this.#letGo();
+      for (let found = this.#scanner.scan(block.last); found !== 'end'; found = this.#scanner.scan(block.last)) {
+        if (!this.#header) {
+          this.#readHeader(block, found);
+          continue;
+        }
+        if (this.#freeSlots.length === 0) await this.#freeSlot();
+        const rejected = this.#fillBatch(held, found);
+        if (rejected) await rejected;
+      }
+      this.#closeBlock(held);
+    } finally {
+      if (held !== this.#held) held.release();
+    }
+  }
+
+  #open(block: Block): void {
+    if (!this.#input) {
+      this.#input = block.input;
+      this.#header = undefined;
+      this.#scanner.begin();
+    }
+    const { unfinished } = this.#scanner;
+    if (unfinished > block.headroom) {
+      throw new EtlError('ETL_INTERNAL', `A record of ${unfinished} bytes does not fit a headroom of ${block.headroom}.`);
+    }
+    this.#scanner.open(block.ptr, block.length, block.last);
+  }
+
+  #closeBlock(held: HeldBlock): void {
+    this.#options.counters.emptyLines += this.#scanner.get(STATE_EMPTY_LINES);
+    const blank = this.#scanner.get(STATE_EMPTY_LINES) > 0;
+    this.#scanner.set(STATE_EMPTY_LINES, 0);
+    if (held.block.last) {
+      if (!this.#header && blank) mapHeader([], this.#options.columns, held.block.input.name);
+      this.#input = undefined;
+    } else if (this.#scanner.unfinished > 0) {
+      this.#held = held;
+    }
+  }
+
+  #readHeader(block: Block, found: 'records' | 'too_long'): void {
+    const { columns } = this.#options;
+    const { name } = block.input;
+    if (found === 'too_long') {
+      throw new EtlError('ETL_HEADER', `The header of ${name} is longer than ${this.#recordLimit} bytes.`, { hint: 'Is it a CSV file?' });
+    }
+    if (!this.#scanner.next()) return;
+    const header = mapHeader(headerNames(this.#scanner, name, this.#options.quote ?? '"'), columns, name);
+    this.#header = header;
+    this.#scanner.set(STATE_FIELDS, header.fields);
+    this.#scanner.set(STATE_COLUMN_ID, header.id);
+    this.#scanner.set(STATE_COLUMN_USER, header.user);
+    this.#scanner.set(STATE_COLUMN_IP, header.ip);
+    this.#scanner.set(STATE_COLUMN_VALUE, header.value);
+  }
+
+  /** Fills the free slot and sends it on; a promise when rejects have to be written first. */
+  #fillBatch(held: HeldBlock, found: 'records' | 'too_long'): Promise<void> | undefined {
+    const { kernel, counters, scale } = this.#options;
+    const { state } = this.#scanner;
+    const ptr = this.#freeSlots.at(-1)!;
+    this.#scanner.set(STATE_SCRATCH, ptr + BATCH_BYTES);
+    this.#scanner.set(STATE_SCRATCH_END, ptr + BATCH_BYTES + this.#recordLimit);
+    let rows = 1;
+    if (found === 'records') rows = kernel.fields(state, ptr) >>> 0;
+    else kernel.skip(state, ptr);
+    if (rows === 0) return undefined;
+    this.#freeSlots.pop();
+    const rejected = kernel.values(ptr, rows, scale) >>> 0;
+    counters.read += rows;
+    counters.rejected += rejected;
+    if (rejected === 0) {
+      this.push(this.#batch(held, ptr, rows));
+      return undefined;
+    }
+    return this.#sendRejects(held.block, ptr, rows).then(() => {
+      this.push(this.#batch(held, ptr, rows));
+    });
+  }
+
+  async #sendRejects(block: Block, batch: number, rows: number): Promise<void> {
+    const { memory, columns, scale, counters, rejects } = this.#options;
+    const context = { memory, columns, scale, fields: this.#header!.fields, recordLimit: this.#recordLimit };
+    const statuses = memory.u32(batch + BATCH_STATUS, rows);
+    const starts = memory.u32(batch + BATCH_RECORD_START, rows);
+    for (let row = 0; row < rows; row++) {
+      const status = statuses[row]!;
+      if (status === REJECT_NONE) continue;
+      counters.rejectedBy.set(status, (counters.rejectedBy.get(status) ?? 0) + 1);
+      const line = this.#scanner.lineOf(starts[row]! - this.#scanner.get(STATE_BASE));
+      const byte = block.offset + starts[row]! - block.ptr;
+      if (rejects.write({ file: block.input.name, line, byte, ...describeReject(batch, row, context) })) {
+        await rejects.drained();
+        if (this.destroyed) throw stopped();
+      }
+    }
+  }
+
+  #batch(held: HeldBlock, ptr: number, rows: number): Batch {
+    const { input, index } = held.block;
+    held.hold();
+    let released = false;
+    const release = (): void => {
+      if (released) throw new Error('a batch was released twice');
+      released = true;
+      this.#freeSlots.push(ptr);
+      this.#slotFreed?.();
+      held.release();
+    };
+    return { ptr, rows, input, block: index, release };
+  }
+
+  async #freeSlot(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#slotFreed = resolve;
+    });
+    this.#slotFreed = undefined;
+    if (this.destroyed) throw stopped();
+  }
+
+  #letGo(): void {
+    const held = this.#held;
+    this.#held = undefined;
+    held?.release();
+  }
+}
+
+/** A block and how many need it: the stage, while it parses it or its cut record is not copied, and each batch. */
+class HeldBlock {
+  readonly block: Block;
+  #holders = 1;
+
+  constructor(block: Block) {
+    this.block = block;
+  }
+
+  hold(): void {
+    this.#holders++;
+  }
+
+  release(): void {
+    if (--this.#holders === 0) this.block.release();
+  }
+}
+
+function stopped(): EtlError {
+  return new EtlError('ETL_ABORTED', 'The parse stage was stopped.');
 }

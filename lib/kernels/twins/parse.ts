@@ -260,7 +260,7 @@ export function createParseTwin(memory: LinearMemory): ParseKernel {
       const at = batch + 4 * row;
       if (load(at + BATCH_STATUS) === REJECT_NONE) {
         const bytes = memory.bytes(load(at + BATCH_VALUE_PTR), load(at + BATCH_VALUE_LEN));
-        const { status, value } = parseValue(Buffer.from(bytes).latin1Slice(), scale);
+        const { status, value } = parseValue(Buffer.from(bytes).toString('latin1'), scale);
         store(at + BATCH_STATUS, status);
         memory.view(batch + BATCH_VALUE + 8 * row, 8).setBigInt64(0, value, true);
       }

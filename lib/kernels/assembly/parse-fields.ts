@@ -1,0 +1,192 @@
+// The index -> rows of a batch. State and index: ../parse-layout.ts; batch: ../layout.ts. Definition: ../twins/parse.ts.
+//
+//   bytes     id , " u s e r " , value \n        entries   2  9Q  15E
+//             start ^             a field is [previous entry + 1, entry), the first one [start, entry)
+import {
+  BATCH_ID_LEN, BATCH_ID_PTR, BATCH_IP_LEN, BATCH_IP_PTR, BATCH_RECORD_END, BATCH_RECORD_START, BATCH_ROWS, BATCH_STATUS,
+  BATCH_USER_LEN, BATCH_USER_PTR, BATCH_VALUE, BATCH_VALUE_LEN, BATCH_VALUE_PTR, MAX_USER_BYTES, REJECT_BAD_QUOTE,
+  REJECT_FIELD_COUNT, REJECT_MISSING_ID, REJECT_MISSING_USER, REJECT_MISSING_VALUE, REJECT_NONE, REJECT_RECORD_TOO_LONG,
+  REJECT_UNTERMINATED_QUOTE, REJECT_USER_TOO_LONG,
+} from "../layout";
+import {
+  ENTRY_BAD, ENTRY_END, ENTRY_POSITION, ENTRY_QUOTED, MODE_SKIP, STATE_BASE, STATE_COLUMN_ID, STATE_COLUMN_IP,
+  STATE_COLUMN_USER, STATE_COLUMN_VALUE, STATE_COUNT, STATE_EMPTY_LINES, STATE_FIELDS, STATE_INDEX, STATE_MODE, STATE_NEXT,
+  STATE_POS, STATE_QUOTE, STATE_RECORDS, STATE_RECORD_LIMIT, STATE_SCRATCH, STATE_SCRATCH_END, STATE_START,
+} from "../parse-layout";
+
+const CRLF: u16 = 0x0a0d;
+
+export function fields(state: u32, batch: u32): u32 {
+  const base = load<u32>(state, STATE_BASE);
+  const pos = load<u32>(state, STATE_POS);
+  const index = load<u32>(state, STATE_INDEX);
+  const count = load<u32>(state, STATE_COUNT);
+  const fieldCount = load<u32>(state, STATE_FIELDS);
+  const limit = load<u32>(state, STATE_RECORD_LIMIT);
+  const columnId = load<u32>(state, STATE_COLUMN_ID) << 2;
+  const columnUser = load<u32>(state, STATE_COLUMN_USER) << 2;
+  const columnIp = load<u32>(state, STATE_COLUMN_IP) << 2;
+  const columnValue = load<u32>(state, STATE_COLUMN_VALUE) << 2;
+  let skipping = (load<u32>(state, STATE_MODE) & MODE_SKIP) != 0;
+  let first = index + (load<u32>(state, STATE_NEXT) << 2);
+  let start = load<u32>(state, STATE_START);
+  let records = load<u32>(state, STATE_RECORDS);
+  let rows: u32 = 0;
+
+  while (records > 0 && rows < <u32>BATCH_ROWS) {
+    let next = first;
+    let flags: u32 = 0;
+    let last: u32;
+    do {
+      last = load<u32>(next);
+      flags |= last;
+      next += 4;
+    } while (<i32>last >= 0); // ENTRY_END is the sign
+    const end = last & ENTRY_POSITION;
+    const found = (next - first) >> 2;
+    if (skipping) {
+      skipping = false;
+    } else if (found == 1 && end == start && (last & ENTRY_QUOTED) == 0) {
+      store<u32>(state, load<u32>(state, STATE_EMPTY_LINES) + 1, STATE_EMPTY_LINES);
+    } else {
+      const at = batch + (rows << 2);
+      store<u32>(at, base + start, BATCH_RECORD_START);
+      store<u32>(at, base + end, BATCH_RECORD_END);
+      if (found == fieldCount && (flags & <u32>ENTRY_BAD) == 0 && end - start <= limit) {
+        span(at + BATCH_ID_PTR, base, first, columnId, start);
+        span(at + BATCH_USER_PTR, base, first, columnUser, start);
+        span(at + BATCH_IP_PTR, base, first, columnIp, start);
+        span(at + BATCH_VALUE_PTR, base, first, columnValue, start);
+        if ((flags & <u32>ENTRY_QUOTED) != 0 && !unquote(state, at, first)) break;
+        const userLength = load<u32>(at, BATCH_USER_LEN);
+        let status: u32 = REJECT_NONE;
+        if (load<u32>(at, BATCH_ID_LEN) == 0) status = REJECT_MISSING_ID;
+        else if (userLength == 0) status = REJECT_MISSING_USER;
+        else if (userLength > <u32>MAX_USER_BYTES) status = REJECT_USER_TOO_LONG;
+        else if (load<u32>(at, BATCH_VALUE_LEN) == 0) status = REJECT_MISSING_VALUE;
+        store<u32>(at, status, BATCH_STATUS);
+        store<i64>(batch + (rows << 3), 0, BATCH_VALUE);
+      } else {
+        let status: u32 = REJECT_FIELD_COUNT;
+        if (end - start > limit) status = REJECT_RECORD_TOO_LONG;
+        else if ((flags & <u32>ENTRY_BAD) != 0) status = badQuote(first);
+        reject(batch, rows, base + start, status, found);
+      }
+      rows++;
+    }
+    first = next;
+    records--;
+    start = end + 1;
+    // The byte after a CR at the very end of what was scanned is not known yet: `scan` looks then.
+    if (start < pos && load<u16>(base + end) == CRLF) start++;
+  }
+
+  if (skipping) {
+    first = index + (count << 2);
+    start = pos;
+  } else {
+    store<u32>(state, load<u32>(state, STATE_MODE) & ~MODE_SKIP, STATE_MODE);
+  }
+  store<u32>(state, (first - index) >> 2, STATE_NEXT);
+  store<u32>(state, start, STATE_START);
+  store<u32>(state, records, STATE_RECORDS);
+  return rows;
+}
+
+/** Writes address and length of the field at `column` (in bytes of entries) of the record whose entries begin at `first`. */
+// @ts-ignore: decorator
+@inline
+function span(at: u32, base: u32, first: u32, column: u32, start: u32): void {
+  const from = column == 0 ? start : (load<u32>(first + column - 4) & ENTRY_POSITION) + 1;
+  store<u32>(at, base + from);
+  store<u32>(at, (load<u32>(first + column) & ENTRY_POSITION) - from, BATCH_ID_LEN - BATCH_ID_PTR);
+}
+
+/** Takes the quotes off the wanted fields that have them. False, and nothing used, when the scratch is full. */
+function unquote(state: u32, at: u32, first: u32): bool {
+  const scratch = load<u32>(state, STATE_SCRATCH);
+  for (let column: u32 = 0; column < 4; column++) {
+    // Places in the state and columns in the batch come in the same order, at equal distances.
+    const place = load<u32>(state + (column << 2), STATE_COLUMN_ID);
+    if ((load<u32>(first + (place << 2)) & <u32>ENTRY_QUOTED) == 0) continue;
+    const field = at + BATCH_ID_PTR + column * (BATCH_USER_PTR - BATCH_ID_PTR);
+    if (!unfold(state, field)) {
+      store<u32>(state, scratch, STATE_SCRATCH);
+      return false;
+    }
+  }
+  return true;
+}
+
+function unfold(state: u32, field: u32): bool {
+  const quote = load<u8>(state, STATE_QUOTE);
+  let from = load<u32>(field) + 1;
+  const length = load<u32>(field, BATCH_ID_LEN - BATCH_ID_PTR) - 2;
+  const end = from + length;
+  let found = find(from, end, quote);
+  if (found == end) {
+    store<u32>(field, from);
+    store<u32>(field, length, BATCH_ID_LEN - BATCH_ID_PTR);
+    return true;
+  }
+  const scratch = load<u32>(state, STATE_SCRATCH);
+  if (length > load<u32>(state, STATE_SCRATCH_END) - scratch) return false;
+  let out = scratch;
+  while (true) {
+    const piece = min(found + 1, end) - from; // up to and with the first quote of the pair
+    memory.copy(out, from, piece);
+    out += piece;
+    if (found == end) break;
+    from = found + 2;
+    found = find(from, end, quote);
+  }
+  store<u32>(field, scratch);
+  store<u32>(field, out - scratch, BATCH_ID_LEN - BATCH_ID_PTR);
+  store<u32>(state, out, STATE_SCRATCH);
+  return true;
+}
+
+/** The first `byte` in [from, end), or `end`. Reads up to 15 bytes before `from`, never past `end`. */
+function find(from: u32, end: u32, byte: u8): u32 {
+  const wanted = i8x16.splat(byte);
+  for (; from + 16 <= end; from += 16) {
+    const hits = i8x16.bitmask(i8x16.eq(v128.load(from), wanted));
+    if (hits) return from + ctz(hits);
+  }
+  if (from >= end) return end;
+  const rest = end - from;
+  const hits = <u32>i8x16.bitmask(i8x16.eq(v128.load(end - 16), wanted)) >> (16 - rest);
+  return hits ? from + ctz(hits) : end;
+}
+
+/** Which of the two malformed-quote codes: that of the first bad field. */
+function badQuote(first: u32): u32 {
+  while ((load<u32>(first) & <u32>ENTRY_BAD) == 0) first += 4;
+  return (load<u32>(first) & <u32>ENTRY_QUOTED) == 0 ? REJECT_BAD_QUOTE : REJECT_UNTERMINATED_QUOTE;
+}
+
+/** Writes the status of row `row`; its fields are empty. RECORD_START and RECORD_END are the caller's. */
+function reject(batch: u32, row: u32, start: u32, status: u32, found: u32): void {
+  const at = batch + (row << 2);
+  store<u32>(at, status, BATCH_STATUS);
+  store<i64>(batch + (row << 3), status == REJECT_FIELD_COUNT ? <i64>found : 0, BATCH_VALUE);
+  store<u32>(at, start, BATCH_ID_PTR);
+  store<u32>(at, 0, BATCH_ID_LEN);
+  store<u32>(at, start, BATCH_USER_PTR);
+  store<u32>(at, 0, BATCH_USER_LEN);
+  store<u32>(at, start, BATCH_IP_PTR);
+  store<u32>(at, 0, BATCH_IP_LEN);
+  store<u32>(at, start, BATCH_VALUE_PTR);
+  store<u32>(at, 0, BATCH_VALUE_LEN);
+}
+
+export function skip(state: u32, batch: u32): void {
+  const pos = load<u32>(state, STATE_POS);
+  const start = load<u32>(state, STATE_BASE) + load<u32>(state, STATE_START);
+  store<u32>(batch, start, BATCH_RECORD_START);
+  store<u32>(batch, load<u32>(state, STATE_BASE) + pos, BATCH_RECORD_END);
+  reject(batch, 0, start, REJECT_RECORD_TOO_LONG, 0);
+  store<u32>(state, pos, STATE_START);
+  store<u32>(state, load<u32>(state, STATE_COUNT), STATE_NEXT);
+  store<u32>(state, load<u32>(state, STATE_MODE) | MODE_SKIP, STATE_MODE);
+}

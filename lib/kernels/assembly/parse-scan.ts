@@ -1,0 +1,298 @@
+// The structural scan: bytes -> index of field ends. 64 bytes a step become bit masks, bit i = byte i of the step:
+//
+//   bytes    a , " x , y " , b \n      quotes   . . 1 . . . 1 . . .
+//                                      inside   . . 1 1 1 1 . . . .   prefix xor of the quotes, carried over steps
+//                                      ends     . 1 . . . . . 1 . 1   (delimiters | line ends) & ~inside
+//
+// (Langdale, Lemire: Parsing Gigabytes of JSON per Second, 2019; there with a carry-less multiply, here with shifts.)
+// That is exact while every quote stands where one may be, which two masks prove for the step:
+//   an opening quote comes after an end, or after a closing quote (the two halves of "");
+//   after a closing quote comes an end or a quote.
+// A step that fails goes through the scalar state machine `scanBytes` instead. Its states are the masks' carries:
+//   field start = after an end; quoted = inside; closed = after a closing quote; unquoted = none of them.
+//
+// State and index: ../parse-layout.ts. Definition: ../twins/parse.ts.
+import { BATCH_ROWS } from "../layout";
+import {
+  ENTRY_BAD, ENTRY_END, ENTRY_QUOTED, INDEX_SLACK, MODE_AFTER_CR, MODE_BAD, MODE_CLOSED, MODE_FIELD_START, MODE_PLACE,
+  MODE_QUOTED, MODE_SKIP, MODE_UNQUOTED, STATE_BASE, STATE_CAPACITY, STATE_COUNT, STATE_DELIMITER, STATE_END, STATE_INDEX,
+  STATE_LINES, STATE_MODE, STATE_NEXT, STATE_POS, STATE_QUOTE, STATE_RECORDS, STATE_START,
+} from "../parse-layout";
+
+const LF: u8 = 10;
+const CR: u8 = 13;
+
+// @ts-ignore: decorator
+@inline
+function bits(a: v128, b: v128, c: v128, d: v128): u64 {
+  return <u64>i8x16.bitmask(a) | (<u64>i8x16.bitmask(b) << 16) | (<u64>i8x16.bitmask(c) << 32) | (<u64>i8x16.bitmask(d) << 48);
+}
+
+// @ts-ignore: decorator
+@inline
+function prefixXor(x: u64): u64 {
+  x ^= x << 1;
+  x ^= x << 2;
+  x ^= x << 4;
+  x ^= x << 8;
+  x ^= x << 16;
+  return x ^ (x << 32);
+}
+
+/** Forgets the entries that `fields` took. */
+function dropTaken(state: u32): void {
+  const next = load<u32>(state, STATE_NEXT);
+  if (next == 0) return;
+  const left = load<u32>(state, STATE_COUNT) - next;
+  const index = load<u32>(state, STATE_INDEX);
+  memory.copy(index, index + (next << 2), left << 2);
+  store<u32>(state, left, STATE_COUNT);
+  store<u32>(state, 0, STATE_NEXT);
+}
+
+export function scan(state: u32): void {
+  dropTaken(state);
+  const base = load<u32>(state, STATE_BASE);
+  const end = load<u32>(state, STATE_END);
+  const index = load<u32>(state, STATE_INDEX);
+  const full = index + ((load<u32>(state, STATE_CAPACITY) - INDEX_SLACK) << 2);
+  const delimiters = i8x16.splat(load<u8>(state, STATE_DELIMITER));
+  const quotes = i8x16.splat(load<u8>(state, STATE_QUOTE));
+  const feeds = i8x16.splat(LF);
+  const returns = i8x16.splat(CR);
+
+  let pos = load<u32>(state, STATE_POS);
+  let mode = load<u32>(state, STATE_MODE);
+  // The LF of a CRLF that was cut in two belongs to no record.
+  if ((mode & MODE_AFTER_CR) != 0 && load<u32>(state, STATE_START) == pos && pos < end && load<u8>(base + pos) == LF) {
+    store<u32>(state, pos + 1, STATE_START);
+  }
+
+  let out = index + (load<u32>(state, STATE_COUNT) << 2);
+  let records = load<u32>(state, STATE_RECORDS);
+  let lines = load<u32>(state, STATE_LINES);
+  // The carries: `inside` all ones or 0, the others 0 or 1.
+  let inside: u64 = (mode & MODE_PLACE) == MODE_QUOTED ? -1 : 0;
+  let afterEnd: u64 = u64((mode & MODE_PLACE) == MODE_FIELD_START);
+  let afterClose: u64 = u64((mode & MODE_PLACE) == MODE_CLOSED);
+  let afterCr: u64 = u64((mode & MODE_AFTER_CR) != 0);
+  let bad: u64 = u64((mode & MODE_BAD) != 0);
+
+  while (pos < end && out <= full && records < <u32>BATCH_ROWS) {
+    if (pos + 64 <= end) {
+      const at = base + pos;
+      const v0 = v128.load(at);
+      const v1 = v128.load(at, 16);
+      const v2 = v128.load(at, 32);
+      const v3 = v128.load(at, 48);
+      const q0 = i8x16.eq(v0, quotes);
+      const q1 = i8x16.eq(v1, quotes);
+      const q2 = i8x16.eq(v2, quotes);
+      const q3 = i8x16.eq(v3, quotes);
+      const r0 = i8x16.eq(v0, returns);
+      const r1 = i8x16.eq(v1, returns);
+      const r2 = i8x16.eq(v2, returns);
+      const r3 = i8x16.eq(v3, returns);
+      const f0 = i8x16.eq(v0, feeds);
+      const f1 = i8x16.eq(v1, feeds);
+      const f2 = i8x16.eq(v2, feeds);
+      const f3 = i8x16.eq(v3, feeds);
+      const feedBits = bits(f0, f1, f2, f3);
+      const special = v128.or(v128.or(v128.or(q0, r0), v128.or(q1, r1)), v128.or(v128.or(q2, r2), v128.or(q3, r3)));
+      if (!v128.any_true(special) && (inside | afterClose | afterCr | bad) == 0) {
+        // The common step: no quote, no CR, nothing carried.
+        let ends = bits(
+          v128.or(f0, i8x16.eq(v0, delimiters)), v128.or(f1, i8x16.eq(v1, delimiters)),
+          v128.or(f2, i8x16.eq(v2, delimiters)), v128.or(f3, i8x16.eq(v3, delimiters)),
+        );
+        const feedCount = <u32>popcnt(feedBits);
+        lines += feedCount;
+        records += feedCount;
+        afterEnd = ends >> 63;
+        const next = out + (<u32>popcnt(ends) << 2);
+        // Four at a time without asking: what is written past the last end is overwritten by the next step.
+        while (out < next) {
+          store<u32>(out, entry(pos, ends, feedBits), 0);
+          ends &= ends - 1;
+          store<u32>(out, entry(pos, ends, feedBits), 4);
+          ends &= ends - 1;
+          store<u32>(out, entry(pos, ends, feedBits), 8);
+          ends &= ends - 1;
+          store<u32>(out, entry(pos, ends, feedBits), 12);
+          ends &= ends - 1;
+          out += 16;
+        }
+        out = next;
+        pos += 64;
+        continue;
+      }
+      const quoteBits = bits(q0, q1, q2, q3);
+      const returnBits = bits(r0, r1, r2, r3);
+      const delimiterBits = bits(
+        i8x16.eq(v0, delimiters), i8x16.eq(v1, delimiters), i8x16.eq(v2, delimiters), i8x16.eq(v3, delimiters),
+      );
+      const insideBits = prefixXor(quoteBits) ^ inside;
+      const opening = quoteBits & insideBits;
+      const closing = quoteBits & ~insideBits;
+      const allEnds = (delimiterBits | feedBits | returnBits) & ~insideBits;
+      const closed = (closing << 1) | afterClose;
+      const misplaced = (opening & ~((allEnds << 1) | afterEnd | closed)) | (closed & ~(allEnds | quoteBits));
+      if ((misplaced | bad) == 0) {
+        const secondHalf = feedBits & ((returnBits << 1) | afterCr);
+        const lineEnds = (feedBits | returnBits) & ~secondHalf;
+        let ends = allEnds & ~secondHalf;
+        lines += <u32>popcnt(lineEnds);
+        records += <u32>popcnt(ends & lineEnds);
+        inside = <u64>(<i64>insideBits >> 63);
+        afterEnd = allEnds >> 63;
+        afterClose = closing >> 63;
+        afterCr = returnBits >> 63;
+        const next = out + (<u32>popcnt(ends) << 2);
+        while (out < next) {
+          store<u32>(out, entry(pos, ends, lineEnds) | quotedFlag(ends, closed), 0);
+          ends &= ends - 1;
+          store<u32>(out, entry(pos, ends, lineEnds) | quotedFlag(ends, closed), 4);
+          ends &= ends - 1;
+          store<u32>(out, entry(pos, ends, lineEnds) | quotedFlag(ends, closed), 8);
+          ends &= ends - 1;
+          store<u32>(out, entry(pos, ends, lineEnds) | quotedFlag(ends, closed), 12);
+          ends &= ends - 1;
+          out += 16;
+        }
+        out = next;
+        pos += 64;
+        continue;
+      }
+    }
+    // Malformed quotes, or less than 64 bytes left.
+    mode = inside != 0 ? MODE_QUOTED : afterClose != 0 ? MODE_CLOSED : afterEnd != 0 ? MODE_FIELD_START : MODE_UNQUOTED;
+    if (bad != 0) mode |= MODE_BAD;
+    if (afterCr != 0) mode |= MODE_AFTER_CR;
+    const stop = min(pos + 64, end);
+    store<u32>(state, lines, STATE_LINES);
+    store<u32>(state, records, STATE_RECORDS);
+    mode = scanBytes(state, pos, stop, mode, out);
+    pos = stop;
+    lines = load<u32>(state, STATE_LINES);
+    records = load<u32>(state, STATE_RECORDS);
+    out = index + (load<u32>(state, STATE_COUNT) << 2);
+    inside = (mode & MODE_PLACE) == MODE_QUOTED ? -1 : 0;
+    afterEnd = u64((mode & MODE_PLACE) == MODE_FIELD_START);
+    afterClose = u64((mode & MODE_PLACE) == MODE_CLOSED);
+    afterCr = u64((mode & MODE_AFTER_CR) != 0);
+    bad = u64((mode & MODE_BAD) != 0);
+  }
+
+  mode = inside != 0 ? MODE_QUOTED : afterClose != 0 ? MODE_CLOSED : afterEnd != 0 ? MODE_FIELD_START : MODE_UNQUOTED;
+  if (bad != 0) mode |= MODE_BAD;
+  if (afterCr != 0) mode |= MODE_AFTER_CR;
+  store<u32>(state, mode | (load<u32>(state, STATE_MODE) & MODE_SKIP), STATE_MODE);
+  store<u32>(state, pos, STATE_POS);
+  store<u32>(state, (out - index) >> 2, STATE_COUNT);
+  store<u32>(state, records, STATE_RECORDS);
+  store<u32>(state, lines, STATE_LINES);
+}
+
+/** The entry of the lowest end: its position, and ENTRY_END when it is a line end. */
+// @ts-ignore: decorator
+@inline
+function entry(pos: u32, ends: u64, lineEnds: u64): u32 {
+  const bit = ctz(ends);
+  return (pos + <u32>bit) | (<u32>(lineEnds >> bit) << 31);
+}
+
+// @ts-ignore: decorator
+@inline
+function quotedFlag(ends: u64, closed: u64): u32 {
+  return (<u32>(closed >> ctz(ends)) & 1) << 30;
+}
+
+/** The state machine, byte by byte, over at most 64 bytes. Writes entries at `out`; gives the mode after them. */
+function scanBytes(state: u32, pos: u32, stop: u32, mode: u32, out: u32): u32 {
+  const base = load<u32>(state, STATE_BASE);
+  const delimiter = load<u8>(state, STATE_DELIMITER);
+  const quote = load<u8>(state, STATE_QUOTE);
+  let place = mode & MODE_PLACE;
+  let bad = mode & MODE_BAD;
+  let afterCr = (mode & MODE_AFTER_CR) != 0;
+  let lines: u32 = 0;
+  let records: u32 = 0;
+  for (; pos < stop; pos++) {
+    const byte = load<u8>(base + pos);
+    const secondHalf = afterCr && byte == LF;
+    afterCr = byte == CR;
+    const lineEnd = byte == LF || byte == CR;
+    lines += u32(lineEnd && !secondHalf);
+    if (place == MODE_QUOTED) {
+      if (byte == quote) place = MODE_CLOSED;
+    } else if (lineEnd || byte == delimiter) {
+      if (secondHalf) continue;
+      let flags: u32 = place == MODE_CLOSED ? <u32>ENTRY_QUOTED : 0;
+      if (bad) flags |= <u32>ENTRY_BAD;
+      if (lineEnd) flags |= <u32>ENTRY_END;
+      store<u32>(out, pos | flags);
+      out += 4;
+      records += u32(lineEnd);
+      place = MODE_FIELD_START;
+      bad = 0;
+    } else if (byte == quote && place != MODE_UNQUOTED) {
+      place = MODE_QUOTED;
+    } else {
+      if (byte == quote || place == MODE_CLOSED) bad = MODE_BAD;
+      place = MODE_UNQUOTED;
+    }
+  }
+  store<u32>(state, load<u32>(state, STATE_LINES) + lines, STATE_LINES);
+  store<u32>(state, load<u32>(state, STATE_RECORDS) + records, STATE_RECORDS);
+  store<u32>(state, (out - load<u32>(state, STATE_INDEX)) >> 2, STATE_COUNT);
+  return place | bad | (afterCr ? MODE_AFTER_CR : 0);
+}
+
+export function finish(state: u32): void {
+  const mode = load<u32>(state, STATE_MODE);
+  const pos = load<u32>(state, STATE_POS);
+  if (pos <= load<u32>(state, STATE_START) && (mode & MODE_SKIP) == 0) return;
+  const place = mode & MODE_PLACE;
+  let entry = pos | <u32>ENTRY_END;
+  if (place == MODE_QUOTED || place == MODE_CLOSED) entry |= <u32>ENTRY_QUOTED;
+  if (place == MODE_QUOTED || (mode & MODE_BAD) != 0) entry |= <u32>ENTRY_BAD;
+  const count = load<u32>(state, STATE_COUNT);
+  store<u32>(load<u32>(state, STATE_INDEX) + (count << 2), entry);
+  store<u32>(state, count + 1, STATE_COUNT);
+  store<u32>(state, load<u32>(state, STATE_RECORDS) + 1, STATE_RECORDS);
+  store<u32>(state, mode & MODE_SKIP, STATE_MODE);
+}
+
+export function move(state: u32, to: u32, length: u32): void {
+  const start = load<u32>(state, STATE_START);
+  const left = load<u32>(state, STATE_END) - start;
+  memory.copy(to - left, load<u32>(state, STATE_BASE) + start, left);
+  dropTaken(state);
+  let entry = load<u32>(state, STATE_INDEX);
+  const end = entry + (load<u32>(state, STATE_COUNT) << 2);
+  for (; entry < end; entry += 4) store<u32>(entry, load<u32>(entry) - start);
+  store<u32>(state, to - left, STATE_BASE);
+  store<u32>(state, 0, STATE_START);
+  store<u32>(state, left, STATE_POS);
+  store<u32>(state, left + length, STATE_END);
+}
+
+export function countLines(ptr: u32, length: u32, afterCr: u32): u32 {
+  const end = ptr + length;
+  const feeds = i8x16.splat(LF);
+  const returns = i8x16.splat(CR);
+  let lines: u32 = 0;
+  for (; ptr + 16 <= end; ptr += 16) {
+    const bytes = v128.load(ptr);
+    const feedBits = <u32>i8x16.bitmask(i8x16.eq(bytes, feeds));
+    const returnBits = <u32>i8x16.bitmask(i8x16.eq(bytes, returns));
+    lines += popcnt(returnBits | (feedBits & ~((returnBits << 1) | u32(afterCr != 0))));
+    afterCr = returnBits >> 15;
+  }
+  for (; ptr < end; ptr++) {
+    const byte = load<u8>(ptr);
+    lines += u32(byte == CR || (byte == LF && afterCr == 0));
+    afterCr = u32(byte == CR);
+  }
+  return lines;
+}

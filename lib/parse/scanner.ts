@@ -1,0 +1,259 @@
+/**
+ * The host's hand on the parse kernel: one window of bytes at a time, whole records out of it. Both readers of CSV (the
+ * stage and the record stream) drive this loop:
+ *
+ *   begin(); for each block { open(block); for (;;) switch (scan()) { records: take them; too_long: ...; end: break } }
+ *
+ * Memory: the index, 256 KiB to begin with (of which only as much is touched as a batch needs), doubled when one record
+ * has more fields than fit: at most 4 bytes for every byte of the longest record.
+ */
+import { EtlError } from '../core/errors.ts';
+import type { LinearMemory } from '../kernels/linear-memory.ts';
+import {
+  ENTRY_BAD, ENTRY_END, ENTRY_POSITION, ENTRY_QUOTED, INDEX_SLACK, MAX_WINDOW, MODE_AFTER_CR, MODE_SKIP, STATE_BASE,
+  STATE_BYTES, STATE_CAPACITY, STATE_COUNT, STATE_DELIMITER, STATE_EMPTY_LINES, STATE_END, STATE_INDEX, STATE_LINES,
+  STATE_MODE, STATE_NEXT, STATE_POS, STATE_QUOTE, STATE_RECORDS, STATE_RECORD_LIMIT, STATE_START,
+} from '../kernels/parse-layout.ts';
+import type { ParseKernel } from '../kernels/twins/parse.ts';
+
+const FIRST_CAPACITY = 65536;
+const BOM = [0xef, 0xbb, 0xbf];
+const LF = 10;
+const CR = 13;
+
+export interface Dialect {
+  /** One ASCII character; default `,`. */
+  readonly delimiter?: string | undefined;
+  /** One ASCII character; default `"`. */
+  readonly quote?: string | undefined;
+}
+
+export class Scanner {
+  /** The kernel's state, as words: `words[STATE_X / 4]`. The host uses it through `get` and `set`. */
+  readonly #words: Uint32Array;
+  readonly #memory: LinearMemory;
+  readonly #kernel: ParseKernel;
+  /** Address of the state, for the kernel's functions that a reader calls itself. */
+  readonly state: number;
+  /** What `next` took last. */
+  readonly record: ScannedRecord = { start: 0, end: 0, first: 0, next: 0 };
+  #index: Uint32Array;
+  #window: Uint8Array<SharedArrayBuffer>;
+  #bomPossible = false;
+  #finished = false;
+  /** Line number at the scan's position, as of the last `open`. */
+  #scannedLine = 1;
+  /** A known line number, and the position (a record's first byte) it belongs to; `lineOf` goes on from there. */
+  #line = 1;
+  #lineAt = 0;
+  #lineAfterCr = 0;
+
+  constructor(options: { memory: LinearMemory; kernel: ParseKernel; recordLimit: number } & Dialect) {
+    const { memory, kernel, recordLimit, delimiter = ',', quote = '"' } = options;
+    checkDialect(delimiter, quote);
+    this.#memory = memory;
+    this.#kernel = kernel;
+    this.state = memory.slab(STATE_BYTES, 'parser state');
+    this.#words = memory.u32(this.state, STATE_BYTES / 4).fill(0);
+    this.#index = this.#newIndex(FIRST_CAPACITY);
+    this.#window = memory.bytes(this.state, 0);
+    this.set(STATE_DELIMITER, delimiter.charCodeAt(0));
+    this.set(STATE_QUOTE, quote.charCodeAt(0));
+    this.set(STATE_RECORD_LIMIT, recordLimit);
+  }
+
+  get(name: number): number {
+    return this.#words[name >>> 2]!;
+  }
+
+  set(name: number, value: number): void {
+    this.#words[name >>> 2] = value;
+  }
+
+  /** Bytes of the record that the window's end cut, once `scan` said `end`. */
+  get unfinished(): number {
+    return this.get(STATE_END) - this.get(STATE_START);
+  }
+
+  /** Starts an input: forgets everything but the dialect. */
+  begin(): void {
+    for (const name of [STATE_BASE, STATE_END, STATE_POS, STATE_START, STATE_MODE, STATE_COUNT, STATE_NEXT, STATE_RECORDS, STATE_LINES]) {
+      this.set(name, 0);
+    }
+    this.#bomPossible = true;
+    this.#finished = false;
+    this.#scannedLine = 1;
+    this.#line = 1;
+    this.#lineAt = 0;
+    this.#lineAfterCr = 0;
+  }
+
+  /**
+   * Makes `length` bytes at `ptr` the next ones of the input. Copies the unfinished record, `unfinished` bytes, to just
+   * before `ptr`; after that the earlier window is not needed any more.
+   */
+  open(ptr: number, length: number, last: boolean): void {
+    const left = this.unfinished;
+    if (left + length > MAX_WINDOW) throw new EtlError('ETL_INTERNAL', `A block of ${length} bytes is more than the parser can address.`);
+    const start = this.get(STATE_START);
+    this.#scannedLine += this.get(STATE_LINES);
+    this.set(STATE_LINES, 0);
+    if (start > 0 || left === 0) {
+      this.#line = this.#scannedLine - this.#kernel.countLines(this.get(STATE_BASE) + start, left, 0);
+      this.#lineAt = 0;
+      this.#lineAfterCr = left === 0 ? this.get(STATE_MODE) & MODE_AFTER_CR : 0;
+    }
+    this.#kernel.move(this.state, ptr, length);
+    this.#window = this.#memory.bytes(ptr - left, left + length);
+    if (this.#bomPossible) this.#skipBom(last);
+  }
+
+  /** As `open`, for `length` bytes that stand just behind the window: nothing moves, the window grows. */
+  extend(length: number, last: boolean): void {
+    const base = this.get(STATE_BASE);
+    const end = this.get(STATE_END) + length;
+    if (end > MAX_WINDOW) throw new EtlError('ETL_INTERNAL', `A window of ${end} bytes is more than the parser can address.`);
+    this.set(STATE_END, end);
+    this.#window = this.#memory.bytes(base, end);
+    if (this.#bomPossible) this.#skipBom(last);
+  }
+
+  /** A byte order mark that is cut in two stays unscanned until its rest comes. */
+  #skipBom(last: boolean): void {
+    const bytes = this.#window.subarray(0, BOM.length);
+    const matches = bytes.every((byte, i) => byte === BOM[i]);
+    const whole = matches && bytes.length === BOM.length;
+    this.#bomPossible = matches && !whole && !last;
+    this.set(STATE_POS, whole ? BOM.length : 0);
+    this.set(STATE_START, whole ? BOM.length : 0);
+  }
+
+  /**
+   * Goes on to the next whole records. `records`: some wait in the index. `too_long`: the unfinished record has passed
+   * the limit; call the kernel's `skip` or give up. `end`: the window is used up; with `last`, the input is.
+   */
+  scan(last: boolean): 'records' | 'too_long' | 'end' {
+    if (this.#bomPossible) return 'end';
+    for (;;) {
+      this.#kernel.scan(this.state);
+      if (this.get(STATE_RECORDS) > 0) return 'records';
+      if ((this.get(STATE_MODE) & MODE_SKIP) !== 0) {
+        this.#kernel.fields(this.state, 0); // writes no row: only drops the entries of the record being skipped
+      } else if (this.get(STATE_POS) - this.get(STATE_START) > this.get(STATE_RECORD_LIMIT)) {
+        return 'too_long';
+      }
+      if (this.get(STATE_POS) === this.get(STATE_END)) {
+        if (!last || this.#finished) return 'end';
+        this.#finished = true;
+        this.#kernel.finish(this.state);
+        if (this.get(STATE_RECORDS) > 0) return 'records';
+        return 'end';
+      }
+      if (this.get(STATE_COUNT) - this.get(STATE_NEXT) + INDEX_SLACK > this.#index.length) this.#growIndex();
+    }
+  }
+
+  #newIndex(capacity: number): Uint32Array {
+    const at = this.#memory.slab(capacity * 4, 'field index');
+    this.set(STATE_INDEX, at);
+    this.set(STATE_CAPACITY, capacity);
+    return this.#memory.u32(at, capacity);
+  }
+
+  #growIndex(): void {
+    const old = this.#index;
+    this.#index = this.#newIndex(old.length * 2);
+    this.#index.set(old);
+    this.#memory.giveSlab(old.byteOffset, old.byteLength);
+  }
+
+  /** Physical line, from 1, of the record whose first byte is at this position. Ask in ascending order. */
+  lineOf(position: number): number {
+    const from = this.get(STATE_BASE) + this.#lineAt;
+    this.#line += this.#kernel.countLines(from, position - this.#lineAt, this.#lineAfterCr);
+    this.#lineAt = position;
+    this.#lineAfterCr = 0;
+    return this.#line;
+  }
+
+  /**
+   * Takes the next whole record out of the index, empty lines left out: what the kernel's `fields` does for thousands,
+   * for the host. False when none waits. The record is in `record` then.
+   */
+  next(): boolean {
+    const { record } = this;
+    const index = this.#index;
+    const window = this.#window;
+    let records = this.get(STATE_RECORDS);
+    let start = this.get(STATE_START);
+    let next = this.get(STATE_NEXT);
+    let found = false;
+    while (!found && records > 0) {
+      record.start = start;
+      record.first = next;
+      while (index[next++]! < ENTRY_END);
+      record.next = next;
+      record.end = index[next - 1]! & ENTRY_POSITION;
+      start = record.end + 1;
+      if (start < this.get(STATE_POS) && window[start - 1] === CR && window[start] === LF) start++;
+      found = next - record.first > 1 || record.end > record.start;
+      if (!found) this.set(STATE_EMPTY_LINES, this.get(STATE_EMPTY_LINES) + 1);
+      records--;
+    }
+    this.set(STATE_RECORDS, records);
+    this.set(STATE_START, start);
+    this.set(STATE_NEXT, next);
+    return found;
+  }
+
+  /** Entries of the index, valid until the next `scan`. */
+  get index(): Uint32Array {
+    return this.#index;
+  }
+
+  /** The window's bytes, valid until the next `open`. */
+  get window(): Buffer {
+    const { buffer, byteOffset, length } = this.#window;
+    return Buffer.from(buffer, byteOffset, length);
+  }
+}
+
+/** A record: positions of its first byte and of its line end in the window; its entries in the index, [first, next). */
+export interface ScannedRecord {
+  start: number;
+  end: number;
+  first: number;
+  next: number;
+}
+
+/** Text of the field [from, to) of `bytes`, whose entry is `entry`. A malformed field comes as it stands. */
+export function fieldText(bytes: Buffer, from: number, to: number, entry: number, quote: string): string {
+  return isQuoted(entry) ? unfold(bytes.toString('utf8', from + 1, to - 1), quote) : bytes.toString('utf8', from, to);
+}
+
+/** Whether the field has quotes to take off: it is quoted, and well-formed. */
+export function isQuoted(entry: number): boolean {
+  return (entry & (ENTRY_QUOTED | ENTRY_BAD)) === ENTRY_QUOTED;
+}
+
+/** Doubled quotes made single. */
+export function unfold(text: string, quote: string): string {
+  return text.includes(quote) ? text.replaceAll(quote + quote, quote) : text;
+}
+
+/** Why a field with this entry is malformed. */
+export function fieldProblem(entry: number): FieldProblem | undefined {
+  if ((entry & ENTRY_BAD) === 0) return undefined;
+  return (entry & ENTRY_QUOTED) === 0 ? 'bad_quote' : 'unterminated_quote';
+}
+
+export type FieldProblem = 'bad_quote' | 'unterminated_quote';
+
+function checkDialect(delimiter: string, quote: string): void {
+  for (const [name, value] of [['delimiter', delimiter], ['quote', quote]] as const) {
+    if (value.length !== 1 || value.charCodeAt(0) > 127 || value === '\n' || value === '\r') {
+      throw new EtlError('ETL_USAGE', `The ${name} ${JSON.stringify(value)} is not one ASCII character other than a line end.`);
+    }
+  }
+  if (delimiter === quote) throw new EtlError('ETL_USAGE', `Delimiter and quote are both ${JSON.stringify(quote)}.`);
+}
