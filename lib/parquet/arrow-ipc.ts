@@ -8,7 +8,7 @@
  * A message is ffffffff, u32 size of the metadata, metadata (flatbuffer `Message`, padded to 8 bytes).
  * Source: https://arrow.apache.org/docs/format/Columnar.html, format/Message.fbs and format/Schema.fbs
  */
-import { Builder, type Offset } from 'flatbuffers';
+import { Builder, ByteBuffer, type Offset } from 'flatbuffers';
 
 /** `rows + 1` offsets into `bytes`; the arrays may be longer than the batch needs. */
 export interface StringColumn {
@@ -32,33 +32,40 @@ const TYPE_UTF8 = 5;
 const CONTINUATION = 0xffffffff;
 
 export class ArrowIpc {
-  /** Reused from batch to batch; grows to the largest. */
+  /** What does not change from batch to batch of one shape: both messages, and where the numbers stand in them. */
+  #template: Template | undefined;
+  /** Reused; grows to the largest batch. */
   #buffer = new Uint8Array(0);
 
   /**
-   * Copies the columns, which may be views of shared memory, into one IPC stream of a single record batch.
-   * The result is valid until the next call.
+   * Copies the columns, which may be views of shared memory, into one IPC stream of a single record batch. All calls
+   * have the same columns, by name and type. The result is valid until the next call.
    */
   encode(rows: number, columns: readonly Column[]): Uint8Array {
+    const template = (this.#template ??= newTemplate(columns));
     const parts = columns.flatMap((column) => buffers(rows, column));
-    const places: { at: number; length: number }[] = [];
-    let bodyLength = 0;
-    for (const { byteLength } of parts) {
-      places.push({ at: bodyLength, length: byteLength });
-      bodyLength += align(byteLength);
-    }
-
-    const schema = schemaMessage(columns);
-    const batch = batchMessage(rows, columns.length, places, bodyLength);
-    const body = schema.length + batch.length;
+    const bodyLength = parts.reduce((sum, part) => sum + align(part.length), 0);
+    const body = template.messages.length;
     const length = body + bodyLength + 8;
     if (this.#buffer.length < length) this.#buffer = new Uint8Array(length);
-    this.#buffer.set(schema);
-    this.#buffer.set(batch, schema.length);
-    parts.forEach((part, i) => this.#buffer.set(part, body + places[i]!.at));
-    const end = new DataView(this.#buffer.buffer, body + bodyLength);
-    end.setUint32(0, CONTINUATION, true);
-    end.setUint32(4, 0, true);
+    this.#buffer.set(template.messages);
+
+    const view = new DataView(this.#buffer.buffer);
+    const setLong = (at: number, value: number): void => {
+      view.setUint32(at, value, true); // a batch is far below 4 GiB, so the upper half stays 0
+    };
+    setLong(template.bodyLength, bodyLength);
+    setLong(template.rows, rows);
+    columns.forEach((_, i) => setLong(template.nodes + 16 * i, rows)); // FieldNode: length, null_count
+    let at = 0;
+    parts.forEach((part, i) => {
+      setLong(template.buffers + 16 * i, at); // Buffer: offset, length
+      setLong(template.buffers + 16 * i + 8, part.length);
+      this.#buffer.set(part, body + at);
+      at += align(part.length);
+    });
+    view.setUint32(body + bodyLength, CONTINUATION, true);
+    view.setUint32(body + bodyLength + 4, 0, true);
     return this.#buffer.subarray(0, length);
   }
 }
@@ -78,6 +85,34 @@ function align(length: number): number {
   return Math.ceil(length / 8) * 8;
 }
 
+interface Template {
+  readonly messages: Uint8Array;
+  /** Offsets into `messages`. */
+  readonly bodyLength: number;
+  readonly rows: number;
+  readonly nodes: number;
+  readonly buffers: number;
+}
+
+function newTemplate(columns: readonly Column[]): Template {
+  const schema = schemaMessage(columns);
+  const batch = batchMessage(columns.length, columns.reduce((sum, column) => sum + ('values' in column ? 2 : 3), 0));
+  const messages = Buffer.concat([schema, batch]);
+
+  const metadata = new ByteBuffer(batch.subarray(8));
+  const place = (table: number, field: number): number => table + metadata.__offset(table, 4 + 2 * field);
+  const message = metadata.readInt32(0);
+  const header = metadata.__indirect(place(message, 2));
+  const start = schema.length + 8;
+  return {
+    messages,
+    bodyLength: start + place(message, 3),
+    rows: start + place(header, 0),
+    nodes: start + metadata.__vector(place(header, 1)),
+    buffers: start + metadata.__vector(place(header, 2)),
+  };
+}
+
 function schemaMessage(columns: readonly Column[]): Uint8Array {
   const builder = new Builder(512);
   const fields = columns.map((column) => fieldTable(builder, column));
@@ -86,7 +121,7 @@ function schemaMessage(columns: readonly Column[]): Uint8Array {
   const vector = builder.endVector();
   builder.startObject(4); // Schema: endianness = 0 (little), fields = 1
   builder.addFieldOffset(1, vector, 0);
-  return message(builder, HEADER_SCHEMA, builder.endObject(), 0);
+  return message(builder, HEADER_SCHEMA, builder.endObject());
 }
 
 function fieldTable(builder: Builder, column: Column): Offset {
@@ -108,32 +143,30 @@ function fieldTable(builder: Builder, column: Column): Offset {
   return builder.endObject();
 }
 
-function batchMessage(rows: number, columns: number, places: { at: number; length: number }[], bodyLength: number): Uint8Array {
+/** A record batch message whose numbers are all 0. */
+function batchMessage(columns: number, bufferCount: number): Uint8Array {
   const builder = new Builder(512);
-  const pairs = (list: [number, number][]): Offset => {
-    builder.startVector(16, list.length, 8);
-    for (const [first, second] of list.reverse()) {
-      builder.prep(8, 16);
-      builder.writeInt64(BigInt(second));
-      builder.writeInt64(BigInt(first));
-    }
+  const pairs = (count: number): Offset => {
+    builder.startVector(16, count, 8);
+    for (let i = 0; i < 2 * count; i++) builder.addInt64(0n);
     return builder.endVector();
   };
-  const buffers = pairs(places.map(({ at, length }) => [at, length]));
-  const nodes = pairs(Array.from({ length: columns }, () => [rows, 0])); // FieldNode: length, null_count
+  const buffers = pairs(bufferCount);
+  const nodes = pairs(columns);
+  builder.forceDefaults(true);
   builder.startObject(4); // RecordBatch: length = 0, nodes = 1, buffers = 2
-  builder.addFieldInt64(0, BigInt(rows), 0n);
+  builder.addFieldInt64(0, 0n, 0n);
   builder.addFieldOffset(1, nodes, 0);
   builder.addFieldOffset(2, buffers, 0);
-  return message(builder, HEADER_RECORD_BATCH, builder.endObject(), bodyLength);
+  return message(builder, HEADER_RECORD_BATCH, builder.endObject());
 }
 
-function message(builder: Builder, headerType: number, header: Offset, bodyLength: number): Uint8Array {
+function message(builder: Builder, headerType: number, header: Offset): Uint8Array {
   builder.startObject(5); // Message: version = 0, header = 1 and 2, bodyLength = 3
   builder.addFieldInt16(0, METADATA_V5, 0);
   builder.addFieldInt8(1, headerType, 0);
   builder.addFieldOffset(2, header, 0);
-  builder.addFieldInt64(3, BigInt(bodyLength), 0n);
+  builder.addFieldInt64(3, 0n, 0n);
   builder.finish(builder.endObject());
   const metadata = builder.asUint8Array();
   const framed = new Uint8Array(8 + align(metadata.length));

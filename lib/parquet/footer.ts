@@ -12,7 +12,7 @@
  */
 import { EtlError } from '../core/errors.ts';
 import type { EncodedRowGroup } from './encoder.ts';
-import { binary, FALSE, field, I16, I32, I64, integer, listed, readStruct, STRUCT, structs, structure, text, writeStruct } from './thrift.ts';
+import { binary, FALSE, field, I16, I32, I64, integer, listed, readStruct, STRUCT, struct, structs, structure, text, writeStruct } from './thrift.ts';
 import type { Struct } from './thrift.ts';
 
 export const MAGIC = new TextEncoder().encode('PAR1');
@@ -30,6 +30,7 @@ const SCHEMA = { name: 4, converted: 6, scale: 7, precision: 8, logical: 10 } as
 const PAGE = { locations: 1, at: 1 } as const;
 const CONVERTED_DECIMAL = 5;
 const LOGICAL_DECIMAL = 5;
+const USER_COLUMN = 0;
 const TOTAL_COLUMN = 1;
 
 export interface FooterOptions {
@@ -82,8 +83,8 @@ export class Footer {
       for (const id of [COLUMN.dataPageAt, COLUMN.indexPageAt, COLUMN.dictionaryPageAt]) move(column, id, distance);
     }
     move(rowGroup, GROUP.fileOffset, distance);
-    rowGroup.set(GROUP.ordinal, field(I16, this.#groups.length));
-    if (group.sorted) rowGroup.set(GROUP.sorting, structs([new Map([[1, field(I32, 0)], [2, field(FALSE, 0)], [3, field(FALSE, 0)]])]));
+    rowGroup[GROUP.ordinal] = field(I16, this.#groups.length);
+    if (group.sorted) rowGroup[GROUP.sorting] = structs([ascending(USER_COLUMN)]);
     this.#groups.push(rowGroup);
     this.#rows += group.rows;
     this.#file ??= metadata;
@@ -98,10 +99,10 @@ export class Footer {
       parts.push(bytes);
       return (end += bytes.length) - bytes.length;
     };
-    for (const { chunk, columnIndex } of this.#indexes) chunk.set(CHUNK.columnIndexAt, field(I64, put(columnIndex)));
+    for (const { chunk, columnIndex } of this.#indexes) chunk[CHUNK.columnIndexAt] = field(I64, put(columnIndex));
     for (const { chunk, offsetIndex } of this.#indexes) {
-      chunk.set(CHUNK.offsetIndexAt, field(I64, put(offsetIndex)));
-      chunk.set(CHUNK.offsetIndexLength, field(I32, offsetIndex.length));
+      chunk[CHUNK.offsetIndexAt] = field(I64, put(offsetIndex));
+      chunk[CHUNK.offsetIndexLength] = field(I32, offsetIndex.length);
     }
     const metadata = writeStruct(this.#metadata());
     const tail = new Uint8Array(8);
@@ -114,24 +115,29 @@ export class Footer {
     const file = this.#file!;
     const { createdBy, metadata, scale } = this.#options;
     const pairs = Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1));
-    file.set(FILE.rows, field(I64, this.#rows));
-    file.set(FILE.rowGroups, structs(this.#groups));
-    file.set(FILE.keyValues, structs(pairs.map(([key, value]) => new Map([[1, text(key)], [2, text(value)]]))));
-    file.set(FILE.createdBy, text(createdBy));
+    file[FILE.rows] = field(I64, this.#rows);
+    file[FILE.rowGroups] = structs(this.#groups);
+    file[FILE.keyValues] = structs(pairs.map(([key, value]) => struct([1, text(key)], [2, text(value)])));
+    file[FILE.createdBy] = text(createdBy);
     if (scale > 0) {
       const total = listed(file, FILE.schema)[1 + TOTAL_COLUMN]!; // the root comes first
-      const decimal: Struct = new Map([[1, field(I32, scale)], [2, field(I32, DECIMAL_PRECISION)]]);
-      total.set(SCHEMA.converted, field(I32, CONVERTED_DECIMAL));
-      total.set(SCHEMA.scale, field(I32, scale));
-      total.set(SCHEMA.precision, field(I32, DECIMAL_PRECISION));
-      total.set(SCHEMA.logical, field(STRUCT, new Map([[LOGICAL_DECIMAL, field(STRUCT, decimal)]])));
+      const decimal = struct([1, field(I32, scale)], [2, field(I32, DECIMAL_PRECISION)]);
+      total[SCHEMA.converted] = field(I32, CONVERTED_DECIMAL);
+      total[SCHEMA.scale] = field(I32, scale);
+      total[SCHEMA.precision] = field(I32, DECIMAL_PRECISION);
+      total[SCHEMA.logical] = field(STRUCT, struct([LOGICAL_DECIMAL, field(STRUCT, decimal)]));
     }
     return file;
   }
 }
 
+/** A SortingColumn. */
+function ascending(column: number): Struct {
+  return struct([1, field(I32, column)], [2, field(FALSE, 0)], [3, field(FALSE, 0)]);
+}
+
 function move(struct: Struct, id: number, distance: number): void {
-  const offset = struct.get(id);
+  const offset = struct[id];
   if (offset) offset.value = (offset.value as number) + distance;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Thrift's compact protocol, as far as Parquet's metadata uses it: a structure is read into a map from field number to
- * typed value, changed there, and written again. Fields that we do not know pass through as they are.
+ * Thrift's compact protocol, as far as Parquet's metadata uses it: a structure is read into an array indexed by field
+ * number, changed there, and written again. Fields that we do not know pass through as they are.
  * Source: https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md
  */
 
@@ -24,14 +24,15 @@ export interface Field {
   readonly type: number;
   value: Value;
 }
-export type Struct = Map<number, Field>;
+/** Indexed by field number; absent fields are holes. */
+export type Struct = (Field | undefined)[];
 
 /** Reads one structure from the front of `bytes`. Throws RangeError when it is cut short or of an unknown shape. */
 export function readStruct(bytes: Uint8Array): Struct {
   return new Reader(bytes).struct();
 }
 
-/** The bytes of a structure; fields go out in ascending order of their numbers, so equal maps give equal bytes. */
+/** The bytes of a structure; fields go out in ascending order of their numbers. */
 export function writeStruct(struct: Struct): Uint8Array {
   const writer = new Writer();
   writer.struct(struct);
@@ -39,6 +40,13 @@ export function writeStruct(struct: Struct): Uint8Array {
 }
 
 const utf8 = new TextEncoder();
+
+/** A structure from `[field number, field]` pairs. */
+export function struct(...fields: [number, Field][]): Struct {
+  const struct: Struct = [];
+  for (const [id, field] of fields) struct[id] = field;
+  return struct;
+}
 
 export function field(type: number, value: Value): Field {
   return { type, value };
@@ -71,7 +79,7 @@ export function listed(struct: Struct, id: number): Struct[] {
 }
 
 function present(struct: Struct, id: number): Value {
-  const found = struct.get(id);
+  const found = struct[id];
   if (!found) throw new RangeError(`Thrift field ${id} is missing.`);
   return found.value;
 }
@@ -85,13 +93,13 @@ class Reader {
   }
 
   struct(): Struct {
-    const struct: Struct = new Map();
+    const struct: Struct = [];
     for (let id = 0; ; ) {
       const head = this.#byte();
       if (head === 0) return struct;
       const type = head & 15;
       id = head >> 4 === 0 ? this.#zigzag() : id + (head >> 4);
-      struct.set(id, { type, value: type === TRUE || type === FALSE ? 0 : this.#value(type) });
+      struct[id] = { type, value: type === TRUE || type === FALSE ? 0 : this.#value(type) };
     }
   }
 
@@ -155,7 +163,10 @@ class Writer {
 
   struct(struct: Struct): void {
     let last = 0;
-    for (const [id, { type, value }] of [...struct].sort(([a], [b]) => a - b)) {
+    for (let id = 1; id < struct.length; id++) {
+      const field = struct[id];
+      if (!field) continue;
+      const { type, value } = field;
       if (id - last <= 15) {
         this.#byte(((id - last) << 4) | type);
       } else {
