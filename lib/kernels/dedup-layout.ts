@@ -40,10 +40,10 @@ export const WALK_END = 8;
 export const WALK_LEFT = 12;
 export const WALK_ROWS = 16;
 export const WALK_STOP = 20;
-/** Addresses of a group of rows and of their first slots: scratch of one call. */
+/** Addresses of a group of rows and offsets of their first slots: scratch of one call. */
 export const WALK_GROUP = 24;
-export const GROUP_ROWS = 64;
-export const WALK_BYTES = 536;
+export const GROUP_ROWS = 32;
+export const WALK_BYTES = 280;
 
 export const STOP_END = 0;
 export const STOP_WINNERS_FULL = 1;

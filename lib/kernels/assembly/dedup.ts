@@ -2,10 +2,13 @@
 //
 //   pages ── walk: a group of row addresses ──► touch their slots ──► probe, insert ──► winners (u32 row addresses)
 //
-// A group's slots are touched before the first is compared, so that their cache misses overlap when the table is larger
-// than the cache. A group is never larger than the room left in the table and among the winners: nothing has to be
-// undone, and a call can stop between any two groups.
-import { PAGE_HEADER, PAGE_NEXT, PAGE_USED, ROW_FIXED, ROW_HEAD, ROW_ID_HI, ROW_ID_LO, SEGMENT_HEADER, HEAD_VALUE_SHIFT, VALUE_ESCAPE } from "../layout";
+// A group's slots are touched before the first is compared, so that cache misses overlap instead of waiting behind
+// mispredicted branches. A group is never larger than the room left in the table and among the winners: nothing has to
+// be undone, and a call can stop between any two groups.
+import {
+  HEAD_VALUE_SHIFT, PAGE_HEADER, PAGE_NEXT, PAGE_USED, ROW_FIXED, ROW_HEAD, ROW_ID_HI, ROW_ID_LO, SEGMENT_HEADER,
+  VALUE_ESCAPE,
+} from "../layout";
 import {
   GROUP_ROWS, LOAD_NUMERATOR, LOAD_SHIFT, SLOT_BYTES, STOP_END, STOP_TABLE_FULL, STOP_WINNERS_FULL,
   TABLE_BITS, TABLE_FACTOR0, TABLE_FACTOR1, TABLE_HAS_ZERO, TABLE_LIMIT, TABLE_SLOTS, TABLE_USED,
@@ -86,7 +89,7 @@ export function dedupChunk(table: u32, walk: u32, winners: u32, max: u32): u32 {
       break;
     }
     const wanted = min(room, <u32>GROUP_ROWS);
-    let n: u32 = 0;
+    let n: u32 = 0, touched: u32 = 0;
     while (n < wanted) {
       if (left) {
         for (let m = min(left, wanted - n); m; m--) {
@@ -94,6 +97,7 @@ export function dedupChunk(table: u32, walk: u32, winners: u32, max: u32): u32 {
           const offset = slotOffset(load<u64>(at, ROW_ID_LO), load<u64>(at, ROW_ID_HI), factor0, factor1, shift);
           store<u32>(entry, at);
           store<u32>(entry, offset, 4);
+          touched |= load<u8>(slots + offset);
           at += rowBytes(load<u64>(at, ROW_HEAD));
           n++;
           left--;
@@ -109,6 +113,7 @@ export function dedupChunk(table: u32, walk: u32, winners: u32, max: u32): u32 {
       }
     }
     rows += n;
+    store<u32>(walk, touched, WALK_STOP); // a use, so that no compiler drops the touch; overwritten below
     for (let i: u32 = 0; i < n; i++) {
       const row = load<u32>(group + (i << 3));
       let offset = load<u32>(group + (i << 3), 4);
