@@ -52,13 +52,14 @@ export const SECRET_FINAL = 8; //  u64 multiplier of the sum, made odd
 export const SECRET_WORDS = 16; // two u32 for each 8 bytes of the longest user
 export const SECRET_BYTES = 8208;
 
-/** Work area of aggregateBatch: hash u32, slot u32 for each row of a block. */
+/** Work areas of aggregateBatch: hash u32 and slot u32 for each row of a block; the slot's group u32. */
 export const TABLE_BLOCK = 8448;
+export const TABLE_BLOCK_GROUPS = 9472;
 export const BLOCK_ROWS = 128;
 /** Work area of the sort: frames of 16 bytes. */
-export const TABLE_STACK = 9472;
+export const TABLE_STACK = 9984;
 export const STACK_FRAMES = 96;
-export const TABLE_BYTES = 11008;
+export const TABLE_BYTES = 11520;
 
 export const SLOT_BYTES = 8;
 /** One page of slots. */

@@ -6,11 +6,12 @@
 //   [hash|addr]─────────────────────────────►
 //
 // Open addressing, linear probing from the hash's top bits, so that slots move in order when the table doubles and no
-// group is touched for it. A row costs two cache misses (slot, group); three passes over blocks of BLOCK_ROWS rows let
-// the processor overlap them: hash and load slots, load groups, then compare and add.
+// group is touched for it. A row costs cache misses for its slot and its group. Passes over a block of BLOCK_ROWS rows
+// overlap them: hash all, load all slots, load all groups, then compare and add: half the time of row after row. The
+// loops that wait for memory do nothing else, so that many rows fit the processor's window at once (10 % of the time).
 import {
-  BLOCK_ROWS, GROUP_PAGE_SLACK, TABLE_BLOCK, TABLE_GROUPS, TABLE_MAX_GROUPS, TABLE_MAX_PAGES, TABLE_MAX_REGION, TABLE_PAGE,
-  TABLE_PAGES, TABLE_SECRET, TABLE_SHIFT, TABLE_SLOTS, TABLE_TOUCHED, TABLE_WRITE,
+  BLOCK_ROWS, GROUP_PAGE_SLACK, TABLE_BLOCK, TABLE_BLOCK_GROUPS, TABLE_GROUPS, TABLE_MAX_GROUPS, TABLE_MAX_PAGES,
+  TABLE_MAX_REGION, TABLE_PAGE, TABLE_PAGES, TABLE_SECRET, TABLE_SHIFT, TABLE_SLOTS, TABLE_TOUCHED, TABLE_WRITE,
 } from "../aggregate-layout";
 import {
   HEAD_REGION_MASK, HEAD_REGION_SHIFT, HEAD_VALUE_SHIFT, PAGE_BYTES, PAGE_HEADER, PAGE_NEXT, PAGE_USED, ROW_FIXED, ROW_HEAD,
@@ -74,6 +75,7 @@ export function freeGroups(table: u32): void {
  */
 export function aggregateBatch(table: u32, winners: u32, count: u32, from: u32): u32 {
   const block = table + TABLE_BLOCK;
+  const groups = table + TABLE_BLOCK_GROUPS;
   const slots = load<u32>(table, TABLE_SLOTS);
   const shift = load<u32>(table, TABLE_SHIFT);
   const mask: u32 = (1 << (32 - shift)) - 1;
@@ -99,7 +101,10 @@ export function aggregateBatch(table: u32, winners: u32, count: u32, from: u32):
         slot = load<u64>(slots + (index << 3));
       }
       store<u32>(block + (i << 3), index, 4);
-      const group = <u32>(slot >> 32);
+      store<u32>(groups + (i << 2), <u32>(slot >> 32));
+    }
+    for (let i: u32 = 0; i < rows; i++) {
+      const group = load<u32>(groups + (i << 2)); // 0 = none: harmless to load
       touched += load<u64>(group) + load<u64>(group, 40);
     }
     for (let i: u32 = 0; i < rows; i++) {

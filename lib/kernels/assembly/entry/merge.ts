@@ -1,0 +1,2 @@
+export { mergeColumns, mergeRows } from "../merge";
+export { startMerge } from "../merge-tree";

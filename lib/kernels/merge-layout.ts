@@ -1,0 +1,77 @@
+/**
+ * Structures of the merge kernel. Plain integer constants only (see layout.ts).
+ */
+
+// --- The state of one merge: one page. H = written by the host before a call, K = by the kernel. ---
+//
+//   +0   runs: u32        H  number of sources
+//   +4   byUser: u32      H  1 = rows are in order of (user, region), and the rows of a user fold to one
+//   +8   run: u32         K  source to refill
+//   +12  replay: u32      K  1 = that source's next row is not in the tree yet
+//   +16  open: u32        K  columns: 1 while a group is being added up, as row `rows`; rows: its address
+//   +20  rows: u32        HK finished rows of this batch
+//   +24  bytes: u32       HK user bytes of this batch, the open group's included
+//   +28  maxRows: u32     H
+//   +32  maxBytes: u32    H
+//   +36  region: u32      K  region of the batch; by user, of the latest row
+//   +40  offsets: u32     H  columns of the output: (maxRows + 1) i32
+//   +44  users: u32       H  bytes, max(maxBytes, MAX_USER_BYTES) and COLUMN_SLACK more
+//   +48  totals: u32      H  maxRows i64
+//   +52  counts: u32      H  maxRows i64
+//   +56  tops: u32        H  maxRows u32: region numbers, only by user
+//   +60  out: u32         HK mergeRows: next free byte of the output
+//   +64  outEnd: u32      HK
+//   +72  sum: i128        K  the open group
+//   +88  count: u64       K
+//   +96  part: i128       K  by user: the sum of the latest region
+//   +112 best: i128       K  by user: the largest sum of a region before it, and its number
+//   +128 bestRegion: u32  K
+//   +136 minTotal: i64    H  a total outside of these is an overflow
+//   +144 maxTotal: i64    H
+//   SOURCES: next u32 (address of the next row; 0 = the run has ended), end u32 (of what is in the buffer)
+//   TREE: u32 numbers of sources: [0] the first of all, [n] the loser of the match at node n (Knuth, TAOCP 3, 5.4.1)
+
+export const MERGE_RUNS = 0;
+export const MERGE_BY_USER = 4;
+export const MERGE_RUN = 8;
+export const MERGE_REPLAY = 12;
+export const MERGE_OPEN = 16;
+export const MERGE_ROWS = 20;
+export const MERGE_BYTES = 24;
+export const MERGE_MAX_ROWS = 28;
+export const MERGE_MAX_BYTES = 32;
+export const MERGE_REGION = 36;
+export const MERGE_OFFSETS = 40;
+export const MERGE_USERS = 44;
+export const MERGE_TOTALS = 48;
+export const MERGE_COUNTS = 52;
+export const MERGE_TOPS = 56;
+export const MERGE_OUT = 60;
+export const MERGE_OUT_END = 64;
+export const MERGE_SUM = 72;
+export const MERGE_COUNT = 88;
+export const MERGE_PART = 96;
+export const MERGE_BEST = 112;
+export const MERGE_BEST_REGION = 128;
+export const MERGE_MIN_TOTAL = 136;
+export const MERGE_MAX_TOTAL = 144;
+export const MERGE_SOURCES = 256;
+export const SOURCE_BYTES = 8;
+export const SOURCE_NEXT = 0;
+export const SOURCE_END = 4;
+export const MAX_FAN_IN = 256;
+export const MERGE_TREE = 2304;
+
+/** Bytes behind the users of a batch that the kernel may overwrite. */
+export const COLUMN_SLACK = 8;
+
+// --- Why a merge function returned. ---
+
+/** Source `run` has no rows left in its buffer: fill it, set next and end, call again. */
+export const STATUS_REFILL = 1;
+/** The output is complete: take it, set the output fields, call again. */
+export const STATUS_BATCH = 2;
+/** All rows are out. */
+export const STATUS_END = 3;
+/** The open group's total is outside of minTotal and maxTotal. */
+export const STATUS_OVERFLOW = 4;
