@@ -8,7 +8,7 @@ import type { SortedRun } from '../core/stage.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
 import { MERGE_OPEN, MERGE_OUT, MERGE_OUT_END, MERGE_ROWS, STATUS_BATCH } from '../kernels/merge-layout.ts';
 import type { MergeKernel } from '../kernels/twins/merge.ts';
-import { Sources } from './sources.ts';
+import { Sources, stopped } from './sources.ts';
 
 const WRITE_BYTES = 1 << 18;
 
@@ -26,23 +26,30 @@ export interface PassOptions {
   readonly temp: RunStore;
 }
 
-/** Merges runs until `fanIn` (at least 2) or fewer are left. `onPass` is told the bytes of each run that is written. */
-export async function reduceRuns(runs: readonly SortedRun[], options: PassOptions, onPass: (bytes: number) => void): Promise<SortedRun[]> {
+export interface PassObserver {
+  /** Told the bytes of each run that was written. */
+  written(bytes: number): void;
+  /** Asked now and then; true makes the passes fail with ETL_ABORTED. */
+  isStopped(): boolean;
+}
+
+/** Merges runs until `fanIn` (at least 2) or fewer are left. */
+export async function reduceRuns(runs: readonly SortedRun[], options: PassOptions, observer: PassObserver): Promise<SortedRun[]> {
   const left = [...runs];
   try {
     while (left.length > options.fanIn) {
       left.sort((a, b) => a.rows - b.rows);
       const taken = left.splice(0, Math.min(options.fanIn, left.length - options.fanIn + 1));
-      left.push(await mergeToRun(taken, options, onPass));
+      left.push(await mergeToRun(taken, options, observer));
     }
     return left;
   } catch (error) {
     const closed = await Promise.allSettled(left.map((run) => run.close()));
-    throw closed.reduce((first, { status, ...end }) => ('reason' in end ? withCleanupError(first, end.reason) : first), error);
+    throw closed.reduce<unknown>((first, end) => (end.status === 'rejected' ? withCleanupError(first, end.reason) : first), error);
   }
 }
 
-async function mergeToRun(runs: readonly SortedRun[], options: PassOptions, onPass: (bytes: number) => void): Promise<SortedRun> {
+async function mergeToRun(runs: readonly SortedRun[], options: PassOptions, observer: PassObserver): Promise<SortedRun> {
   const { memory, kernel, byUser, bufferBytes, temp } = options;
   const sources = new Sources(memory, runs, byUser, bufferBytes);
   const out = memory.slab(WRITE_BYTES, 'writing runs');
@@ -53,6 +60,7 @@ async function mergeToRun(runs: readonly SortedRun[], options: PassOptions, onPa
     let written = 0;
     let status: number;
     do {
+      if (observer.isStopped()) throw stopped();
       sources.set(MERGE_OUT, out);
       sources.set(MERGE_OUT_END, out + WRITE_BYTES);
       sources.set(MERGE_OPEN, 0);
@@ -62,10 +70,10 @@ async function mergeToRun(runs: readonly SortedRun[], options: PassOptions, onPa
       written += bytes;
     } while (status === STATUS_BATCH);
     const run = writer.finish(sources.get(MERGE_ROWS));
-    onPass(written);
+    observer.written(written);
     return run;
   } catch (error) {
-    await writer?.discard();
+    await writer?.discard().catch(() => {}); // the first error says more
     throw error;
   } finally {
     await sources.close();

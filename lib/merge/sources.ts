@@ -14,6 +14,11 @@ import type { MergeKernel } from '../kernels/twins/merge.ts';
 /** A run row with the longest user: a buffer must hold it. */
 export const MIN_BUFFER_BYTES = RUN_USER + MAX_USER_BYTES;
 
+/** What a merge fails with that was closed before its end. */
+export function stopped(): EtlError {
+  return new EtlError('ETL_ABORTED', 'The merge was stopped before its end.');
+}
+
 export class Sources {
   /** Address of the kernel's state: a page, zero but for what concerns the sources. */
   readonly state: number;
@@ -45,13 +50,17 @@ export class Sources {
     kernel.startMerge(this.state);
   }
 
-  /** Calls `merge` until it returns something else than that a source is to be refilled, and gives that status. */
+  /**
+   * Calls `merge` until it returns something else than that a source is to be refilled, and gives that status. Throws
+   * ETL_ABORTED when closed meanwhile.
+   */
   async step(merge: (state: number) => number): Promise<number> {
     for (;;) {
       const status = merge(this.state);
       if (status !== STATUS_REFILL) return status;
       const filling = this.#refill(this.get(MERGE_RUN));
       if (filling) await filling;
+      if (this.#closed) throw stopped();
     }
   }
 

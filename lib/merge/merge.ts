@@ -20,7 +20,7 @@ import {
 import type { MergeKernel } from '../kernels/twins/merge.ts';
 import { ColumnAreas, type Columns } from './columns.ts';
 import { reduceRuns, type RunStore } from './passes.ts';
-import { Sources } from './sources.ts';
+import { Sources, stopped } from './sources.ts';
 
 const DEFAULT_BUFFER_BYTES = 1 << 17;
 const DEFAULT_FAN_IN = 64;
@@ -69,6 +69,7 @@ class Merger {
   readonly #options: MergeOptions;
   readonly #areas: ColumnAreas;
   #sources: Promise<Sources> | undefined;
+  #closed = false;
 
   constructor(options: MergeOptions) {
     this.#options = options;
@@ -85,6 +86,7 @@ class Merger {
     this.#sources ??= this.#open();
     const sources = await this.#sources;
     const columns = await this.#areas.take();
+    if (this.#closed) throw stopped();
     this.#setColumns(sources, columns);
     const status = await sources.step(kernel.mergeColumns);
     if (status === STATUS_END) {
@@ -98,6 +100,7 @@ class Merger {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     this.#areas.close();
     if (!this.#sources) await Promise.all(this.#options.runs.map((run) => run.close()));
     else await this.#sources.then((sources) => sources.close(), () => {}); // a failed open has closed its runs
@@ -107,8 +110,11 @@ class Merger {
     const { runs, memory, kernel, groupBy, counters, maxTotal = I64_LIMIT, temp } = this.#options;
     const { bufferBytes = DEFAULT_BUFFER_BYTES, fanIn = DEFAULT_FAN_IN } = this.#options;
     const byUser = groupBy === 'user';
-    const few = !temp ? runs : await reduceRuns(runs, { memory, kernel, byUser, bufferBytes, fanIn, temp }, (bytes) => {
-      counters.runBytesSpilled += bytes;
+    const few = !temp ? runs : await reduceRuns(runs, { memory, kernel, byUser, bufferBytes, fanIn, temp }, {
+      written: (bytes) => {
+        counters.runBytesSpilled += bytes;
+      },
+      isStopped: () => this.#closed,
     });
     const sources = new Sources(memory, few, byUser, bufferBytes);
     try {
