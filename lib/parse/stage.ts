@@ -134,10 +134,11 @@ class ParseStage extends Transform {
   #readHeader(block: Block, found: 'records' | 'too_long'): void {
     const { columns } = this.#options;
     const { name } = block.input;
-    if (found === 'too_long') {
+    if (found === 'records' && !this.#scanner.next()) return;
+    const { start, end } = this.#scanner.record;
+    if (found === 'too_long' || end - start > this.#recordLimit) {
       throw new EtlError('ETL_HEADER', `The header of ${name} is longer than ${this.#recordLimit} bytes.`, { hint: 'Is it a CSV file?' });
     }
-    if (!this.#scanner.next()) return;
     const header = mapHeader(headerNames(this.#scanner, name, this.#options.quote ?? '"'), columns, name);
     this.#header = header;
     this.#scanner.set(STATE_FIELDS, header.fields);

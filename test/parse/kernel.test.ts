@@ -1,0 +1,200 @@
+/** The kernel's scan against its twin, entry by entry, and both against csv-parse, record by record. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parse as csvParse } from 'csv-parse/sync';
+import { LinearMemory } from '../../lib/kernels/linear-memory.ts';
+import { ENTRY_POSITION, STATE_EMPTY_LINES, STATE_LINES } from '../../lib/kernels/parse-layout.ts';
+import type { ParseKernel } from '../../lib/kernels/twins/parse.ts';
+import { Scanner, fieldProblem, fieldText } from '../../lib/parse/scanner.ts';
+import { random } from '../random.ts';
+import { implementations } from './blocks.ts';
+
+interface Scanned {
+  readonly records: string[][];
+  readonly entries: number[];
+  readonly lines: number;
+  readonly emptyLines: number;
+  readonly problems: number;
+}
+
+class Harness {
+  readonly #memory: LinearMemory;
+  readonly #window: number;
+  readonly #scanner: Scanner;
+  readonly #quote: string;
+
+  constructor(kernel: ParseKernel, memory: LinearMemory, dialect: { delimiter: string; quote: string }) {
+    this.#memory = memory;
+    this.#window = memory.slab(1 << 16, 'window');
+    this.#quote = dialect.quote;
+    this.#scanner = new Scanner({ memory, kernel, recordLimit: 1 << 20, ...dialect });
+  }
+
+  scan(bytes: Uint8Array): Scanned {
+    const scanner = this.#scanner;
+    this.#memory.bytes(this.#window, bytes.length).set(bytes);
+    scanner.begin();
+    scanner.set(STATE_EMPTY_LINES, 0);
+    scanner.open(this.#window, bytes.length, true);
+    const records: string[][] = [];
+    const entries: number[] = [];
+    let problems = 0;
+    while (scanner.scan(true) !== 'end') {
+      while (scanner.next()) {
+        const { record, index, window } = scanner;
+        let from = record.start;
+        const fields: string[] = [];
+        for (const entry of index.slice(record.first, record.next)) {
+          entries.push(entry);
+          if (fieldProblem(entry)) problems++;
+          fields.push(fieldText(window, from, entry & ENTRY_POSITION, entry, this.#quote));
+          from = (entry & ENTRY_POSITION) + 1;
+        }
+        records.push(fields);
+      }
+    }
+    return { records, entries, problems, lines: scanner.get(STATE_LINES), emptyLines: scanner.get(STATE_EMPTY_LINES) };
+  }
+}
+
+async function harnesses(dialect = { delimiter: ',', quote: '"' }): Promise<{ wasm: Harness; twin: Harness }> {
+  const [wasm, twin] = await Promise.all(implementations.map(async ({ create }) => {
+    const memory = new LinearMemory();
+    return new Harness(await create(memory), memory, dialect);
+  }));
+  return { wasm: wasm!, twin: twin! };
+}
+
+function csvOracle(bytes: Uint8Array, { delimiter, quote }: { delimiter: string; quote: string }): string[][] {
+  return csvParse(Buffer.from(bytes), {
+    delimiter, quote, escape: quote, record_delimiter: ['\r\n', '\n', '\r'], relax_column_count: true, skip_empty_lines: true, bom: true,
+  }) as string[][];
+}
+
+/** Well-formed CSV with everything that is allowed, densely. */
+function validCsv(next: () => number, { delimiter, quote }: { delimiter: string; quote: string }): string {
+  const pick = <T>(values: readonly T[]): T => values[Math.floor(next() * values.length)]!;
+  const plain = ['', 'a', 'xyz', 'é', '日本', ' ', 'user_000123', 'x'.repeat(40), 'x'.repeat(64), '0'];
+  const inside = [...plain, delimiter, quote + quote, quote + quote + quote + quote, '\n', '\r', '\r\n', '\n\n'];
+  const field = (): string => {
+    if (next() < 0.6) return pick(plain);
+    let content = '';
+    for (let i = Math.floor(next() * 4); i > 0; i--) content += pick(inside);
+    return quote + content + quote;
+  };
+  let text = next() < 0.1 ? '\ufeff' : '';
+  for (let record = Math.floor(next() * 8); record > 0; record--) {
+    text += field();
+    for (let i = Math.floor(next() * 6); i > 0; i--) text += delimiter + field();
+    if (record > 1 || next() < 0.7) text += pick(['\n', '\n', '\r\n', '\r']);
+  }
+  return text;
+}
+
+const dialects = [{ delimiter: ',', quote: '"' }, { delimiter: '\t', quote: "'" }, { delimiter: '|', quote: '"' }];
+
+for (const dialect of dialects) {
+  test(`well-formed CSV: kernel = twin = csv-parse (${JSON.stringify(dialect.delimiter)} ${dialect.quote})`, async () => {
+    const { wasm, twin } = await harnesses(dialect);
+    for (let seed = 1; seed <= 1500; seed++) {
+      const text = validCsv(random(seed), dialect);
+      const bytes = Buffer.from(text);
+      const what = `seed ${seed}: ${JSON.stringify(text)}`;
+      const result = wasm.scan(bytes);
+      assert.deepEqual(result, twin.scan(bytes), what);
+      assert.equal(result.problems, 0, what);
+      assert.deepEqual(result.records, csvOracle(bytes, dialect), what);
+      assert.equal(result.lines, text.split(/\r\n|\n|\r/).length - 1, what);
+    }
+  });
+}
+
+test('mutated CSV: kernel = twin, entry by entry', async () => {
+  const dialect = dialects[0]!;
+  const { wasm, twin } = await harnesses(dialect);
+  let malformed = 0;
+  for (let seed = 1; seed <= 15000; seed++) {
+    const next = random(seed);
+    const bytes = [...Buffer.from(validCsv(next, dialect))];
+    const specials = [0x22, 0x22, 0x2c, 0x0a, 0x0d, 0x61, 0x00, 0xff];
+    for (let i = 1 + Math.floor(next() * 4); i > 0; i--) {
+      const at = Math.floor(next() * (bytes.length + 1));
+      const byte = specials[Math.floor(next() * specials.length)]!;
+      if (next() < 0.3) bytes.splice(at, 1);
+      else bytes.splice(at, next() < 0.5 ? 1 : 0, byte);
+    }
+    const input = Uint8Array.from(bytes);
+    const result = wasm.scan(input);
+    if (result.problems > 0) malformed++;
+    assert.deepEqual(result, twin.scan(input), `seed ${seed}: ${JSON.stringify(Buffer.from(input).toString('latin1'))}`);
+  }
+  assert.ok(malformed > 3000, `only ${malformed} inputs were malformed`);
+});
+
+test('random bytes of the alphabet that matters: kernel = twin', async () => {
+  const { wasm, twin } = await harnesses();
+  for (let seed = 1; seed <= 3000; seed++) {
+    const next = random(seed);
+    const alphabet = [0x22, 0x2c, 0x0a, 0x0d, 0x61].slice(0, 2 + Math.floor(next() * 4));
+    const input = Uint8Array.from({ length: Math.floor(next() * 300) }, () => alphabet[Math.floor(next() * alphabet.length)]!);
+    assert.deepEqual(wasm.scan(input), twin.scan(input), `seed ${seed}: ${JSON.stringify(Buffer.from(input).toString())}`);
+  }
+});
+
+test('quotes and line ends at every place around the 64-byte borders', async () => {
+  const { wasm, twin } = await harnesses();
+  const snippets = ['"a"', '""', '""""', '"a""b"', '"a\r\nb"', 'a\r\nb', 'a\r\rb', '\r\n\r\n', '"a"b', 'a"b', '"a" ', '"a"\r\n"', '"",""', '"\n', '"""', ',,,', 'é'];
+  for (const snippet of snippets) {
+    for (const filler of ['x', '"', ',', '\r']) {
+      for (let before = 0; before <= 130; before++) {
+        const text = `${filler === 'x' ? 'x'.repeat(Math.max(before - 1, 0)) + (before > 0 ? ',' : '') : filler.repeat(before)}${snippet},${'y'.repeat(70)}\n`;
+        const bytes = Buffer.from(text);
+        assert.deepEqual(wasm.scan(bytes), twin.scan(bytes), JSON.stringify(text));
+      }
+    }
+  }
+});
+
+test('the rules for malformed quotes', async () => {
+  const cases: [string, string[][], number][] = [
+    ['"a"b,c\n', [['"a"b', 'c']], 1],
+    ['"a"b",c\n', [['"a"b"', 'c']], 1],
+    ['a"b,c"\n', [['a"b', 'c"']], 2],
+    ['a""b\n', [['a""b']], 1],
+    ['"a" ,b\n', [['"a" ', 'b']], 1],
+    [' "a",b\n', [[' "a"', 'b']], 1],
+    ['"a"b\n"c\nd"\n', [['"a"b'], ['c\nd']], 1],
+    ['x,"open\n,"', [['x', 'open\n,']], 0],
+    ['x,"open\n,', [['x', '"open\n,']], 1],
+    ['x,"open ""', [['x', '"open ""']], 1],
+    ['"', [['"']], 1],
+    ['""', [['']], 0],
+    ['"""', [['"""']], 1],
+  ];
+  const { wasm, twin } = await harnesses();
+  for (const [text, records, problems] of cases) {
+    for (const harness of [wasm, twin]) {
+      const result = harness.scan(Buffer.from(text));
+      assert.deepEqual([result.records, result.problems], [records, problems], JSON.stringify(text));
+    }
+  }
+});
+
+for (const { name, create } of implementations) {
+  test(`countLines, every length and both states before (${name})`, async () => {
+    const memory = new LinearMemory();
+    const kernel = await create(memory);
+    const at = memory.slab(256, 'text');
+    const next = random(7);
+    const text = Array.from({ length: 200 }, () => '\r\n\r\na'[Math.floor(next() * 5)]!).join('');
+    memory.bytes(at, text.length).set(Buffer.from(text));
+    for (let from = 0; from < 20; from++) {
+      for (let to = from; to <= text.length; to++) {
+        for (const afterCr of [0, 1]) {
+          const expected = (afterCr ? '\r' : '').concat(text.slice(from, to)).split(/\r\n|\n|\r/).length - 1 - afterCr;
+          assert.equal(kernel.countLines(at + from, to - from, afterCr), expected, `${from} ${to} ${afterCr}`);
+        }
+      }
+    }
+  });
+}
