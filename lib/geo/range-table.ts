@@ -13,8 +13,8 @@
  */
 import {
   BUILD_BAD_RECORD, BUILD_BYTES, BUILD_CAPACITY, BUILD_DATA_BYTES, BUILD_FULL, BUILD_IP_VERSION, BUILD_MARKS, BUILD_NODES, BUILD_OK,
-  BUILD_RANKS, BUILD_RECORD_BITS, BUILD_REGIONS, BUILD_STEPS, BUILD_TABLE, BUILD_TOO_DEEP, BUILD_TOO_MANY_STEPS, BUILD_TREE,
-  BUILD_UNKNOWN, BUILD_WIDTH, TABLE_ALIASES, TABLE_BYTES, TABLE_CHUNKS, TABLE_PAD, TABLE_RANGES4, TABLE_RANGES6,
+  BUILD_RECORD_BITS, BUILD_REGIONS, BUILD_STEPS, BUILD_TABLE, BUILD_TOO_DEEP, BUILD_TOO_MANY_STEPS, BUILD_TREE, BUILD_UNKNOWN,
+  BUILD_WIDTH, TABLE_ALIASES, TABLE_BYTES, TABLE_CHUNKS, TABLE_PAD, TABLE_RANGES4, TABLE_RANGES6,
 } from '../kernels/geo-layout.ts';
 import { PAGE_BYTES } from '../kernels/layout.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
@@ -76,38 +76,42 @@ export async function openRangeTable(
 }
 
 function buildRangeTable(database: GeoDatabase, field: string | undefined, memory: LinearMemory, kernel: GeoKernel): RangeTable {
-  const words = Math.ceil(database.dataBytes / 64);
-  const siteBytes = BUILD_BYTES + words * 12;
+  const { nodes, dataBytes } = database;
+  const siteBytes = BUILD_BYTES + dataBytes + 1;
   const site = memory.slab(siteBytes, 'building site of the range table');
-  const build = memory.view(site, BUILD_BYTES);
-  const marks = site + BUILD_BYTES;
-  const ranks = marks + words * 8;
   memory.bytes(site, siteBytes).fill(0);
-  const inputs: readonly (readonly [field: number, value: number])[] = [
-    [BUILD_TREE, database.tree], [BUILD_NODES, database.nodes], [BUILD_RECORD_BITS, database.recordBits],
-    [BUILD_IP_VERSION, database.ipVersion], [BUILD_DATA_BYTES, database.dataBytes], [BUILD_MARKS, marks], [BUILD_RANKS, ranks],
-  ];
-  for (const [at, value] of inputs) build.setUint32(at, value, true);
+  const build = memory.view(site, BUILD_BYTES);
+  const set = (at: number, value: number): void => build.setUint32(at, value, true);
+  const marksAt = site + BUILD_BYTES;
+  set(BUILD_TREE, database.tree);
+  set(BUILD_NODES, nodes);
+  set(BUILD_RECORD_BITS, database.recordBits);
+  set(BUILD_IP_VERSION, database.ipVersion);
+  set(BUILD_DATA_BYTES, dataBytes);
+  set(BUILD_MARKS, marksAt);
+  for (let node = 0; node < nodes; node += MARK_STEP) kernel.markRecords(site, node, Math.min(node + MARK_STEP, nodes));
 
-  for (let node = 0; node < database.nodes; node += MARK_STEP) {
-    kernel.markRecords(site, node, Math.min(node + MARK_STEP, database.nodes));
-  }
-  const offsets = markedOffsets(memory.u32(marks, words * 2), kernel.rankRecords(site) >>> 0);
+  const marks = memory.bytes(marksAt, dataBytes);
+  const offsets: number[] = [];
+  for (let at = marks.indexOf(1); at >= 0; at = marks.indexOf(1, at + 1)) offsets.push(at);
   const { names, unknown, numbers } = readRegions(database, offsets, field);
-  const numbersAt = memory.slab(numbers.byteLength, 'regions of the records');
-  memory.u32(numbersAt, numbers.length).set(numbers);
-  build.setUint32(BUILD_REGIONS, numbersAt, true);
-  build.setUint32(BUILD_WIDTH, names.length <= 0x100 ? 1 : names.length <= 0x10000 ? 2 : 4, true);
-  build.setUint32(BUILD_UNKNOWN, unknown, true);
+  const width = names.length <= 0x100 ? 1 : names.length <= 0x10000 ? 2 : 4;
+  const regionsAt = width === 1 ? marksAt : memory.slab(dataBytes * width, 'regions of the records');
+  const { buffer } = memory.memory;
+  const regions = width === 1 ? marks : width === 2 ? new Uint16Array(buffer, regionsAt, dataBytes) : memory.u32(regionsAt, dataBytes);
+  offsets.forEach((offset, i) => (regions[offset] = numbers[i]!));
+  set(BUILD_REGIONS, regionsAt);
+  set(BUILD_WIDTH, width);
+  set(BUILD_UNKNOWN, unknown);
 
   // A table takes about a quarter of its tree.
-  let capacity = wholePages(TABLE_CHUNKS + TABLE_PAD + (database.nodes * database.recordBits) / 8);
+  let capacity = wholePages(TABLE_CHUNKS + TABLE_PAD + (nodes * database.recordBits) / 8);
   let ptr: number;
   for (;;) {
     ptr = memory.slab(capacity, 'range table');
-    build.setUint32(BUILD_TABLE, ptr, true);
-    build.setUint32(BUILD_CAPACITY, capacity, true);
-    build.setUint32(BUILD_STEPS, database.nodes * MAX_VISITS_PER_NODE + SPARE_VISITS, true);
+    set(BUILD_TABLE, ptr);
+    set(BUILD_CAPACITY, capacity);
+    set(BUILD_STEPS, nodes * MAX_VISITS_PER_NODE + SPARE_VISITS);
     const state = kernel.buildTable(site);
     if (state === BUILD_OK) break;
     memory.giveSlab(ptr, capacity);
@@ -117,7 +121,7 @@ function buildRangeTable(database: GeoDatabase, field: string | undefined, memor
   const table = memory.view(ptr, TABLE_CHUNKS);
   const bytes = table.getUint32(TABLE_BYTES, true);
   memory.giveSlab(ptr + wholePages(bytes), capacity - wholePages(bytes));
-  memory.giveSlab(numbersAt, numbers.byteLength);
+  if (width > 1) memory.giveSlab(regionsAt, dataBytes * width);
   memory.giveSlab(site, siteBytes);
   return {
     ptr,
@@ -129,16 +133,6 @@ function buildRangeTable(database: GeoDatabase, field: string | undefined, memor
     aliases: table.getUint32(TABLE_ALIASES, true),
     database: { type: database.type, buildDate: database.buildDate, path: database.path },
   };
-}
-
-/** Offsets of the `count` bits that are set in `marks`, ascending. */
-function markedOffsets(marks: Uint32Array, count: number): Uint32Array {
-  const offsets = new Uint32Array(count);
-  let at = 0;
-  for (let word = 0; word < marks.length; word++) {
-    for (let bits = marks[word]!; bits !== 0; bits &= bits - 1) offsets[at++] = word * 32 + 31 - Math.clz32(bits & -bits);
-  }
-  return offsets;
 }
 
 function wholePages(bytes: number): number {

@@ -21,7 +21,7 @@ export interface Regions {
  * Decodes each record once and numbers the regions. A record without the field, or with something else there than a text
  * or a number, is of the unknown region; when that is every record, the field is wrong: ETL_GEO_DATABASE.
  */
-export function readRegions(database: GeoDatabase, offsets: Uint32Array, field: string | undefined): Regions {
+export function readRegions(database: GeoDatabase, offsets: readonly number[], field: string | undefined): Regions {
   const paths = (field === undefined ? defaultFields : [field]).map((path) => path.split('.'));
   const order = new Map<string, number>([[UNKNOWN_REGION, 0]]);
   const numbers = new Uint32Array(offsets.length);
@@ -65,9 +65,9 @@ function isNumber(value: unknown): boolean {
   return typeof value === 'bigint' || Number.isFinite(value);
 }
 
-function missingField(database: GeoDatabase, offsets: Uint32Array, field: string | undefined): Error {
+function missingField(database: GeoDatabase, offsets: readonly number[], field: string | undefined): Error {
   const fields = new Set<string>();
-  for (const offset of offsets.subarray(0, SAMPLE_RECORDS)) addFields(database.record(offset), '', fields);
+  for (const offset of offsets.slice(0, SAMPLE_RECORDS)) addFields(database.record(offset), '', fields);
   const wanted = field === undefined ? `neither ${defaultFields.join(' nor ')}` : `no field ${field}`;
   return database.error(`has ${wanted} with a text or a number in any record`, {
     hint: fields.size === 0 ? 'Its records have no such fields at all.' : `Name one by --geo-field: ${[...fields].join(', ')}.`,

@@ -38,32 +38,34 @@ export const BUILD_NODES = 4;
 export const BUILD_RECORD_BITS = 8;
 export const BUILD_IP_VERSION = 12;
 export const BUILD_DATA_BYTES = 16;
-/** Set by the host: a bit for each byte of the data section (u64 words), and the bits set before each word (u32). */
+/** Set by the host: a byte for each byte of the data section and one spare, zeroed. */
 export const BUILD_MARKS = 20;
-export const BUILD_RANKS = 24;
-/** Set by the host after the first pass: the region number (u32) of each marked record, in order of its offset. */
-export const BUILD_REGIONS = 28;
-export const BUILD_WIDTH = 32;
-export const BUILD_UNKNOWN = 36;
+/**
+ * Set by the host after the first pass: region numbers of BUILD_WIDTH bytes, one for each byte of the data section, those
+ * where a record was marked being filled in. One byte wide, they may take the place of the marks.
+ */
+export const BUILD_REGIONS = 24;
+export const BUILD_WIDTH = 28;
+export const BUILD_UNKNOWN = 32;
 /** Set by the host: where the table goes, and the bytes there are for it and for the second pass's stack. */
-export const BUILD_TABLE = 40;
-export const BUILD_CAPACITY = 44;
+export const BUILD_TABLE = 36;
+export const BUILD_CAPACITY = 40;
 /** Set by the host: nodes that the second pass may visit. */
-export const BUILD_STEPS = 48;
-/** The second pass's own: state, BUILD_OK until something fails; next free byte; top of the stack of entries; ... */
-export const BUILD_STATE = 52;
-export const BUILD_OUT = 56;
-export const BUILD_TOP = 60;
-/** ... the entry of the range in progress; how many ranges began; aliases met; node where the IPv4 tree starts; its 4 or 6. */
-export const BUILD_LAST = 64;
-export const BUILD_RANGES = 68;
-export const BUILD_ALIASES = 72;
-export const BUILD_ROOT4 = 76;
-export const BUILD_FAMILY = 80;
-export const BUILD_BYTES = 128;
-
-/** Region number of a record that could not be decoded: an error only if the walk comes to it. */
-export const BAD_REGION = 0x7fffffff;
+export const BUILD_STEPS = 44;
+/** The second pass's own: BUILD_OK until something fails; next free byte; top of the stack of entries; ... */
+export const BUILD_STATE = 48;
+export const BUILD_OUT = 52;
+export const BUILD_TOP = 56;
+/** ... the stack's top when the chunk in progress began, and the depth in the tree at which that was; ... */
+export const BUILD_BOTTOM = 60;
+export const BUILD_DEPTH = 64;
+/** ... the last leaf of the tree, as a record and as an entry; how many ranges began; aliases met; where to meet them. */
+export const BUILD_LAST_RECORD = 68;
+export const BUILD_LAST = 72;
+export const BUILD_RANGES = 76;
+export const BUILD_ALIASES = 80;
+export const BUILD_ROOT4 = 84;
+export const BUILD_BYTES = 96;
 
 /** How a build ended. */
 export const BUILD_OK = 0;
@@ -73,5 +75,5 @@ export const BUILD_FULL = 1;
 export const BUILD_TOO_DEEP = 2;
 /** More nodes visited than allowed: subtrees are shared without end. */
 export const BUILD_TOO_MANY_STEPS = 3;
-/** A tree record that leads out of the data section, or to something that is no data record. */
+/** A record of the tree leads out of the data section. */
 export const BUILD_BAD_RECORD = 4;

@@ -1,8 +1,7 @@
 // The search tree of an MMDB file -> a range table (drawn in geo-lookup.ts), in two passes.
 //
-// 1. markRecords reads the tree front to back and marks each data record that it mentions: one bit for each byte of the
-//    data section. rankRecords counts, so that a record's number is the number of marks before it. The host decodes
-//    every marked record once and writes its region number into a list.
+// 1. markRecords reads the tree front to back and marks each data record that it mentions. The host decodes every
+//    marked record once and puts its region number in the mark's place.
 // 2. buildTable walks the tree in order of address. Sixteen levels of it become one chunk: entries (first low 16 bits,
 //    what they lead to) are collected on a stack, neighbours that lead to the same are one entry, a chunk with one entry
 //    is no chunk, and a subtree deeper than sixteen levels is a chunk of its own, written before its parent.
@@ -11,19 +10,19 @@
 //
 // MMDB format: https://maxmind.github.io/MaxMind-DB/. Record value < nodes: a node; = nodes: nothing; above: data.
 import {
-  BAD_REGION, BUILD_ALIASES, BUILD_BAD_RECORD, BUILD_CAPACITY, BUILD_DATA_BYTES, BUILD_FAMILY, BUILD_FULL,
-  BUILD_IP_VERSION, BUILD_LAST, BUILD_MARKS, BUILD_NODES, BUILD_OK, BUILD_OUT, BUILD_RANGES, BUILD_RANKS,
-  BUILD_RECORD_BITS, BUILD_REGIONS, BUILD_ROOT4, BUILD_STATE, BUILD_STEPS, BUILD_TABLE, BUILD_TOO_DEEP,
-  BUILD_TOO_MANY_STEPS, BUILD_TOP, BUILD_TREE, BUILD_UNKNOWN, BUILD_WIDTH, DIRECTORY_ENTRIES, KIND_ALIAS, KIND_LEAF,
-  KIND_NODE, KIND_SHIFT, TABLE_ALIASES, TABLE_BYTES, TABLE_CHUNKS, TABLE_DIRECTORY4, TABLE_DIRECTORY6, TABLE_PAD,
-  TABLE_RANGES4, TABLE_RANGES6, TABLE_UNKNOWN, TABLE_WIDTH,
+  BUILD_ALIASES, BUILD_BAD_RECORD, BUILD_BOTTOM, BUILD_CAPACITY, BUILD_DATA_BYTES, BUILD_DEPTH, BUILD_FULL,
+  BUILD_IP_VERSION, BUILD_LAST, BUILD_LAST_RECORD, BUILD_MARKS, BUILD_NODES, BUILD_OK, BUILD_OUT, BUILD_RANGES, BUILD_RECORD_BITS, BUILD_REGIONS,
+  BUILD_ROOT4, BUILD_STATE, BUILD_STEPS, BUILD_TABLE, BUILD_TOO_DEEP, BUILD_TOO_MANY_STEPS, BUILD_TOP, BUILD_TREE, BUILD_UNKNOWN,
+  BUILD_WIDTH, DIRECTORY_ENTRIES, KIND_ALIAS, KIND_LEAF, KIND_NODE, KIND_SHIFT, TABLE_ALIASES, TABLE_BYTES, TABLE_CHUNKS,
+  TABLE_DIRECTORY4, TABLE_DIRECTORY6, TABLE_PAD, TABLE_RANGES4, TABLE_RANGES6, TABLE_UNKNOWN, TABLE_WIDTH,
 } from "../geo-layout";
 
 /** Bytes between the search tree and the data section; data records are counted from the tree's end. */
 const SEPARATOR = 16;
-/** No entry looks like this. */
+/** No entry, no record of a tree and no node is this. */
 const NONE: u32 = 0xffffffff;
-const ENTRY_BYTES = 8;
+const ENTRY_BYTES: u32 = 8;
+const CHUNK_SPAN: u32 = 65536;
 
 // @ts-ignore: decorator
 @inline
@@ -41,140 +40,168 @@ function right(tree: u32, node: u32, bits: u32): u32 {
   return bswap(load<u32>(tree + node * 8, 4));
 }
 
-// @ts-ignore: decorator
-@inline
-function mark(record: u32, first: u32, dataBytes: u32, marks: u32): void {
-  const at = record - first;
-  if (record < first || at >= dataBytes) return;
-  const word = marks + ((at >> 6) << 3);
-  store<u64>(word, load<u64>(word) | ((<u64>1) << (at & 63)));
-}
-
-/** Marks the data records that nodes [from, to) lead to. Records outside of the data section are left to buildTable. */
+/**
+ * Marks the data records that nodes [from, to) lead to. Whatever else a record says goes to the spare mark: whether a
+ * record is data is as good as random, and a wrongly guessed branch would cost more than the store.
+ */
 export function markRecords(build: u32, from: u32, to: u32): void {
   const tree = load<u32>(build, BUILD_TREE);
   const bits = load<u32>(build, BUILD_RECORD_BITS);
   const first = load<u32>(build, BUILD_NODES) + SEPARATOR;
-  const dataBytes = load<u32>(build, BUILD_DATA_BYTES);
+  const spare = load<u32>(build, BUILD_DATA_BYTES);
   const marks = load<u32>(build, BUILD_MARKS);
   for (let node = from; node < to; node++) {
-    mark(left(tree, node, bits), first, dataBytes, marks);
-    mark(right(tree, node, bits), first, dataBytes, marks);
+    store<u8>(marks + min<u32>(left(tree, node, bits) - first, spare), 1);
+    store<u8>(marks + min<u32>(right(tree, node, bits) - first, spare), 1);
   }
 }
 
-/** Counts the marks before each word; gives their number. */
-export function rankRecords(build: u32): u32 {
-  const words = (load<u32>(build, BUILD_DATA_BYTES) + 63) >> 6;
-  const marks = load<u32>(build, BUILD_MARKS);
-  const ranks = load<u32>(build, BUILD_RANKS);
-  let count: u32 = 0;
-  for (let word: u32 = 0; word < words; word++) {
-    store<u32>(ranks + (word << 2), count);
-    count += <u32>popcnt(load<u64>(marks + (word << 3)));
-  }
-  return count;
+/** Ends the walk: no step is left. The first reason counts. */
+function fail(build: u32, state: u32): void {
+  if (load<u32>(build, BUILD_STATE) == BUILD_OK) store<u32>(build, state, BUILD_STATE);
+  store<u32>(build, 0, BUILD_STEPS);
 }
 
-/** The region number that a data record stands for, or BAD_REGION. */
+/** The region number that a data record stands for, or NONE. */
+// @ts-ignore: decorator
+@inline
 function regionOf(build: u32, record: u32): u32 {
   const at = record - load<u32>(build, BUILD_NODES) - SEPARATOR;
-  if (at >= load<u32>(build, BUILD_DATA_BYTES)) return BAD_REGION;
-  const word = at >> 6;
-  const bits = load<u64>(load<u32>(build, BUILD_MARKS) + (word << 3));
-  const bit = (<u64>1) << (at & 63);
-  if (!(bits & bit)) return BAD_REGION;
-  const rank = load<u32>(load<u32>(build, BUILD_RANKS) + (word << 2)) + <u32>popcnt(bits & (bit - 1));
-  return load<u32>(load<u32>(build, BUILD_REGIONS) + (rank << 2));
+  if (at >= load<u32>(build, BUILD_DATA_BYTES)) return NONE;
+  const regions = load<u32>(build, BUILD_REGIONS);
+  const width = load<u32>(build, BUILD_WIDTH);
+  return width == 1 ? <u32>load<u8>(regions + at) : width == 2 ? <u32>load<u16>(regions + at * 2) : load<u32>(regions + at * 4);
 }
 
-/** Puts an entry on the stack, unless the one before it in the same chunk leads to the same. `mark` = the chunk's bottom. */
-function push(build: u32, bottom: u32, low: u32, entry: u32): void {
-  let top = load<u32>(build, BUILD_TOP);
-  if (top != bottom && load<u32>(top, 4) == entry) return;
-  top -= ENTRY_BYTES;
-  if (top < load<u32>(build, BUILD_OUT) + ENTRY_BYTES) {
-    store<u32>(build, BUILD_FULL, BUILD_STATE);
-    return;
-  }
-  store<u32>(top, low);
-  store<u32>(top, entry, 4);
-  store<u32>(build, top, BUILD_TOP);
+/** Puts an entry on the stack, unless the one before it in its chunk leads to the same. */
+// @ts-ignore: decorator
+@inline
+function push(build: u32, low: u32, entry: u32): void {
+  const top = load<u32>(build, BUILD_TOP);
+  if (top != load<u32>(build, BUILD_BOTTOM) && load<u32>(top, 4) == entry) return;
+  if (top < load<u32>(build, BUILD_OUT) + 2 * ENTRY_BYTES) return fail(build, BUILD_FULL);
+  store<u32>(top - ENTRY_BYTES, low);
+  store<u32>(top - ENTRY_BYTES, entry, 4);
+  store<u32>(build, top - ENTRY_BYTES, BUILD_TOP);
 }
 
-/** A leaf of the tree: counts ranges across chunks, in order of address. */
-function pushLeaf(build: u32, bottom: u32, low: u32, entry: u32): void {
+/** The same for the answer that the leaf `record` means; counts ranges across chunks, in order of address. */
+function answer(build: u32, low: u32, record: u32, entry: u32): void {
+  store<u32>(build, record, BUILD_LAST_RECORD);
   if (entry != load<u32>(build, BUILD_LAST)) {
     store<u32>(build, entry, BUILD_LAST);
     store<u32>(build, load<u32>(build, BUILD_RANGES) + 1, BUILD_RANGES);
   }
-  push(build, bottom, low, entry);
+  push(build, low, entry);
 }
 
-/**
- * Collects the entries below `record`, which stands `depth` levels down and is reached by `low` since the last multiple
- * of sixteen; `stop` is the next one. `mapped`: the way so far is one to ::ffff:0:0/96, or inside it. What the database
- * leaves empty there is given to the IPv4 tree.
- */
-function collect(build: u32, bottom: u32, record: u32, depth: u32, stop: u32, low: u32, mapped: bool): void {
-  if (load<u32>(build, BUILD_STATE) != BUILD_OK) return;
-  const nodes = load<u32>(build, BUILD_NODES);
-  const rest = stop - depth;
-  const empty = record == nodes;
-  if (record >= nodes && !(empty && mapped && depth < 96)) {
-    let entry: u32;
-    if (!empty) {
-      entry = regionOf(build, record);
-      if (entry == BAD_REGION) {
-        store<u32>(build, BUILD_BAD_RECORD, BUILD_STATE);
-        return;
-      }
-    } else {
-      entry = mapped ? (<u32>KIND_ALIAS << KIND_SHIFT) | 96 : load<u32>(build, BUILD_UNKNOWN);
-    }
-    pushLeaf(build, bottom, low << rest, entry);
-    return;
-  }
-  const family = load<u32>(build, BUILD_FAMILY);
-  if (!empty && family == 6 && depth <= 96 && record == load<u32>(build, BUILD_ROOT4)) {
+/** Levels of the tree above `span` addresses of the chunk in progress. */
+// @ts-ignore: decorator
+@inline
+function depthOf(build: u32, span: u32): u32 {
+  return load<u32>(build, BUILD_DEPTH) + 16 - <u32>ctz(span);
+}
+
+/** A record that is no node. */
+function leaf(build: u32, record: u32, low: u32): void {
+  const entry = record == load<u32>(build, BUILD_NODES) ? load<u32>(build, BUILD_UNKNOWN) : regionOf(build, record);
+  if (entry == NONE) fail(build, BUILD_BAD_RECORD);
+  else answer(build, low, record, entry);
+}
+
+/** A node that is the root of the IPv4 tree or of a chunk. Not so: the IPv4 tree below where an address of it would fit. */
+function border(build: u32, node: u32, low: u32, span: u32, mapped: bool): void {
+  const depth = depthOf(build, span);
+  const root4 = load<u32>(build, BUILD_ROOT4);
+  if (node == root4 && depth <= 96) {
     store<u32>(build, load<u32>(build, BUILD_ALIASES) + 1, BUILD_ALIASES);
-    pushLeaf(build, bottom, low << rest, (<u32>KIND_ALIAS << KIND_SHIFT) | depth);
-    return;
+    answer(build, low, NONE, (<u32>KIND_ALIAS << KIND_SHIFT) | depth);
+  } else if (span != 1) {
+    descend(build, node, low, span);
+  } else if (depth == 128 || (depth == 32 && root4 == NONE)) {
+    fail(build, BUILD_TOO_DEEP);
+  } else {
+    push(build, low, chunk(build, node, mapped));
   }
-  if (rest == 0) {
-    if (depth == <u32>(family == 6 ? 128 : 32)) {
-      store<u32>(build, BUILD_TOO_DEEP, BUILD_STATE);
-      return;
-    }
-    push(build, bottom, low, chunk(build, record, depth, mapped));
-    return;
+}
+
+/** Collects what `record` leads to, for the next `span` values of 16 bits from `low` on. */
+// @ts-ignore: decorator
+@inline
+function collect(build: u32, record: u32, low: u32, span: u32): void {
+  if (record >= load<u32>(build, BUILD_NODES)) {
+    if (record == load<u32>(build, BUILD_LAST_RECORD)) push(build, low, load<u32>(build, BUILD_LAST));
+    else leaf(build, record, low);
+  } else if (span == 1 || record == load<u32>(build, BUILD_ROOT4)) {
+    border(build, record, low, span, false);
+  } else {
+    descend(build, record, low, span);
   }
-  const toLeft = mapped && (depth < 80 || depth >= 96);
-  const toRight = mapped && depth >= 80;
-  if (empty) {
-    collect(build, bottom, record, depth + 1, stop, low << 1, toLeft);
-    collect(build, bottom, record, depth + 1, stop, (low << 1) | 1, toRight);
-    return;
-  }
-  const steps = load<u32>(build, BUILD_STEPS);
-  if (steps == 0) {
-    store<u32>(build, BUILD_TOO_MANY_STEPS, BUILD_STATE);
-    return;
-  }
-  store<u32>(build, steps - 1, BUILD_STEPS);
+}
+
+function descend(build: u32, node: u32, low: u32, span: u32): void {
+  if (!step(build)) return;
   const tree = load<u32>(build, BUILD_TREE);
   const bits = load<u32>(build, BUILD_RECORD_BITS);
-  collect(build, bottom, left(tree, record, bits), depth + 1, stop, low << 1, toLeft);
-  collect(build, bottom, right(tree, record, bits), depth + 1, stop, (low << 1) | 1, toRight);
+  const half = span >> 1;
+  collect(build, left(tree, node, bits), low, half);
+  collect(build, right(tree, node, bits), low + half, half);
+}
+
+// @ts-ignore: decorator
+@inline
+function step(build: u32): bool {
+  const steps = load<u32>(build, BUILD_STEPS);
+  if (steps == 0) fail(build, BUILD_TOO_MANY_STEPS);
+  else store<u32>(build, steps - 1, BUILD_STEPS);
+  return steps != 0;
+}
+
+/** `collect` on the way to ::ffff:0:0/96 and inside it: what the database leaves empty there goes to the IPv4 tree. */
+function collectMapped(build: u32, record: u32, low: u32, span: u32): void {
+  const nodes = load<u32>(build, BUILD_NODES);
+  const depth = depthOf(build, span);
+  if (record > nodes) return leaf(build, record, low);
+  if (record == nodes && depth >= 96) return answer(build, low, NONE, (<u32>KIND_ALIAS << KIND_SHIFT) | 96);
+  if (record == nodes && span == 1) return push(build, low, chunk(build, record, true));
+  if (record < nodes && (span == 1 || (depth <= 96 && record == load<u32>(build, BUILD_ROOT4)))) return border(build, record, low, span, true);
+
+  let zero = record;
+  let one = record;
+  if (record < nodes) {
+    if (!step(build)) return;
+    zero = left(load<u32>(build, BUILD_TREE), record, load<u32>(build, BUILD_RECORD_BITS));
+    one = right(load<u32>(build, BUILD_TREE), record, load<u32>(build, BUILD_RECORD_BITS));
+  }
+  const half = span >> 1;
+  if (depth < 80 || depth >= 96) collectMapped(build, zero, low, half);
+  else collect(build, zero, low, half);
+  if (depth >= 80) collectMapped(build, one, low + half, half);
+  else collect(build, one, low + half, half);
+}
+
+/** Collects what the 16 bits below `record` lead to, as entries from `top` on, which it gives; takes them off the stack. */
+// @ts-ignore: decorator
+@inline
+function collectAll(build: u32, record: u32, mapped: bool): u32 {
+  const outer = load<u32>(build, BUILD_BOTTOM);
+  const bottom = load<u32>(build, BUILD_TOP);
+  store<u32>(build, bottom, BUILD_BOTTOM);
+  if (mapped) collectMapped(build, record, 0, CHUNK_SPAN);
+  else collect(build, record, 0, CHUNK_SPAN);
+  const top = load<u32>(build, BUILD_TOP);
+  store<u32>(build, bottom, BUILD_TOP);
+  store<u32>(build, outer, BUILD_BOTTOM);
+  return top;
 }
 
 /** Writes the chunk of the subtree at `record`; gives the entry that leads to it, or its only entry. */
-function chunk(build: u32, record: u32, depth: u32, mapped: bool): u32 {
+function chunk(build: u32, record: u32, mapped: bool): u32 {
   const bottom = load<u32>(build, BUILD_TOP);
-  collect(build, bottom, record, depth, depth + 16, 0, mapped);
+  store<u32>(build, load<u32>(build, BUILD_DEPTH) + 16, BUILD_DEPTH);
+  const top = collectAll(build, record, mapped);
+  store<u32>(build, load<u32>(build, BUILD_DEPTH) - 16, BUILD_DEPTH);
   if (load<u32>(build, BUILD_STATE) != BUILD_OK) return NONE;
-  const top = load<u32>(build, BUILD_TOP);
-  store<u32>(build, bottom, BUILD_TOP);
   const count = (bottom - top) / ENTRY_BYTES;
   if (count == 1) return load<u32>(top, 4);
 
@@ -184,7 +211,7 @@ function chunk(build: u32, record: u32, depth: u32, mapped: bool): u32 {
   const start = load<u32>(build, BUILD_OUT);
   const end = (start + count * 2 + count * width + 1) & ~1;
   if (end + TABLE_PAD > top) {
-    store<u32>(build, BUILD_FULL, BUILD_STATE);
+    fail(build, BUILD_FULL);
     return NONE;
   }
   store<u16>(start, count - 1);
@@ -204,21 +231,19 @@ function chunk(build: u32, record: u32, depth: u32, mapped: bool): u32 {
   return (kind << KIND_SHIFT) | ((start - load<u32>(build, BUILD_TABLE)) >> 1);
 }
 
-/** Fills the directory at `directory` with what the first 16 bits lead to from `record`; gives the number of ranges. */
-function directory(build: u32, directory: u32, record: u32, family: u32): u32 {
-  store<u32>(build, family, BUILD_FAMILY);
+/** Fills the directory at `at` with what the first 16 bits lead to from `record`; gives the number of ranges. */
+function writeDirectory(build: u32, at: u32, record: u32, mapped: bool): u32 {
+  store<u32>(build, NONE, BUILD_LAST_RECORD);
   store<u32>(build, NONE, BUILD_LAST);
   store<u32>(build, 0, BUILD_RANGES);
   const bottom = load<u32>(build, BUILD_TOP);
-  collect(build, bottom, record, 0, 16, 0, family == 6);
+  const top = collectAll(build, record, mapped);
   if (load<u32>(build, BUILD_STATE) != BUILD_OK) return 0;
-  const top = load<u32>(build, BUILD_TOP);
-  store<u32>(build, bottom, BUILD_TOP);
   let next: u32 = DIRECTORY_ENTRIES;
-  for (let at = top; at < bottom; at += ENTRY_BYTES) {
-    const low = load<u32>(at);
-    const entry = load<u32>(at, 4);
-    for (let i = low; i < next; i++) store<u32>(directory + (i << 2), entry);
+  for (let stretch = top; stretch < bottom; stretch += ENTRY_BYTES) {
+    const low = load<u32>(stretch);
+    const entry = load<u32>(stretch, 4);
+    for (let i = low; i < next; i++) store<u32>(at + (i << 2), entry);
     next = low;
   }
   return load<u32>(build, BUILD_RANGES);
@@ -231,6 +256,8 @@ export function buildTable(build: u32): u32 {
   const isIpv6 = load<u32>(build, BUILD_IP_VERSION) == 6;
   store<u32>(build, BUILD_OK, BUILD_STATE);
   store<u32>(build, 0, BUILD_ALIASES);
+  store<u32>(build, 0, BUILD_DEPTH);
+  store<u32>(build, 0, BUILD_BOTTOM);
   store<u32>(build, table + TABLE_CHUNKS, BUILD_OUT);
   store<u32>(build, table + (load<u32>(build, BUILD_CAPACITY) & ~7), BUILD_TOP);
 
@@ -240,9 +267,10 @@ export function buildTable(build: u32): u32 {
       root4 = left(load<u32>(build, BUILD_TREE), root4, load<u32>(build, BUILD_RECORD_BITS));
     }
   }
-  store<u32>(build, root4, BUILD_ROOT4);
-  const ranges4 = directory(build, table + TABLE_DIRECTORY4, root4, 4);
-  const ranges6 = directory(build, table + TABLE_DIRECTORY6, isIpv6 ? 0 : nodes, 6);
+  store<u32>(build, NONE, BUILD_ROOT4);
+  const ranges4 = writeDirectory(build, table + TABLE_DIRECTORY4, root4, false);
+  if (isIpv6 && root4 < nodes) store<u32>(build, root4, BUILD_ROOT4);
+  const ranges6 = writeDirectory(build, table + TABLE_DIRECTORY6, isIpv6 ? 0 : nodes, true);
   if (load<u32>(build, BUILD_STATE) != BUILD_OK) return load<u32>(build, BUILD_STATE);
 
   const aliases = load<u32>(build, BUILD_ALIASES);

@@ -3,7 +3,7 @@
  * drawn in ../assembly/geo-lookup.ts, the building site in ../geo-layout.ts; both sides write the same bytes.
  */
 import {
-  BUILD_BAD_RECORD, BUILD_CAPACITY, BUILD_DATA_BYTES, BUILD_FULL, BUILD_IP_VERSION, BUILD_MARKS, BUILD_NODES, BUILD_OK, BUILD_RANKS,
+  BUILD_BAD_RECORD, BUILD_CAPACITY, BUILD_DATA_BYTES, BUILD_FULL, BUILD_IP_VERSION, BUILD_MARKS, BUILD_NODES, BUILD_OK, 
   BUILD_RECORD_BITS, BUILD_REGIONS, BUILD_STEPS, BUILD_TABLE, BUILD_TOO_DEEP, BUILD_TOO_MANY_STEPS, BUILD_TREE, BUILD_UNKNOWN,
   BUILD_WIDTH, DIRECTORY_ENTRIES, ENTRY_MASK, KIND_ALIAS, KIND_LEAF, KIND_NODE, KIND_REGION, KIND_SHIFT, TABLE_ALIASES, TABLE_BYTES,
   TABLE_CHUNKS, TABLE_DIRECTORY4, TABLE_DIRECTORY6, TABLE_PAD, TABLE_RANGES4, TABLE_RANGES6, TABLE_UNKNOWN, TABLE_WIDTH,
@@ -16,8 +16,6 @@ import { parseAddress } from './geo-text.ts';
 export interface GeoKernel {
   /** First pass: marks the data records that nodes [from, to) lead to. */
   markRecords(build: number, from: number, to: number): void;
-  /** Counts the marks before each word into BUILD_RANKS; gives the number of records marked. */
-  rankRecords(build: number): number;
   /** Second pass: builds the table at BUILD_TABLE. Gives BUILD_OK, or one of the BUILD_* codes for what is wrong. */
   buildTable(build: number): number;
   /** Writes BATCH_REGION of the first `rows` rows of a batch; rows with a status are passed over. */
@@ -37,24 +35,9 @@ export function createGeoTwin(memory: LinearMemory): GeoKernel {
       for (let node = from; node < to; node++) {
         for (const side of [0, 1] as const) {
           const at = readRecord(data, build, node, side) - first;
-          if (at < 0 || at >= dataBytes) continue;
-          const byte = marks + (at >>> 3);
-          data.setUint8(byte, data.getUint8(byte) | (1 << (at & 7)));
+          if (at >= 0 && at < dataBytes) data.setUint8(marks + at, 1);
         }
       }
-    },
-
-    rankRecords(build) {
-      const data = memory.view(0, memory.size);
-      const words = Math.ceil(data.getUint32(build + BUILD_DATA_BYTES, true) / 64);
-      const marks = data.getUint32(build + BUILD_MARKS, true);
-      const ranks = data.getUint32(build + BUILD_RANKS, true);
-      let count = 0;
-      for (let word = 0; word < words; word++) {
-        data.setUint32(ranks + word * 4, count, true);
-        count += bitCount(data.getBigUint64(marks + word * 8, true));
-      }
-      return count;
     },
 
     buildTable: (build) => buildTable(memory.view(0, memory.size), build),
@@ -100,12 +83,6 @@ function readUint(data: DataView, at: number, bytes: number): number {
   return bytes === 1 ? data.getUint8(at) : bytes === 2 ? data.getUint16(at, true) : data.getUint32(at, true);
 }
 
-function bitCount(bits: bigint): number {
-  let count = 0;
-  for (let rest = bits; rest !== 0n; rest &= rest - 1n) count++;
-  return count;
-}
-
 /** The left (0) or right (1) record of a node. */
 function readRecord(data: DataView, build: number, node: number, side: 0 | 1): number {
   const bits = data.getUint32(build + BUILD_RECORD_BITS, true);
@@ -136,7 +113,7 @@ class BuildTrouble extends Error {
 function buildTable(data: DataView, build: number): number {
   const input = (field: number): number => data.getUint32(build + field, true);
   const [nodes, unknown, width, table] = [input(BUILD_NODES), input(BUILD_UNKNOWN), input(BUILD_WIDTH), input(BUILD_TABLE)];
-  const [marks, ranks, regions, dataBytes] = [input(BUILD_MARKS), input(BUILD_RANKS), input(BUILD_REGIONS), input(BUILD_DATA_BYTES)];
+  const [regions, dataBytes] = [input(BUILD_REGIONS), input(BUILD_DATA_BYTES)];
   const end = table + input(BUILD_CAPACITY);
   const isIpv6 = input(BUILD_IP_VERSION) === 6;
   let out = table + TABLE_CHUNKS;
@@ -154,12 +131,7 @@ function buildTable(data: DataView, build: number): number {
   function regionOf(record: number): number {
     const at = record - nodes - SEPARATOR;
     if (at < 0 || at >= dataBytes) throw new BuildTrouble(BUILD_BAD_RECORD);
-    const word = at >>> 6;
-    const bits = data.getBigUint64(marks + word * 8, true);
-    const bit = 1n << BigInt(at & 63);
-    if ((bits & bit) === 0n) throw new BuildTrouble(BUILD_BAD_RECORD);
-    const rank = data.getUint32(ranks + word * 4, true) + bitCount(bits & (bit - 1n));
-    return data.getUint32(regions + rank * 4, true);
+    return readUint(data, regions + at * width, width);
   }
 
   function push(chunk: Stretch[], low: number, entry: number): void {

@@ -1,2 +1,2 @@
-export { buildTable, markRecords, rankRecords } from "../geo-build";
+export { buildTable, markRecords } from "../geo-build";
 export { lookupBatch } from "../geo-lookup";
