@@ -168,8 +168,29 @@ for (const [name, create] of kernels) {
     }
   });
 
+  test(`${name}: a new segment that ends just before, at and just past the end of a page`, async () => {
+    for (let room = 0; room <= 60; room++) {
+      const fixture = await Fixture.create(create);
+      const sizes = [8192, 16384 - 16 - 24 - 8192 - 24 - room, 3];
+      const rows = sizes.map((size) => ({ lo: 9n, hi: 2n, value: 3n, user: new Uint8Array(size).fill(size) }));
+      fixture.scatter({ rows: rows.slice(0, 2), block: 0, input: 0 });
+      fixture.scatter({ rows: rows.slice(2), block: 1, input: 0 });
+      fixture.kernel.sealStore(fixture.store);
+      const chain = readChain(fixture.memory, fixture.first(0));
+      assert.deepEqual(chain.rows.map(strip), rows.map((row, i) => strip({ ...row, region: 0, block: i >> 1, input: 0 })));
+      assert.equal(chain.pages.length, room >= 8 + 24 + 3 ? 1 : 2, `${room} bytes left`);
+      fixture.assertCanaries(`${room} bytes left`);
+    }
+  });
+
   test(`${name}: one block gives a partition one segment a page, another block a new one`, async () => {
     const fixture = await Fixture.create(create);
+    // Used pages, linked to each other in the pool: none of that may show.
+    const used = Array.from({ length: 20 }, () => fixture.memory.takePage());
+    for (const page of used) {
+      fixture.memory.bytes(page, PAGE_BYTES).fill(0xff);
+      fixture.memory.givePage(page);
+    }
     const row = { lo: 0n, hi: 1n };
     const rows = Array.from({ length: 2000 }, () => row);
     for (const [block, input] of [[0, 0], [0, 0], [1, 0], [1, 1]] as const) fixture.scatter({ rows, block, input });
