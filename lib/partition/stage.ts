@@ -28,7 +28,11 @@ export function createScatterStage({ memory, kernel, store }: ScatterStageOption
     memory.assertHolds(ptr, BATCH_BYTES, 'A batch');
     if (rows > BATCH_ROWS) throw new EtlError('ETL_INTERNAL', `A batch claims ${rows} rows.`);
     if (block >= NUMBERS || input.number >= NUMBERS) {
-      throw new EtlError('ETL_INPUT_READ', `Input ${input.name} (number ${input.number}, block ${block}) is beyond what can be numbered: ${NUMBERS} inputs of ${NUMBERS} blocks.`);
+      throw new EtlError(
+        'ETL_INPUT_READ',
+        `Block ${block} of input ${input.number} (${input.name}): neither number may reach ${NUMBERS}.`,
+        { hint: 'Split the run into several.' },
+      );
     }
     kernel.hashBatch(ptr, rows);
     await store.write(batch);
