@@ -33,14 +33,16 @@ export function describeReject(batch: number, row: number, context: RejectContex
   const code = rejectCodes[word(BATCH_STATUS)]!;
   const value = (): string => {
     const length = word(BATCH_VALUE_LEN);
-    return JSON.stringify(text(memory, word(BATCH_VALUE_PTR), Math.min(length, SHOWN_BYTES)) + (length > SHOWN_BYTES ? '…' : ''));
+    const shown = text(memory, word(BATCH_VALUE_PTR), Math.min(length, SHOWN_BYTES));
+    return JSON.stringify(length > SHOWN_BYTES ? `${shown}…` : shown);
   };
   const reject = (column: string | undefined, message: string): RejectDescription => ({ code, column, message, raw });
 
   switch (code) {
     case 'field_count': {
       const found = Number(memory.view(batch + BATCH_VALUE + 8 * row, 8).getBigInt64(0, true));
-      return reject(undefined, `The record has ${found} ${found === 1 ? 'field' : 'fields'}; the header has ${context.fields}.`);
+      const fields = found === 1 ? 'field' : 'fields';
+      return reject(undefined, `The record has ${found} ${fields}; the header has ${context.fields}.`);
     }
     case 'bad_quote':
       return reject(undefined, 'A quote stands inside an unquoted field, or something follows a closing quote.');

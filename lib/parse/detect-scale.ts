@@ -33,7 +33,8 @@ export function detectScale(sample: Uint8Array, columns: ColumnNames, options: D
   const memory = new LinearMemory();
   const ptr = memory.slab(bytes.length, 'sample');
   memory.bytes(ptr, bytes.length).set(bytes);
-  const scanner = new Scanner({ memory, kernel: createParseTwin(memory), recordLimit: SCALE_SAMPLE_BYTES, delimiter, quote });
+  const kernel = createParseTwin(memory);
+  const scanner = new Scanner({ memory, kernel, recordLimit: SCALE_SAMPLE_BYTES, delimiter, quote });
   scanner.begin();
   scanner.open(ptr, bytes.length, whole);
 

@@ -22,19 +22,24 @@ const options = { id: '--id-column', user: '--user-column', ip: '--ip-column', v
  */
 export function mapHeader(names: readonly string[], wanted: ColumnNames, inputName: string): HeaderMap {
   if (names.every((name) => name.trim() === '')) {
-    throw new EtlError('ETL_HEADER', `The header of ${inputName} is empty.`, { hint: 'The first line must name the columns.' });
+    throw new EtlError('ETL_HEADER', `The header of ${inputName} is empty.`, {
+      hint: 'The first line must name the columns.',
+    });
   }
   const faults: string[] = [];
   const place = (column: keyof typeof options): number => {
     const name = wanted[column];
     const at = names.indexOf(name);
-    if (at < 0) faults.push(`has no column ${shown(name)} (${options[column]} NAME chooses another)`);
-    else if (names.indexOf(name, at + 1) >= 0) faults.push(`has the column ${shown(name)} more than once (${options[column]} NAME chooses another)`);
+    const remedy = `(${options[column]} NAME chooses another)`;
+    if (at < 0) faults.push(`has no column ${shown(name)} ${remedy}`);
+    else if (names.includes(name, at + 1)) faults.push(`has the column ${shown(name)} more than once ${remedy}`);
     return at;
   };
   const map = { fields: names.length, id: place('id'), user: place('user'), ip: place('ip'), value: place('value') };
   if (faults.length > 0) {
-    throw new EtlError('ETL_HEADER', `The header of ${inputName} ${faults.join(', and ')}.`, { hint: `It has ${list(names)}.` });
+    throw new EtlError('ETL_HEADER', `The header of ${inputName} ${faults.join(', and ')}.`, {
+      hint: `It has ${list(names)}.`,
+    });
   }
   return map;
 }

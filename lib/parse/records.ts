@@ -4,7 +4,7 @@
  *
  * It is lenient: a field with malformed quotes comes as it stands, quotes included, and its record says so (`problem`).
  * Nothing is ever cut or left out silently: a record over `maxRecordBytes` ends the iteration with an error.
- * Memory: at most two windows of (the longest record + 1 MiB), of which only what is used is touched.
+ * Memory: a window of at most twice (the longest record + 1 MiB), of which only what is used is touched.
  */
 import { isAscii } from 'node:buffer';
 import type { Readable } from 'node:stream';
@@ -16,7 +16,7 @@ import type { ParseKernel } from '../kernels/twins/parse.ts';
 import { Scanner, fieldProblem, isQuoted, unfold, type Dialect, type FieldProblem } from './scanner.ts';
 
 export interface ParseCsvOptions extends Dialect {
-  /** Most bytes of one record, line end excluded; default 1 MiB, at most 256 MiB. */
+  /** Most bytes of one record, line end excluded; default 1 MiB, at most 128 MiB. */
   readonly maxRecordBytes?: number | undefined;
   /** What error messages call the input; default `the input`. */
   readonly name?: string | undefined;
@@ -152,7 +152,10 @@ class RecordReader {
 
   constructor({ maxRecordBytes = DEFAULT_RECORD_BYTES, name = 'the input', ...dialect }: ParseCsvOptions) {
     if (!Number.isInteger(maxRecordBytes) || maxRecordBytes < 1 || maxRecordBytes > MAX_RECORD_BYTES) {
-      throw new EtlError('ETL_USAGE', `maxRecordBytes is ${maxRecordBytes}; it must be a whole number from 1 to ${MAX_RECORD_BYTES}.`);
+      throw new EtlError(
+        'ETL_USAGE',
+        `maxRecordBytes is ${maxRecordBytes}; it must be a whole number from 1 to ${MAX_RECORD_BYTES}.`,
+      );
     }
     this.#recordBytes = maxRecordBytes;
     this.#name = name;

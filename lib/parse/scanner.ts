@@ -17,6 +17,9 @@ import {
 import type { ParseKernel } from '../kernels/twins/parse.ts';
 
 const FIRST_CAPACITY = 65536;
+const PER_INPUT = [
+  STATE_BASE, STATE_END, STATE_POS, STATE_START, STATE_MODE, STATE_COUNT, STATE_NEXT, STATE_RECORDS, STATE_LINES,
+];
 const BOM = [0xef, 0xbb, 0xbf];
 const LF = 10;
 const CR = 13;
@@ -77,9 +80,7 @@ export class Scanner {
 
   /** Starts an input: forgets everything but the dialect. */
   begin(): void {
-    for (const name of [STATE_BASE, STATE_END, STATE_POS, STATE_START, STATE_MODE, STATE_COUNT, STATE_NEXT, STATE_RECORDS, STATE_LINES]) {
-      this.set(name, 0);
-    }
+    for (const name of PER_INPUT) this.set(name, 0);
     this.#bomPossible = true;
     this.#finished = false;
     this.#scannedLine = 1;
@@ -94,7 +95,7 @@ export class Scanner {
    */
   open(ptr: number, length: number, last: boolean): void {
     const left = this.unfinished;
-    if (left + length > MAX_WINDOW) throw new EtlError('ETL_INTERNAL', `A block of ${length} bytes is more than the parser can address.`);
+    checkWindow(left + length);
     const start = this.get(STATE_START);
     this.#scannedLine += this.get(STATE_LINES);
     this.set(STATE_LINES, 0);
@@ -112,7 +113,7 @@ export class Scanner {
   extend(length: number, last: boolean): void {
     const base = this.get(STATE_BASE);
     const end = this.get(STATE_END) + length;
-    if (end > MAX_WINDOW) throw new EtlError('ETL_INTERNAL', `A window of ${end} bytes is more than the parser can address.`);
+    checkWindow(end);
     this.set(STATE_END, end);
     this.#window = this.#memory.bytes(base, end);
     if (this.#bomPossible) this.#skipBom(last);
@@ -249,10 +250,17 @@ export function fieldProblem(entry: number): FieldProblem | undefined {
 
 export type FieldProblem = 'bad_quote' | 'unterminated_quote';
 
+function checkWindow(bytes: number): void {
+  if (bytes > MAX_WINDOW) throw new EtlError('ETL_INTERNAL', `A window of ${bytes} bytes is more than the parser can address.`);
+}
+
 function checkDialect(delimiter: string, quote: string): void {
   for (const [name, value] of [['delimiter', delimiter], ['quote', quote]] as const) {
     if (value.length !== 1 || value.charCodeAt(0) > 127 || value === '\n' || value === '\r') {
-      throw new EtlError('ETL_USAGE', `The ${name} ${JSON.stringify(value)} is not one ASCII character other than a line end.`);
+      throw new EtlError(
+        'ETL_USAGE',
+        `The ${name} ${JSON.stringify(value)} is not one ASCII character other than a line end.`,
+      );
     }
   }
   if (delimiter === quote) throw new EtlError('ETL_USAGE', `Delimiter and quote are both ${JSON.stringify(quote)}.`);

@@ -17,8 +17,8 @@ import type { Batch, Block, InputInfo } from '../core/stage.ts';
 import { BATCH_BYTES, BATCH_RECORD_START, BATCH_STATUS, REJECT_NONE } from '../kernels/layout.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
 import {
-  STATE_BASE, STATE_COLUMN_ID, STATE_COLUMN_IP, STATE_COLUMN_USER, STATE_COLUMN_VALUE, STATE_EMPTY_LINES, STATE_FIELDS, STATE_SCRATCH,
-  STATE_SCRATCH_END,
+  STATE_BASE, STATE_COLUMN_ID, STATE_COLUMN_IP, STATE_COLUMN_USER, STATE_COLUMN_VALUE, STATE_EMPTY_LINES, STATE_FIELDS,
+  STATE_SCRATCH, STATE_SCRATCH_END,
 } from '../kernels/parse-layout.ts';
 import type { ParseKernel } from '../kernels/twins/parse.ts';
 import { describeReject } from './describe-reject.ts';
@@ -59,6 +59,8 @@ class ParseStage extends Transform {
   #slotFreed: (() => void) | undefined;
   #input: InputInfo | undefined;
   #header: HeaderMap | undefined;
+  /** Of this input. */
+  #emptyLines = 0;
   /** The block whose end cut the record that is unfinished. */
   #held: HeldBlock | undefined;
 
@@ -110,6 +112,7 @@ class ParseStage extends Transform {
     if (!this.#input) {
       this.#input = block.input;
       this.#header = undefined;
+      this.#emptyLines = 0;
       this.#scanner.begin();
     }
     const { unfinished } = this.#scanner;
@@ -120,11 +123,12 @@ class ParseStage extends Transform {
   }
 
   #closeBlock(held: HeldBlock): void {
-    this.#options.counters.emptyLines += this.#scanner.get(STATE_EMPTY_LINES);
-    const blank = this.#scanner.get(STATE_EMPTY_LINES) > 0;
+    const emptyLines = this.#scanner.get(STATE_EMPTY_LINES);
     this.#scanner.set(STATE_EMPTY_LINES, 0);
+    this.#options.counters.emptyLines += emptyLines;
+    this.#emptyLines += emptyLines;
     if (held.block.last) {
-      if (!this.#header && blank) mapHeader([], this.#options.columns, held.block.input.name);
+      if (!this.#header && this.#emptyLines > 0) mapHeader([], this.#options.columns, held.block.input.name);
       this.#input = undefined;
     } else if (this.#scanner.unfinished > 0) {
       this.#held = held;
@@ -137,7 +141,9 @@ class ParseStage extends Transform {
     if (found === 'records' && !this.#scanner.next()) return;
     const { start, end } = this.#scanner.record;
     if (found === 'too_long' || end - start > this.#recordLimit) {
-      throw new EtlError('ETL_HEADER', `The header of ${name} is longer than ${this.#recordLimit} bytes.`, { hint: 'Is it a CSV file?' });
+      throw new EtlError('ETL_HEADER', `The header of ${name} is longer than ${this.#recordLimit} bytes.`, {
+        hint: 'Is it a CSV file?',
+      });
     }
     const header = mapHeader(headerNames(this.#scanner, name, this.#options.quote ?? '"'), columns, name);
     this.#header = header;

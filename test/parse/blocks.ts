@@ -46,7 +46,8 @@ export class TestBlocks {
     for (let i = 0; i < buffers; i++) this.#free.push(memory.slab(headroom + size, 'test block'));
   }
 
-  async *of(inputs: readonly TestInput[]): AsyncGenerator<Block> {
+  /** With `emptyLast`, an input's last block is one more, without bytes. */
+  async *of(inputs: readonly TestInput[], emptyLast = false): AsyncGenerator<Block> {
     for (const [number, { name, bytes }] of inputs.entries()) {
       let offset = 0;
       for (let index = 0; ; index++) {
@@ -59,7 +60,7 @@ export class TestBlocks {
         const piece = bytes.subarray(offset, offset + this.#size);
         const ptr = buffer + this.#headroom;
         this.#memory.bytes(ptr, piece.length).set(piece);
-        const last = offset + piece.length === bytes.length;
+        const last = offset + piece.length === bytes.length && (!emptyLast || piece.length === 0);
         this.made++;
         yield {
           input: { number, name }, index, offset, ptr, length: piece.length, headroom: this.#headroom, last,
@@ -116,7 +117,7 @@ export async function runStage(
   create: (memory: LinearMemory) => Promise<ParseKernel>,
   inputs: readonly TestInput[],
   size: number,
-  options: Partial<ParseStageOptions> = {},
+  { emptyLast, ...options }: Partial<ParseStageOptions> & { emptyLast?: boolean } = {},
 ): Promise<Outcome> {
   const memory = new LinearMemory();
   const blocks = new TestBlocks(memory, size, options.maxRecordBytes ?? MAX_RECORD_BYTES);
@@ -130,7 +131,7 @@ export async function runStage(
   };
   const kernel = await create(memory);
   const stage: Transform = createParseStage({ memory, kernel, counters: outcome.counters, rejects, columns, scale: 2, ...options });
-  await pipeline(Readable.from(blocks.of(inputs)), stage, async (batches: AsyncIterable<Batch>) => {
+  await pipeline(Readable.from(blocks.of(inputs, emptyLast)), stage, async (batches: AsyncIterable<Batch>) => {
     for await (const batch of batches) {
       outcome.batches.push([batch.input.number, batch.block, batch.rows]);
       outcome.rows.push(...rowsOf(memory, batch));

@@ -86,8 +86,10 @@ for (const { name, create } of implementations) {
       rejects: outcome.rejects.map((reject) => (reject.code === 'record_too_long' ? { ...reject, raw: reject.raw.slice(0, 101) } : reject)),
     });
     for (let size = 1; size <= 64; size++) {
-      const outcome = await runStage(create, inputs, size, { maxRecordBytes: 100 });
-      assert.deepEqual(comparable(outcome), comparable(whole), `blocks of ${size} bytes`);
+      for (const emptyLast of [false, true]) {
+        const outcome = await runStage(create, inputs, size, { maxRecordBytes: 100, emptyLast });
+        assert.deepEqual(comparable(outcome), comparable(whole), `blocks of ${size} bytes, ${emptyLast ? 'an' : 'no'} empty one last`);
+      }
     }
   });
 }
@@ -210,7 +212,7 @@ test('header errors name the input, what is wrong and what was found', async () 
   for (const [text, message] of cases) {
     for (const size of [1, 64, 1000]) {
       await assert.rejects(
-        runStage(implementations[0]!.create, [input(text)], size, { maxRecordBytes: 100 }),
+        runStage(implementations[0]!.create, [input(text)], size, { maxRecordBytes: 100, emptyLast: size === 64 }),
         (error) => error instanceof EtlError && error.code === 'ETL_HEADER' && message.test(error.message),
         `${JSON.stringify(text)} in blocks of ${size}`,
       );

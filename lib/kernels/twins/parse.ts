@@ -99,7 +99,7 @@ export function createParseTwin(memory: LinearMemory): ParseKernel {
     let count = state.get(STATE_COUNT);
     let records = state.get(STATE_RECORDS);
     // The LF of a CRLF that was cut in two belongs to no record.
-    if (afterCr && state.get(STATE_START) === pos && pos < window.length && window[pos] === LF) state.set(STATE_START, pos + 1);
+    if (afterCr && state.get(STATE_START) === pos && window[pos] === LF) state.set(STATE_START, pos + 1);
 
     for (; pos < window.length && records < BATCH_ROWS && count + INDEX_SLACK <= index.length; pos++) {
       const byte = window[pos]!;
@@ -111,7 +111,8 @@ export function createParseTwin(memory: LinearMemory): ParseKernel {
         if (byte === quote) place = MODE_CLOSED;
       } else if (lineEnd || byte === delimiter) {
         if (secondHalf) continue;
-        index[count++] = pos + (place === MODE_CLOSED ? ENTRY_QUOTED : 0) + (bad ? ENTRY_BAD : 0) + (lineEnd ? ENTRY_END : 0);
+        const flags = (place === MODE_CLOSED ? ENTRY_QUOTED : 0) + (bad ? ENTRY_BAD : 0) + (lineEnd ? ENTRY_END : 0);
+        index[count++] = pos + flags;
         if (lineEnd) records++;
         place = MODE_FIELD_START;
         bad = 0;
@@ -205,7 +206,8 @@ export function createParseTwin(memory: LinearMemory): ParseKernel {
     else if (record.length !== state.get(STATE_FIELDS)) status = REJECT_FIELD_COUNT;
     store(at + BATCH_RECORD_START, base + start);
     store(at + BATCH_RECORD_END, base + end);
-    memory.view(batch + BATCH_VALUE + 8 * index, 8).setBigInt64(0, BigInt(status === REJECT_FIELD_COUNT ? record.length : 0), true);
+    const value = status === REJECT_FIELD_COUNT ? record.length : 0;
+    memory.view(batch + BATCH_VALUE + 8 * index, 8).setBigInt64(0, BigInt(value), true);
 
     for (const column of COLUMNS) {
       const place = state.get(column.place);
