@@ -6,11 +6,14 @@
  */
 import type { EventEmitter } from 'node:events';
 import { validateOptions, type RunOptions } from './core/options.ts';
-import { runJob, type JobEvents, type Summary } from './pipeline.ts';
+import { runJob } from './pipeline.ts';
+import type { JobEvents } from './progress.ts';
+import type { Summary } from './summary.ts';
 
 export { EtlError, errorCodes, type ErrorCode } from './core/errors.ts';
 export type { ColumnNames, Compression, GroupBy, ParquetEncoding, RunOptions } from './core/options.ts';
-export type { JobEvents, Progress, Summary } from './pipeline.ts';
+export type { JobEvents, Phase, Progress } from './progress.ts';
+export type { Summary } from './summary.ts';
 export { parseCsv, type CsvBatch, type ParseCsvOptions } from './parse/records.ts';
 export { generateLogs, type GenerateOptions } from './generate/generate.ts';
 

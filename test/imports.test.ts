@@ -13,8 +13,10 @@ const ALLOWED: Record<string, readonly string[]> = {
   kernels: ['core'],
   ...Object.fromEntries(STAGES.map((stage) => [stage, ['core', 'kernels']])),
   generate: ['core'],
-  'pipeline.ts': ['core', 'kernels', ...STAGES],
-  'index.ts': ['core', 'pipeline.ts', 'parse', 'generate'],
+  'progress.ts': ['core'],
+  'summary.ts': ['core', 'progress.ts'],
+  'pipeline.ts': ['core', 'kernels', ...STAGES, 'progress.ts', 'summary.ts'],
+  'index.ts': ['core', 'parse', 'generate', 'progress.ts', 'summary.ts', 'pipeline.ts'],
   cli: ['core', 'index.ts'],
 };
 

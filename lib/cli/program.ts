@@ -1,7 +1,7 @@
 /** The command line: what there is to say, in commander's terms. What it means stands in the commands' own files. */
-import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { compressions, DEFAULT_OUTPUT, defaultColumns, groupings, MAX_VALUE_SCALE, parquetEncodings } from '../core/options.ts';
+import { packageVersion } from '../core/version.ts';
 import type { GenerateFlags } from './generate.ts';
 import type { ParseFlags } from './parse.ts';
 import type { RunFlags } from './run.ts';
@@ -73,19 +73,6 @@ export function createProgram(done: (code: number) => void): Command {
 
   for (const command of program.commands) command.exitOverride();
   return program;
-}
-
-/** The version in package.json, which is two folders up from the sources and three from dist. */
-export function packageVersion(): string {
-  for (const path of ['../../package.json', '../../../package.json']) {
-    try {
-      const { name, version } = JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')) as { name?: string; version?: string };
-      if (name === 'etl-stream' && version) return version;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    }
-  }
-  throw new Error('package.json of etl-stream not found');
 }
 
 function wholeNumber(text: string): number {

@@ -1,0 +1,274 @@
+/**
+ * The only wiring: which stages make the three lanes, in what order they run, who closes what, and how a run stops.
+ *
+ *   plan     inputs, value scale, IP database          nothing is written yet
+ *   lane 1   source -> parse -> geo -> scatter         until the inputs end
+ *   lane 2   partitions -> dedup -> aggregate          one partition at a time
+ *   lane 3   merge -> count users -> parquet           one region at a time
+ *   commit   balance, description, publish
+ *
+ * A lane ends before the next begins: a partition is complete only when all input has been scattered, a total only
+ * when all partitions have been reduced. On any error or abort every resource is closed, the staging and temporary
+ * folders are removed, and the first error is thrown.
+ */
+import { randomBytes } from 'node:crypto';
+import type { EventEmitter } from 'node:events';
+import { dirname, resolve } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { Aggregator } from './aggregate/aggregator.ts';
+import { RunFiles } from './aggregate/run-files.ts';
+import { createAggregateStage } from './aggregate/stage.ts';
+import { assertBalanced, newCounters } from './core/counters.ts';
+import { EtlError } from './core/errors.ts';
+import type { ColumnNames, JobOptions } from './core/options.ts';
+import { Resources } from './core/resources.ts';
+import type { ResultBatch, SortedRun } from './core/stage.ts';
+import { packageVersion } from './core/version.ts';
+import { describeDataset } from './dataset/description.ts';
+import { RejectsFile } from './dataset/rejects-file.ts';
+import { Staging } from './dataset/staging.ts';
+import { TempFolder } from './dataset/temp-folder.ts';
+import { MemoryKeySet } from './dedup/memory-key-set.ts';
+import { createDedupStage } from './dedup/stage.ts';
+import { openRangeTable, type RangeTable } from './geo/range-table.ts';
+import { createGeoStage } from './geo/stage.ts';
+import { LinearMemory } from './kernels/linear-memory.ts';
+import { loadKernel } from './kernels/loader.ts';
+import type { AggregateKernel } from './kernels/twins/aggregate.ts';
+import type { DedupKernel } from './kernels/twins/dedup.ts';
+import type { GeoKernel } from './kernels/twins/geo.ts';
+import type { MergeKernel } from './kernels/twins/merge.ts';
+import type { ParseKernel } from './kernels/twins/parse.ts';
+import type { PartitionKernel } from './kernels/twins/partition.ts';
+import type { UsersKernel } from './kernels/twins/users.ts';
+import { DistinctUsers } from './merge/distinct-users.ts';
+import { mergeRuns } from './merge/merge.ts';
+import { createParquetStage, ROW_GROUP_BYTES, ROW_GROUP_ROWS, warmUp } from './parquet/stage.ts';
+import { detectScale } from './parse/detect-scale.ts';
+import { createParseStage } from './parse/stage.ts';
+import { createScatterStage } from './partition/stage.ts';
+import { MemoryPartitionStore } from './partition/store.ts';
+import { BlockSource } from './source/blocks.ts';
+import { listInputs, type InputFile } from './source/inputs.ts';
+import { ProgressTeller, type JobEvents } from './progress.ts';
+import { summarize, type Summary } from './summary.ts';
+
+export interface JobContext {
+  readonly signal?: AbortSignal | undefined;
+  readonly events?: EventEmitter<JobEvents> | undefined;
+  /** Tests tighten these; the defaults are for real runs. */
+  readonly limits?: { readonly aggregateBytes?: number };
+}
+
+interface Plan {
+  readonly inputs: readonly InputFile[];
+  readonly source: BlockSource;
+  readonly staging: Staging;
+  readonly tempFolder: TempFolder;
+  readonly rejects: RejectsFile;
+  readonly scale: number;
+  readonly geo: { readonly kernel: GeoKernel; readonly table: RangeTable };
+}
+
+/**
+ * Runs a job from start to publication. Rejects with EtlError (ETL_ABORTED when `signal` stopped it, with the reason as
+ * cause); then nothing was published and nothing is left behind.
+ */
+export async function runJob(options: JobOptions, context: JobContext = {}): Promise<Summary> {
+  const resources = new Resources();
+  let summary: Summary | undefined;
+  let failure: unknown;
+  try {
+    context.signal?.throwIfAborted();
+    summary = await new Job(options, context, resources).run();
+  } catch (error) {
+    failure = asAborted(error, context.signal);
+  }
+  failure = await resources.close(failure);
+  if (failure !== undefined || summary === undefined) throw failure;
+  return summary;
+}
+
+class Job {
+  readonly #options: JobOptions;
+  readonly #context: JobContext;
+  readonly #resources: Resources;
+  readonly #counters = newCounters();
+  readonly #memory = new LinearMemory();
+  readonly #progress: ProgressTeller;
+
+  constructor(options: JobOptions, context: JobContext, resources: Resources) {
+    this.#options = options;
+    this.#context = context;
+    this.#resources = resources;
+    this.#progress = new ProgressTeller(this.#counters, context.events);
+    resources.add(() => this.#progress.close());
+  }
+
+  async run(): Promise<Summary> {
+    const started = performance.now();
+    const progress = this.#progress;
+    const plan = await progress.during('plan', () => this.#plan());
+    const store = await progress.during('scatter', () => this.#scatter(plan));
+    const runs = await progress.during('reduce', () => this.#reduce(plan, store));
+    const { users, regions } = await progress.during('publish', () => this.#publish(plan, runs));
+    const { type, buildDate } = plan.geo.table.database;
+    return summarize(this.#counters, {
+      output: this.#options.output,
+      inputs: plan.inputs.length,
+      users,
+      regions,
+      valueScale: plan.scale,
+      geoDatabase: { type, buildDate },
+      seconds: (performance.now() - started) / 1000,
+      phases: progress.seconds,
+      version: packageVersion(),
+    });
+  }
+
+  async #plan(): Promise<Plan> {
+    const { inputs: paths, output, overwrite, columns, valueScale, geoDb, geoField, temp } = this.#options;
+    const encoderReady = warmUp();
+    encoderReady.catch(() => undefined); // reported when lane 3 needs it
+    const inputs = await listInputs(paths);
+    const sizes = inputs.map(({ size }) => size);
+    this.#progress.totalBytes = sizes.every((size) => size !== undefined) ? sizes.reduce((sum, size) => sum + size, 0) : undefined;
+
+    const staging = await Staging.open(output, { overwrite });
+    this.#resources.add(() => staging.discard());
+    const tempFolder = await TempFolder.create(temp ?? dirname(resolve(output)));
+    this.#resources.add(() => tempFolder.remove());
+    const rejects = new RejectsFile(staging.folder);
+    this.#resources.add(() => rejects.abandon());
+
+    const memory = this.#memory;
+    const source = new BlockSource({ inputs, memory, counters: this.#counters, signal: this.#context.signal });
+    const scale = valueScale ?? (await scaleOf(source, columns));
+    const kernel = await loadKernel<GeoKernel>('geo', memory);
+    const table = await openRangeTable({ file: geoDb, field: geoField }, memory, kernel);
+    return { inputs, source, staging, tempFolder, rejects, scale, geo: { kernel, table } };
+  }
+
+  /** Lane 1. */
+  async #scatter({ source, rejects, scale, geo }: Plan): Promise<MemoryPartitionStore> {
+    const memory = this.#memory;
+    const kernel = await loadKernel<PartitionKernel>('partition', memory);
+    const store = new MemoryPartitionStore({ memory, kernel });
+    this.#resources.add(() => store.close());
+    await pipeline(
+      source.stream(),
+      createParseStage({
+        memory, kernel: await loadKernel<ParseKernel>('parse', memory), counters: this.#counters, rejects, scale,
+        columns: this.#options.columns,
+      }),
+      createGeoStage({ memory, ...geo }),
+      createScatterStage({ memory, kernel, store }),
+      this.#stoppable(),
+    );
+    await rejects.close();
+    return store;
+  }
+
+  /** Lane 2. */
+  async #reduce({ geo, tempFolder }: Plan, store: MemoryPartitionStore): Promise<SortedRun[]> {
+    const memory = this.#memory;
+    const counters = this.#counters;
+    const keySet = new MemoryKeySet({ memory, kernel: await loadKernel<DedupKernel>('dedup', memory) });
+    this.#resources.add(() => keySet.close());
+    const kernel = await loadKernel<AggregateKernel>('aggregate', memory);
+    const aggregator = new Aggregator({
+      memory, kernel, counters,
+      groupBy: this.#options.groupBy,
+      unknownRegion: geo.table.unknown,
+      limits: { bytes: this.#context.limits?.aggregateBytes ?? Infinity },
+      temp: new RunFiles({ folder: tempFolder.path, memory, kernel }),
+    });
+    this.#resources.add(() => aggregator.close());
+    await pipeline(
+      store.partitions(),
+      createDedupStage({ memory, keySet, counters }),
+      createAggregateStage({ aggregator, counters }),
+      this.#stoppable(),
+    );
+    const runs = await aggregator.finish();
+    this.#resources.add(async () => {
+      await Promise.all(runs.map((run) => run.close()));
+    });
+    return runs;
+  }
+
+  /** Lane 3 and the commit. */
+  async #publish(plan: Plan, runs: SortedRun[]): Promise<{ users: number; regions: number }> {
+    const { groupBy, columns, compression, parquetEncoding } = this.#options;
+    const { staging, geo: { table }, scale, inputs } = plan;
+    const regions = new Set<string>();
+    const memory = this.#memory;
+    const counters = this.#counters;
+    const version = packageVersion();
+    const { type, buildDate } = table.database;
+    const distinct = new DistinctUsers({
+      memory, kernel: await loadKernel<UsersKernel>('users', memory), seed: randomBytes(8).readBigUInt64LE(),
+    });
+    const parquet = createParquetStage({
+      folder: staging.folder, groupBy, scale, compression, encoding: parquetEncoding, counters, version,
+      metadata: {
+        'etl-stream.version': version,
+        'etl-stream.columns': JSON.stringify(columns),
+        'etl-stream.geo_database': type,
+        'etl-stream.geo_database_build_date': buildDate,
+      },
+    });
+    await pipeline(
+      mergeRuns({
+        runs, memory, kernel: await loadKernel<MergeKernel>('merge', memory), regions: table.regions, groupBy, counters,
+        maxRows: ROW_GROUP_ROWS, maxBytes: ROW_GROUP_BYTES, temp: runFiles, maxTotal: scale > 0 ? 10n ** 18n : undefined,
+      }),
+      async function* count(batches: AsyncIterable<ResultBatch>) {
+        for await (const batch of batches) {
+          if (batch.region !== undefined) {
+            regions.add(batch.region);
+            distinct.add(batch);
+          }
+          for (const region of batch.topRegions ?? []) regions.add(region);
+          yield batch;
+        }
+      },
+      parquet,
+      this.#stoppable(),
+    );
+    if (counters.bytes === 0) {
+      throw new EtlError('ETL_HEADER', `${inputs.length === 1 ? `The input ${inputs[0]!.name} is` : 'All inputs are'} empty: not even a header.`);
+    }
+    assertBalanced(counters);
+    const { read, counted, duplicate, rejected } = counters;
+    await describeDataset(staging.folder, {
+      format: 1, version, groupBy, columns: { ...columns }, valueScale: scale, geoDatabase: { type, buildDate },
+      rows: { read, counted, duplicates: duplicate, rejected },
+      files: parquet.files.map(({ path, rows, bytes }) => ({ path, rows, bytes })),
+    });
+    this.#context.signal?.throwIfAborted();
+    await staging.publish();
+    return { users: groupBy === 'region' ? distinct.count : counters.groups, regions: regions.size };
+  }
+
+  #stoppable(): { signal?: AbortSignal } {
+    const { signal } = this.#context;
+    return signal ? { signal } : {};
+  }
+}
+
+/** Decimal places of the value column, from the first input that has a row to tell by; 0 when none has. */
+async function scaleOf(source: BlockSource, columns: ColumnNames): Promise<number> {
+  for await (const { input, bytes } of source.samples()) {
+    const scale = bytes.length > 0 ? detectScale(bytes, columns, { name: input.name }) : undefined;
+    if (scale !== undefined) return scale;
+  }
+  return 0;
+}
+
+/** What stopped the run, when it was its caller. */
+function asAborted(error: unknown, signal: AbortSignal | undefined): unknown {
+  if (!signal?.aborted || error instanceof EtlError) return error;
+  const reason = signal.reason instanceof Error ? signal.reason.message : String(signal.reason);
+  return new EtlError('ETL_ABORTED', `The run was stopped (${reason}); nothing was published.`, { cause: signal.reason });
+}

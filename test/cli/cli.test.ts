@@ -1,0 +1,164 @@
+/** The built program from outside: the three ways in, exit codes, messages, signals. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { Summary } from '../../lib/index.ts';
+import { readResult } from '../oracle/duckdb.ts';
+import { temporaryFolder } from '../temporary.ts';
+import { etlStream, PROGRAM, start } from './program.ts';
+
+const LOGS = `log_id,user_id,timestamp,ip_address,watch_time(min)
+1,ann,2026-01-01T00:00:00Z,8.8.8.8,10
+2,bob,2026-01-01T00:00:00Z,1.1.1.1,20
+1,ann,2026-01-01T00:00:00Z,8.8.8.8,10
+3,ann,2026-01-01T00:00:00Z,10.0.0.1,5
+`;
+const TOTALS = [
+  { region: 'AU', user: 'bob', total: 20n, count: 1n },
+  { region: 'US', user: 'ann', total: 10n, count: 1n },
+  { region: 'ZZ', user: 'ann', total: 5n, count: 1n },
+];
+
+test('cat logs.csv | etl-stream publishes into ./etl-output', async (t) => {
+  const folder = temporaryFolder(t);
+  const { code, stdout, stderr } = await etlStream([], folder, LOGS);
+  assert.equal(code, 0, stderr);
+  assert.equal(stdout, '', 'stdout is for data only');
+  for (const line of [/^read +4 /m, /^duplicates +1 +25\.00 %$/m, /^rejected +0$/m, /^counted +3 /m, /^users +2$/m, /^regions +3 /m, /^seconds +[\d.]+ /m, /^peak RSS +[\d.]+ MB$/m]) assert.match(stderr, line);
+  assert.deepEqual(await readResult(join(folder, 'etl-output')), TOTALS);
+  assert.deepEqual(readdirSync(folder), ['etl-output']);
+  assert.ok(existsSync(join(folder, 'etl-output', '_SUCCESS')));
+});
+
+test('a folder, files, and - give the same result; --json prints the summary on stdout, -q nothing', async (t) => {
+  const folder = temporaryFolder(t);
+  mkdirSync(join(folder, 'logs'));
+  writeFileSync(join(folder, 'logs', 'a.csv'), LOGS);
+  writeFileSync(join(folder, 'logs', 'b.csv'), LOGS);
+  const json = await etlStream(['logs/', '-o', 'one', '--json'], folder);
+  const summary = JSON.parse(json.stdout) as Summary;
+  assert.deepEqual(summary.rows, { read: 8, duplicates: 5, rejected: 0, counted: 3 });
+  assert.equal(json.stderr, '');
+  const quiet = await etlStream(['logs/a.csv', 'logs/b.csv', '-o', 'two', '-q'], folder);
+  assert.deepEqual([quiet.code, quiet.stdout, quiet.stderr], [0, '', '']);
+  const dash = await etlStream(['-', '-o', 'three'], folder, LOGS);
+  assert.equal(dash.code, 0);
+  for (const name of ['one', 'two', 'three']) assert.deepEqual(await readResult(join(folder, name)), TOTALS);
+});
+
+test('an output that exists is an error that says --overwrite, and --overwrite replaces it', async (t) => {
+  const folder = temporaryFolder(t);
+  assert.equal((await etlStream([], folder, LOGS)).code, 0);
+  const again = await etlStream([], folder, LOGS.replace(',20\n', ',21\n'));
+  assert.equal(again.code, 1);
+  assert.match(again.stderr, /exists already.*\[ETL_OUTPUT_EXISTS\]\n.*--overwrite/s);
+  assert.deepEqual(await readResult(join(folder, 'etl-output')), TOTALS);
+  assert.equal((await etlStream(['--overwrite'], folder, LOGS.replace(',20\n', ',21\n'))).code, 0);
+  assert.equal((await readResult(join(folder, 'etl-output')))[0]!.total, 21n);
+});
+
+test('wrong usage exits with 2 and says what is accepted', async (t) => {
+  const folder = temporaryFolder(t);
+  const cases: [string[], RegExp][] = [
+    [['--group-by', 'planet'], /region, user/],
+    [['--compression', 'rar'], /zstd, snappy, gzip, none/],
+    [['--parquet-encoding', 'x'], /auto, plain/],
+    [['--overwrit'], /Did you mean --overwrite/],
+    [['--value-scale', '7'], /0 to 6/],
+    [['--value-scale', 'two'], /whole number/],
+    [['--id-column', 'user_id'], /both name "user_id"/],
+    [['generate'], /folder/],
+    [['generate', 'x', '--size', 'huge'], /500MB/],
+    [['generate', 'x', '--duplicates', '2'], /duplicates/],
+    [['parse', 'x.csv'], /--json/],
+  ];
+  for (const [args, message] of cases) {
+    const { code, stdout, stderr } = await etlStream(args, folder, LOGS);
+    assert.equal(code, 2, `${args.join(' ')}: ${stderr}`);
+    assert.match(stderr, message, args.join(' '));
+    assert.equal(stdout, '');
+  }
+  assert.deepEqual(readdirSync(folder), []);
+});
+
+test('a failure exits with 1 and names what is at fault', async (t) => {
+  const folder = temporaryFolder(t);
+  const missing = await etlStream(['nothing.csv'], folder);
+  assert.equal(missing.code, 1);
+  assert.match(missing.stderr, /nothing\.csv.*\[ETL_INPUT_NOT_FOUND\]/);
+  const header = await etlStream([], folder, 'id,user\n1,2\n');
+  assert.equal(header.code, 1);
+  assert.match(header.stderr, /log_id.*\[ETL_HEADER\]/s);
+  const nothing = await etlStream([], folder, '');
+  assert.equal(nothing.code, 1);
+  assert.match(nothing.stderr, /empty/);
+  assert.deepEqual(readdirSync(folder), []);
+});
+
+test('--help, --version', async (t) => {
+  const folder = temporaryFolder(t);
+  const help = await etlStream(['--help'], folder);
+  assert.equal(help.code, 0);
+  for (const option of ['--output', '--overwrite', '--id-column', '--user-column', '--ip-column', '--value-column', '--value-scale', '--geo-db', '--geo-field', '--group-by', '--compression', '--parquet-encoding', '--temp', '--json', '--quiet']) {
+    assert.ok(help.stdout.includes(option), option);
+  }
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+  assert.equal((await etlStream(['--version'], folder)).stdout, `${version}\n`);
+});
+
+for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) {
+  test(`${signal} while standard input is idle exits with ${code} and leaves nothing`, async (t) => {
+    const folder = temporaryFolder(t);
+    const { child, result } = start(['-o', 'out'], folder);
+    child.stdin!.write(LOGS);
+    // The staging folder shows that the run is under way; it waits for more input then.
+    while (readdirSync(folder).length === 0) await new Promise(setImmediate);
+    child.kill(signal);
+    const { code: exit, stderr } = await result;
+    assert.equal(exit, code, stderr);
+    assert.match(stderr, /\[ETL_ABORTED\]/);
+    assert.deepEqual(readdirSync(folder), []);
+  });
+}
+
+test('generate writes logs that the job takes, the same for the same arguments', async (t) => {
+  const folder = temporaryFolder(t);
+  const args = ['--files', '2', '--size', '300KB', '--users', '500', '--duplicates', '0.1', '--seed', '9'];
+  for (const name of ['one', 'two']) assert.equal((await etlStream(['generate', name, ...args], folder)).code, 0);
+  assert.deepEqual(readdirSync(join(folder, 'one')), ['logs-0001.csv', 'logs-0002.csv']);
+  for (const name of readdirSync(join(folder, 'one'))) {
+    assert.ok(readFileSync(join(folder, 'one', name)).equals(readFileSync(join(folder, 'two', name))));
+  }
+  const { code, stdout } = await etlStream(['one', '--json'], folder);
+  assert.equal(code, 0);
+  assert.ok((JSON.parse(stdout) as Summary).rows.duplicates > 200);
+});
+
+test('parse --json prints every record as an array', async (t) => {
+  const folder = temporaryFolder(t);
+  const text = 'a,b\r\n"x,1","say ""hi""\n"\r\n\r\né,\n';
+  const expected = [['a', 'b'], ['x,1', 'say "hi"\n'], ['é', '']];
+  writeFileSync(join(folder, 'a.csv'), text);
+  for (const result of [await etlStream(['parse', 'a.csv', '--json'], folder), await etlStream(['parse', '--json'], folder, text)]) {
+    assert.equal(result.code, 0, result.stderr);
+    assert.deepEqual(result.stdout.trimEnd().split('\n').map((line) => JSON.parse(line) as unknown), expected);
+  }
+  const missing = await etlStream(['parse', 'b.csv', '--json'], folder);
+  assert.equal(missing.code, 1);
+  assert.match(missing.stderr, /b\.csv.*\[ETL_INPUT_READ\]/);
+});
+
+test('a reader that has seen enough is not an error', async (t) => {
+  const folder = temporaryFolder(t);
+  writeFileSync(join(folder, 'a.csv'), 'a,b\n'.repeat(200_000));
+  const pipe = 'set -o pipefail; "$0" "$1" parse a.csv --json | head -n 1';
+  const { status, stdout, stderr } = spawnSync('bash', ['-c', pipe, process.execPath, PROGRAM], { cwd: folder, encoding: 'utf8' });
+  assert.deepEqual([status, stdout, stderr], [0, '["a","b"]\n', '']);
+});
+
+test('without input on a terminal: help', { skip: spawnSync('script', ['--version']).status !== 0 }, async () => {
+  const { stdout } = spawnSync('script', ['-qec', `${process.execPath} ${PROGRAM}`, '/dev/null'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  assert.match(stdout, /Usage: etl-stream/);
+});

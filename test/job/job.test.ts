@@ -1,0 +1,148 @@
+/** What a run promises besides its answer: the same bytes twice, balance, rejects, and an untouched output when it fails. */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { EventEmitter } from 'node:events';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { test } from 'node:test';
+import { generateLogs } from '../../lib/generate/generate.ts';
+import { EtlError, run, type JobEvents } from '../../lib/index.ts';
+import { validateOptions, type RunOptions } from '../../lib/core/options.ts';
+import { runJob } from '../../lib/pipeline.ts';
+import { temporaryFolder } from '../temporary.ts';
+
+const HEADER = 'log_id,user_id,timestamp,ip_address,watch_time(min)';
+
+/** Path -> hash of every file below a folder. */
+function contents(folder: string): Record<string, string> {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return Object.fromEntries(files.map((entry) => {
+    const path = join(entry.parentPath, entry.name);
+    return [relative(folder, path), createHash('sha256').update(readFileSync(path)).digest('hex')] as const;
+  }).sort());
+}
+
+/** Nothing hidden may be left beside an output. */
+function assertTidy(folder: string, expected: readonly string[]): void {
+  assert.deepEqual(readdirSync(folder).sort(), [...expected].sort());
+}
+
+test('the same input and options give the same bytes, whole or from spilled runs', async (t) => {
+  const folder = temporaryFolder(t);
+  const inputs = [join(folder, 'logs')];
+  await generateLogs({ folder: inputs[0]!, size: 3e6, users: 20_000, files: 2, badRows: 0.01 });
+  for (const groupBy of ['region', 'user'] as const) {
+    const output = (name: string): RunOptions => ({ inputs, output: join(folder, `${name}-${groupBy}`), groupBy });
+    await run(output('one'));
+    await run(output('two'));
+    const spilled = await runJob(validateOptions(output('spilled')), { limits: { aggregateBytes: 1 << 18 } });
+    assert.ok(spilled.runs.spilled > 3, `${spilled.runs.spilled} runs were spilled`);
+    const expected = contents(join(folder, `one-${groupBy}`));
+    assert.ok(Object.keys(expected).length > (groupBy === 'user' ? 2 : 50));
+    assert.deepEqual(contents(join(folder, `two-${groupBy}`)), expected);
+    assert.deepEqual(contents(join(folder, `spilled-${groupBy}`)), expected);
+  }
+  assertTidy(folder, ['logs', 'one-region', 'one-user', 'spilled-region', 'spilled-user', 'two-region', 'two-user']);
+});
+
+test('rejected rows are told with file, line, byte, column, code and raw text', async (t) => {
+  const folder = temporaryFolder(t);
+  const lines = [HEADER, '1,u,t,8.8.8.8,5', ',u,t,8.8.8.8,5', '3,"u\nu",t,8.8.8.8,5', '4,u,t,8.8.8.8,many', '5,u', '6,u,t,,7'];
+  const text = lines.join('\n');
+  writeFileSync(join(folder, 'a.csv'), text);
+  const summary = await run({ inputs: [join(folder, 'a.csv')], output: join(folder, 'out') });
+  assert.deepEqual(summary.rows, { read: 6, duplicates: 0, rejected: 3, counted: 3 });
+  assert.deepEqual(summary.rejectedBy, { field_count: 1, missing_id: 1, bad_value: 1 });
+  assert.equal(summary.unknownRegion, 1);
+  const rejects = readFileSync(join(folder, 'out', '_rejects.jsonl'), 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
+  assert.deepEqual(rejects.map(({ line, byte, column, code, raw }) => ({ line, byte, column, code, raw })), [
+    { line: 3, byte: text.indexOf('\n,u,t') + 1, column: 'log_id', code: 'missing_id', raw: lines[2] },
+    { line: 6, byte: text.indexOf('4,u'), column: 'watch_time(min)', code: 'bad_value', raw: lines[4] },
+    { line: 7, byte: text.indexOf('5,u'), column: null, code: 'field_count', raw: lines[5] },
+  ]);
+  for (const { file, message } of rejects) {
+    assert.equal(file, join(folder, 'a.csv'));
+    assert.match(String(message), /\.$/);
+  }
+});
+
+test('a job that fails at any stage leaves the earlier output and no other trace', async (t) => {
+  const folder = temporaryFolder(t);
+  const good = join(folder, 'good.csv');
+  const output = join(folder, 'out');
+  writeFileSync(good, `${HEADER}\n1,u,t,8.8.8.8,5\n`);
+  await run({ inputs: [good], output });
+  const before = contents(output);
+  const failing: [string, string, Partial<RunOptions>, string][] = [
+    ['missing column', 'a,b\n1,2\n', {}, 'ETL_HEADER'],
+    ['sum beyond 64 bits', `${HEADER}\n1,u,t,8.8.8.8,9223372036854775807\n2,u,t,8.8.8.8,1\n`, {}, 'ETL_VALUE_OVERFLOW'],
+    ['sum beyond a decimal', `${HEADER}\n1,u,t,8.8.8.8,60000000000000000\n2,u,t,8.8.8.8,60000000000000000\n`, { valueScale: 1 }, 'ETL_VALUE_OVERFLOW'],
+    ['nothing at all', '', {}, 'ETL_HEADER'],
+    ['no such database', `${HEADER}\n`, { geoDb: good }, 'ETL_GEO_DATABASE'],
+    ['no such field', `${HEADER}\n`, { geoField: 'city.names.en' }, 'ETL_GEO_DATABASE'],
+    ['temporary folder is a file', `${HEADER}\n`, { temp: join(good, 'x') }, 'ETL_TEMP_WRITE'],
+  ];
+  for (const [what, content, options, code] of failing) {
+    const bad = join(folder, 'bad.csv');
+    writeFileSync(bad, content);
+    const error = await run({ inputs: [bad], output, overwrite: true, ...options }).then(() => undefined, (reason: unknown) => reason);
+    assert.ok(error instanceof EtlError, `${what}: ${String(error)}`);
+    assert.equal(error.code, code, what);
+    assert.deepEqual(contents(output), before, what);
+    assertTidy(folder, ['good.csv', 'bad.csv', 'out']);
+  }
+});
+
+test('sums that pass 64 bits on the way and return are right', async (t) => {
+  const folder = temporaryFolder(t);
+  const most = 9223372036854775807n;
+  const values = [most, most, most, -most, -most - 1n, -1n, 2n];
+  writeFileSync(join(folder, 'a.csv'), [HEADER, ...values.map((value, id) => `${id},u,t,8.8.8.8,${value}`), ''].join('\n'));
+  const summary = await run({ inputs: [folder], output: join(folder, 'out') });
+  assert.equal(summary.rows.counted, values.length);
+  const { readResult } = await import('../oracle/duckdb.ts');
+  assert.deepEqual(await readResult(join(folder, 'out')), [{ region: 'US', user: 'u', total: most, count: 7n }]);
+});
+
+test('header only is an empty result, not an error; a header-only input does not decide the scale', async (t) => {
+  const folder = temporaryFolder(t);
+  mkdirSync(join(folder, 'logs'));
+  writeFileSync(join(folder, 'logs', 'a.csv'), HEADER);
+  const empty = await run({ inputs: [join(folder, 'logs')], output: join(folder, 'empty') });
+  assert.deepEqual(empty.rows, { read: 0, duplicates: 0, rejected: 0, counted: 0 });
+  assertTidy(join(folder, 'empty'), ['_SUCCESS', '_etl', '_rejects.jsonl']);
+  writeFileSync(join(folder, 'logs', 'b.csv'), `${HEADER}\n1,u,t,8.8.8.8,1.25\n`);
+  writeFileSync(join(folder, 'logs', 'c.csv'), '');
+  const some = await run({ inputs: [join(folder, 'logs')], output: join(folder, 'some') });
+  assert.equal(some.valueScale, 2);
+  assert.equal(some.rows.counted, 1);
+});
+
+test('events tell the phases in order and growing counters', async (t) => {
+  const folder = temporaryFolder(t);
+  await generateLogs({ folder: join(folder, 'logs'), size: 5e6, files: 1 });
+  const events = new EventEmitter<JobEvents>();
+  const heard: string[] = [];
+  events.on('phase', (phase) => heard.push(phase));
+  events.on('progress', ({ totalBytes, counters }) => {
+    assert.equal(totalBytes, statSync(join(folder, 'logs', 'logs-0001.csv')).size);
+    assert.ok(counters.bytes <= totalBytes!);
+  });
+  await run({ inputs: [join(folder, 'logs')], output: join(folder, 'out') }, { events });
+  assert.deepEqual(heard, ['plan', 'scatter', 'reduce', 'publish']);
+});
+
+test('an abort in any phase rejects with ETL_ABORTED and leaves nothing', async (t) => {
+  const folder = temporaryFolder(t);
+  await generateLogs({ folder: join(folder, 'logs'), size: 3e6, files: 2 });
+  for (const when of ['before', 'plan', 'scatter', 'reduce', 'publish']) {
+    const controller = new AbortController();
+    const events = new EventEmitter<JobEvents>();
+    events.on('phase', (phase) => phase === when && controller.abort(new Error('enough')));
+    if (when === 'before') controller.abort(new Error('enough'));
+    await assert.rejects(run({ inputs: [join(folder, 'logs')], output: join(folder, 'out') }, { signal: controller.signal, events }), {
+      code: 'ETL_ABORTED', message: /enough/,
+    }, when);
+    assertTidy(folder, ['logs']);
+  }
+});
