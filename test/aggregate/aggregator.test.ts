@@ -1,0 +1,219 @@
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { suite, test, type TestContext } from 'node:test';
+import { Aggregator, type AggregatorOptions } from '../../lib/aggregate/aggregator.ts';
+import { RunFiles } from '../../lib/aggregate/run-files.ts';
+import { createAggregateStage } from '../../lib/aggregate/stage.ts';
+import { newCounters } from '../../lib/core/counters.ts';
+import { EtlError } from '../../lib/core/errors.ts';
+import {
+  MIN_SLOTS, SECRET_BYTES, SECRET_WORDS, SLOT_BYTES, TABLE_BYTES, TABLE_MAX_PAGES, TABLE_SECRET,
+} from '../../lib/kernels/aggregate-layout.ts';
+import { MAX_REGIONS, RUN_USER, MAX_USER_BYTES } from '../../lib/kernels/layout.ts';
+import { LinearMemory } from '../../lib/kernels/linear-memory.ts';
+import { loadKernel } from '../../lib/kernels/loader.ts';
+import { createAggregateTwin, type AggregateKernel } from '../../lib/kernels/twins/aggregate.ts';
+import { random } from '../random.ts';
+import { temporaryFolder } from '../temporary.ts';
+import { addUp, randomUser, randomValue, readRun, show, writeRows, type Row, type Total } from './rows.ts';
+
+const ROW_LIMIT = RUN_USER + MAX_USER_BYTES;
+const MIN_GROWN = Math.floor((MIN_SLOTS * 2) / 3);
+
+/** A kernel whose calls alternate between the other two: both must leave the table as the other expects it. */
+function takeTurns(a: AggregateKernel, b: AggregateKernel): AggregateKernel {
+  let calls = 0;
+  return new Proxy({} as AggregateKernel, { get: (_, name: keyof AggregateKernel) => (calls++ % 2 ? a : b)[name] });
+}
+
+const makers: Record<string, (memory: LinearMemory) => Promise<AggregateKernel>> = {
+  wasm: (memory) => loadKernel<AggregateKernel>('aggregate', memory),
+  twin: async (memory) => createAggregateTwin(memory),
+  turns: async (memory) => takeTurns(await loadKernel('aggregate', memory), createAggregateTwin(memory)),
+};
+
+for (const [name, makeKernel] of Object.entries(makers)) {
+  suite(`aggregate, ${name}`, () => {
+    async function setUp(context: TestContext, options: Partial<AggregatorOptions> = {}) {
+      const memory = new LinearMemory();
+      const kernel = await makeKernel(memory);
+      const counters = newCounters();
+      const folder = temporaryFolder(context);
+      const temp = new RunFiles({ folder, memory, kernel });
+      const aggregator = new Aggregator({
+        memory, kernel, counters, temp, groupBy: 'region', unknownRegion: 7, limits: { bytes: Infinity }, ...options,
+      });
+      return { memory, kernel, counters, folder, temp, aggregator };
+    }
+
+    /** Adds rows in lists of random sizes; gives the totals of each run. */
+    async function run(context: TestContext, rows: readonly Row[], options: Partial<AggregatorOptions> = {}, capacity = ROW_LIMIT) {
+      const made = await setUp(context, options);
+      const { ptr } = writeRows(made.memory, rows);
+      const next = random(rows.length);
+      for (let from = 0; from < rows.length; ) {
+        const count = Math.min(rows.length - from, 1 + Math.floor(next() * 4096));
+        await made.aggregator.add({ ptr: ptr + from * 4, count });
+        from += count;
+      }
+      const totals: Total[][] = [];
+      for (const sorted of await made.aggregator.finish()) {
+        totals.push(await readRun(made.memory, sorted, capacity));
+        assert.equal(totals.at(-1)!.length, sorted.rows);
+      }
+      assert.equal(made.memory.pagesInUse, 0, 'all pages are given back');
+      return { ...made, totals };
+    }
+
+    for (const order of ['region', 'user'] as const) {
+      for (const seed of [1, 2, 3]) {
+        test(`random rows equal the model, by ${order}, seed ${seed}`, async (context) => {
+          const next = random(seed);
+          const regions = [1, 20, 250][seed % 3]!;
+          const rows = Array.from({ length: name === 'wasm' ? 30000 : 6000 }, () => ({
+            region: Math.floor(next() * regions), user: randomUser(next), value: randomValue(next),
+          }));
+          const { totals, counters } = await run(context, rows, { groupBy: order }, ROW_LIMIT + Math.floor(next() * 50000));
+          const expected = addUp(rows, order);
+          if (regions > 1) assert.ok(expected.length > MIN_GROWN, 'the table has grown');
+          assert.equal(totals.length, 1);
+          assert.deepEqual(show(totals[0]!), show(expected), `seed ${seed}`);
+          assert.equal(counters.unknownRegion, rows.filter(({ region }) => region === 7).length);
+          assert.equal(counters.runs, 1);
+        });
+
+        test(`spilled runs add up to the same, by ${order}, seed ${seed}`, async (context) => {
+          const next = random(seed);
+          const rows = Array.from({ length: 5000 }, () => ({
+            region: Math.floor(next() * 50), user: randomUser(next), value: randomValue(next),
+          }));
+          const { totals, counters, folder } = await run(context, rows, { groupBy: order, limits: { bytes: seed * 50000 - 49999 } });
+          assert.ok(counters.runsSpilled > 1 && counters.runBytesSpilled > 0);
+          assert.equal(counters.runs, totals.length);
+          for (const part of totals) assert.deepEqual(show(part), show(addUp(part, order)), `seed ${seed}: each key once, in order`);
+          assert.deepEqual(show(addUp(totals.flat(), order)), show(addUp(rows, order)), `seed ${seed}`);
+          assert.equal(counters.unknownRegion, rows.filter(({ region }) => region === 7).length);
+          assert.deepEqual(readdirSync(folder), []);
+        });
+      }
+    }
+
+    test('every length from 0 to 40, and the longest', async (context) => {
+      const users = [...Array.from({ length: 41 }, (_, length) => length), 4095, 4096, MAX_USER_BYTES - 1, MAX_USER_BYTES]
+        .flatMap((length) => [0, 1, 0x7f, 0x80, 0xff].map((byte) => Buffer.alloc(length, byte)));
+      const rows = [...users, ...users, ...users].map((user, i) => ({ region: i % 2, user, value: BigInt(i) }));
+      for (const order of ['region', 'user'] as const) {
+        const { totals } = await run(context, rows, { groupBy: order });
+        assert.deepEqual(show(totals[0]!), show(addUp(rows, order)));
+      }
+    });
+
+    test('users that differ in one byte at any place of a long shared prefix', async (context) => {
+      const length = 4000;
+      const users = Array.from({ length: name === 'wasm' ? 3000 : 400 }, (_, i) => {
+        const user = Buffer.alloc(length + (i % 3), 'a');
+        user[length - 1 - ((i * 37) % length)] = i % 256;
+        return user;
+      });
+      for (const order of ['region', 'user'] as const) {
+        const rows = users.map((user, i) => ({ region: i % 2, user, value: 1n }));
+        const { totals } = await run(context, rows, { groupBy: order });
+        assert.deepEqual(show(totals[0]!), show(addUp(rows, order)));
+      }
+    });
+
+    test('users that are each a prefix of the next', async (context) => {
+      const rows = Array.from({ length: name === 'wasm' ? MAX_USER_BYTES : 500 }, (_, i) => ({ region: 0, user: Buffer.alloc(i + 1), value: 1n }));
+      const { totals } = await run(context, rows);
+      assert.deepEqual(totals[0]!.map(({ user }) => user.length), rows.map(({ user }) => user.length));
+    });
+
+    test('orders that quicksort is slow on', async (context) => {
+      const count = name === 'wasm' ? 30_000 : 3000;
+      const patterns: Record<string, (i: number) => number> = {
+        ascending: (i) => i, descending: (i) => count - i, organ: (i) => Math.min(i, count - i), equal: () => 1,
+        saw: (i) => i % 1000, halves: (i) => (i % 2 ? i : count - i),
+      };
+      for (const [pattern, place] of Object.entries(patterns)) {
+        const rows = Array.from({ length: count }, (_, i) => ({ region: i % 3, user: Buffer.from(String(place(i)).padStart(9, '0')), value: 1n }));
+        for (const order of ['region', 'user'] as const) {
+          const { totals } = await run(context, rows, { groupBy: order });
+          assert.deepEqual(show(totals[0]!), show(addUp(rows, order)), pattern);
+        }
+      }
+    });
+
+    test('one user in many regions, the largest region number included', async (context) => {
+      for (const order of ['region', 'user'] as const) {
+        const regions = name !== 'wasm' && order === 'region' ? 20 : 3000; // a bucket a region number is slow in the twin
+        const rows = Array.from({ length: regions }, (_, i) => ({
+          region: MAX_REGIONS - 1 - ((i * 1234567) % MAX_REGIONS), user: Buffer.from('u'), value: 1n,
+        }));
+        const { totals } = await run(context, rows, { groupBy: order });
+        assert.deepEqual(show(totals[0]!), show(addUp(rows, order)));
+      }
+    });
+
+    test('users chosen to share one hash under a known secret', async (context) => {
+      const secret = Buffer.alloc(SECRET_BYTES, 0x5a);
+      const rows = Array.from({ length: name === 'wasm' ? 2000 : 300 }, (_, i) => {
+        const user = Buffer.alloc(8);
+        // The first factor of the only word becomes 0, so that the second one does not matter.
+        user.writeInt32LE(-secret.readInt32LE(SECRET_WORDS), 0);
+        user.writeUInt32LE(i * 7919, 4);
+        return { region: 1, user, value: BigInt(i) };
+      });
+      const { memory, kernel } = await setUp(context);
+      const table = memory.takePage();
+      const slots = memory.slab(4096 * SLOT_BYTES, 'test slots');
+      memory.bytes(table + TABLE_SECRET, SECRET_BYTES).set(secret);
+      memory.view(table, TABLE_BYTES).setUint32(TABLE_MAX_PAGES, 1000, true);
+      kernel.resetTable(table, slots, 4096);
+      assert.equal(kernel.aggregateBatch(table, writeRows(memory, rows).ptr, rows.length, 0), rows.length);
+      const hashes = Array.from(memory.u32(slots, 8192)).filter((_, i, all) => i % 2 === 0 && all[i + 1] !== 0);
+      assert.equal(hashes.length, rows.length);
+      assert.equal(new Set(hashes).size, 1, 'all hashes are equal');
+
+      const { totals } = await run(context, [...rows, ...rows], { secret });
+      assert.deepEqual(show(totals[0]!), show(addUp([...rows, ...rows], 'region')));
+    });
+
+    test('nothing added: no runs', async (context) => {
+      const { totals, memory } = await run(context, []);
+      assert.deepEqual(totals, []);
+      assert.equal(memory.pagesInUse, 0);
+    });
+
+    test('close gives memory and files back, twice', async (context) => {
+      const { aggregator, memory, counters } = await setUp(context, { limits: { bytes: 1 } });
+      const rows = Array.from({ length: 3000 }, (_, i) => ({ region: 0, user: Buffer.from(String(i)), value: 1n }));
+      await aggregator.add(writeRows(memory, rows));
+      assert.ok(counters.runsSpilled > 1);
+      await aggregator.close();
+      await aggregator.close();
+      assert.equal(memory.pagesInUse, 0);
+    });
+
+    test('the stage counts rows and releases every list once, also when writing a run fails', async (context) => {
+      const rows = Array.from({ length: 3000 }, (_, i) => ({ region: 0, user: Buffer.from(String(i)), value: 1n }));
+      for (const fails of [false, true]) {
+        const made = await setUp(context);
+        const { memory, kernel, counters } = made;
+        const temp = fails ? new RunFiles({ folder: `${made.folder}/missing`, memory, kernel }) : made.temp;
+        const aggregator = new Aggregator({
+          memory, kernel, counters, temp, groupBy: 'region', unknownRegion: 0, limits: { bytes: fails ? 1 : Infinity },
+        });
+        const stage = createAggregateStage({ aggregator, counters });
+        let released = 0;
+        const ended = new Promise<unknown>((resolve) => stage.on('finish', resolve).on('error', resolve));
+        stage.end({ ...writeRows(memory, rows), release: () => released++ });
+        const error = await ended;
+        assert.equal(released, 1);
+        assert.equal(counters.counted, fails ? 0 : 3000);
+        if (fails) assert.ok(error instanceof EtlError && error.code === 'ETL_TEMP_WRITE');
+        await aggregator.close();
+      }
+    });
+  });
+}
+

@@ -1,0 +1,111 @@
+/** Rows of partitions for tests: a tiny writer, a model of what they add up to, and a reader of runs. */
+import type { SortedRun } from '../../lib/core/stage.ts';
+import {
+  HEAD_REGION_SHIFT, HEAD_VALUE_SHIFT, ROW_FIXED, ROW_HEAD, RUN_COUNT, RUN_REGION, RUN_SUM_HI, RUN_SUM_LO, RUN_USER, RUN_USER_LEN,
+  VALUE_BIAS, VALUE_ESCAPE,
+} from '../../lib/kernels/layout.ts';
+import type { LinearMemory } from '../../lib/kernels/linear-memory.ts';
+
+export interface Row {
+  readonly region: number;
+  readonly user: Buffer;
+  readonly value: bigint;
+}
+
+export interface Total {
+  readonly region: number;
+  readonly user: Buffer;
+  readonly sum: bigint;
+  readonly count: bigint;
+}
+
+/** Writes rows back to back, unaligned, and a list of their addresses. The memory is never given back. */
+export function writeRows(memory: LinearMemory, rows: readonly Row[]): { ptr: number; count: number } {
+  const sizes = rows.map(({ user }) => ROW_FIXED + 8 + user.length);
+  const ptr = memory.slab(rows.length * 4 + 16, 'test list');
+  let at = memory.slab(sizes.reduce((sum, size) => sum + size, 16), 'test rows') + 3;
+  const list = memory.u32(ptr, rows.length);
+  for (const [i, { region, user, value }] of rows.entries()) {
+    const inline = value >= -VALUE_BIAS && value < VALUE_BIAS - 1;
+    const bits = inline ? value + BigInt(VALUE_BIAS) : BigInt(VALUE_ESCAPE);
+    const head = BigInt(user.length) | (BigInt(region) << BigInt(HEAD_REGION_SHIFT)) | (bits << BigInt(HEAD_VALUE_SHIFT));
+    list[i] = at;
+    memory.view(at + ROW_HEAD, 8).setBigUint64(0, head, true);
+    at += ROW_FIXED;
+    if (!inline) memory.view(at, 8).setBigInt64(0, value, true);
+    at += inline ? 0 : 8;
+    memory.bytes(at, user.length).set(user);
+    at += user.length;
+  }
+  return { ptr, count: rows.length };
+}
+
+export type Order = 'region' | 'user';
+
+/** The oracle: a Map and a sort. */
+export function addUp(rows: Iterable<Row | Total>, order: Order): Total[] {
+  const totals = new Map<string, { region: number; user: Buffer; sum: bigint; count: bigint }>();
+  for (const row of rows) {
+    const [sum, count] = 'value' in row ? [row.value, 1n] : [row.sum, row.count];
+    const key = `${row.region}:${row.user.toString('latin1')}`;
+    const total = totals.get(key);
+    if (total) {
+      total.sum += sum;
+      total.count += count;
+    } else {
+      totals.set(key, { region: row.region, user: row.user, sum, count });
+    }
+  }
+  return [...totals.values()].sort((a, b) => {
+    const users = Buffer.compare(a.user, b.user);
+    return order === 'region' ? a.region - b.region || users : users || a.region - b.region;
+  });
+}
+
+/** Reads a run to its end through a buffer of `capacity` bytes, and closes it. */
+export async function readRun(memory: LinearMemory, run: SortedRun, capacity: number): Promise<Total[]> {
+  const buffer = memory.slab(capacity, 'test buffer');
+  const totals: Total[] = [];
+  for (let bytes; (bytes = await run.fill(buffer, capacity)) > 0; ) {
+    const view = memory.view(buffer, bytes);
+    for (let at = 0; at < bytes; ) {
+      const length = view.getUint32(at + RUN_USER_LEN, true);
+      totals.push({
+        region: view.getUint32(at + RUN_REGION, true),
+        user: Buffer.from(memory.bytes(buffer + at + RUN_USER, length)),
+        sum: (view.getBigInt64(at + RUN_SUM_HI, true) << 64n) | view.getBigUint64(at + RUN_SUM_LO, true),
+        count: view.getBigUint64(at + RUN_COUNT, true),
+      });
+      at += RUN_USER + length;
+    }
+  }
+  await run.close();
+  return totals;
+}
+
+/** Comparable text of totals. */
+export function show(totals: readonly Total[]): string[] {
+  return totals.map(({ region, user, sum, count }) => `${region} ${user.toString('hex')} ${sum} ${count}`);
+}
+
+const kinds = ['number', 'bytes', 'nul', 'prefix', 'long'] as const;
+
+/** A user of one of several kinds, from a small world so that they meet again. */
+export function randomUser(next: () => number, world = 500): Buffer {
+  const n = Math.floor(next() * world);
+  switch (kinds[Math.floor(next() ** 2 * kinds.length)]) {
+    case 'number': return Buffer.from(`user_${String(n).padStart(6, '0')}`);
+    case 'bytes': return Buffer.from(Array.from(String(n), (digit) => Number(digit) * 28));
+    case 'nul': return Buffer.alloc(1 + (n % 40));
+    case 'prefix': return Buffer.concat([Buffer.alloc(n % 300, 'ab'), Buffer.from(String(n))]);
+    default: return n % 10 ? Buffer.alloc(1 + ((n * 17) % 30), n % 256) : Buffer.alloc(1 + ((n * 8191) % 8192), 'x');
+  }
+}
+
+/** Values around every border: inline, escaped, 64 bits. */
+export function randomValue(next: () => number): bigint {
+  const edges = [0n, 1n, -1n, BigInt(VALUE_BIAS), -BigInt(VALUE_BIAS), 2n ** 31n, 2n ** 63n - 1n, -(2n ** 63n)];
+  const edge = edges[Math.floor(next() * edges.length * 2)];
+  const value = edge === undefined ? BigInt(Math.floor(next() * 1000)) : edge + BigInt(Math.floor(next() * 5) - 2);
+  return BigInt.asIntN(64, value);
+}
