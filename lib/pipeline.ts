@@ -70,6 +70,12 @@ interface Plan {
   readonly geo: { readonly kernel: GeoKernel; readonly table: RangeTable };
 }
 
+/** What lane 2 hands to lane 3: sorted runs, and where to put merged ones when there are too many to merge at once. */
+interface Runs {
+  readonly runs: readonly SortedRun[];
+  readonly files: RunFiles;
+}
+
 /**
  * Runs a job from start to publication. Rejects with EtlError (ETL_ABORTED when `signal` stopped it, with the reason as
  * cause); then nothing was published and nothing is left behind.
@@ -170,18 +176,19 @@ class Job {
   }
 
   /** Lane 2. */
-  async #reduce({ geo, tempFolder }: Plan, store: MemoryPartitionStore): Promise<SortedRun[]> {
+  async #reduce({ geo, tempFolder }: Plan, store: MemoryPartitionStore): Promise<Runs> {
     const memory = this.#memory;
     const counters = this.#counters;
     const keySet = new MemoryKeySet({ memory, kernel: await loadKernel<DedupKernel>('dedup', memory) });
     this.#resources.add(() => keySet.close());
     const kernel = await loadKernel<AggregateKernel>('aggregate', memory);
+    const files = new RunFiles({ folder: tempFolder.path, memory, kernel });
     const aggregator = new Aggregator({
       memory, kernel, counters,
       groupBy: this.#options.groupBy,
       unknownRegion: geo.table.unknown,
       limits: { bytes: this.#context.limits?.aggregateBytes ?? Infinity },
-      temp: new RunFiles({ folder: tempFolder.path, memory, kernel }),
+      temp: files,
     });
     this.#resources.add(() => aggregator.close());
     await pipeline(
@@ -194,11 +201,11 @@ class Job {
     this.#resources.add(async () => {
       await Promise.all(runs.map((run) => run.close()));
     });
-    return runs;
+    return { runs, files };
   }
 
   /** Lane 3 and the commit. */
-  async #publish(plan: Plan, runs: SortedRun[]): Promise<{ users: number; regions: number }> {
+  async #publish(plan: Plan, { runs, files }: Runs): Promise<{ users: number; regions: number }> {
     const { groupBy, columns, compression, parquetEncoding } = this.#options;
     const { staging, geo: { table }, scale, inputs } = plan;
     const regions = new Set<string>();
@@ -221,7 +228,7 @@ class Job {
     await pipeline(
       mergeRuns({
         runs, memory, kernel: await loadKernel<MergeKernel>('merge', memory), regions: table.regions, groupBy, counters,
-        maxRows: ROW_GROUP_ROWS, maxBytes: ROW_GROUP_BYTES, temp: runFiles, maxTotal: scale > 0 ? 10n ** 18n : undefined,
+        maxRows: ROW_GROUP_ROWS, maxBytes: ROW_GROUP_BYTES, temp: files, maxTotal: scale > 0 ? 10n ** 18n : undefined,
       }),
       async function* count(batches: AsyncIterable<ResultBatch>) {
         for await (const batch of batches) {

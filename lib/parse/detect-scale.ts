@@ -24,9 +24,9 @@ const POINT = 0x2e;
  * The most significant decimal places (trailing zeros not counted) that any value in `sample` has, at most
  * MAX_VALUE_SCALE; of records with the right number of fields, whole in the sample. `sample` is the start of an input:
  * bytes past SCALE_SAMPLE_BYTES are not looked at, and a shorter sample is taken for the whole input.
- * 0 for an empty sample. Throws ETL_HEADER, as the stage would.
+ * undefined when there is no such record, so that nothing can be told. Throws ETL_HEADER, as the stage would.
  */
-export function detectScale(sample: Uint8Array, columns: ColumnNames, options: DetectScaleOptions = {}): number {
+export function detectScale(sample: Uint8Array, columns: ColumnNames, options: DetectScaleOptions = {}): number | undefined {
   const { delimiter, quote = '"', name = 'the input' } = options;
   const bytes = sample.subarray(0, SCALE_SAMPLE_BYTES);
   const whole = bytes.length < SCALE_SAMPLE_BYTES;
@@ -39,7 +39,7 @@ export function detectScale(sample: Uint8Array, columns: ColumnNames, options: D
   scanner.open(ptr, bytes.length, whole);
 
   let header: HeaderMap | undefined;
-  let scale = 0;
+  let scale: number | undefined;
   while (scanner.scan(whole) === 'records') {
     const { record, index, window } = scanner;
     while (scanner.next()) {
@@ -50,12 +50,12 @@ export function detectScale(sample: Uint8Array, columns: ColumnNames, options: D
         const entry = index[at]!;
         const from = header.value === 0 ? record.start : (index[at - 1]! & ENTRY_POSITION) + 1;
         const to = entry & ENTRY_POSITION;
-        if ((entry & ENTRY_BAD) !== 0 || !hasPoint(window, from, to)) continue;
-        scale = Math.max(scale, decimals(fieldText(window, from, to, entry, quote)));
+        if ((entry & ENTRY_BAD) !== 0) continue;
+        scale = Math.max(scale ?? 0, hasPoint(window, from, to) ? decimals(fieldText(window, from, to, entry, quote)) : 0);
       }
     }
   }
-  return Math.min(scale, MAX_VALUE_SCALE);
+  return scale === undefined ? undefined : Math.min(scale, MAX_VALUE_SCALE);
 }
 
 function hasPoint(bytes: Uint8Array, from: number, to: number): boolean {

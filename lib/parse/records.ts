@@ -50,13 +50,16 @@ export async function* parseCsv(
   options: ParseCsvOptions = {},
 ): AsyncGenerator<CsvBatch, void, undefined> {
   const reader = new RecordReader(options);
-  await reader.start();
+  const started = reader.start();
+  started.catch(() => undefined); // told below; the source must be listened to at once, it may fail at once
   for await (const chunk of readable as AsyncIterable<Uint8Array | string>) {
+    await started;
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
     for (let from = 0; from < bytes.length; from += PIECE_BYTES) {
       yield* reader.batches(bytes.subarray(from, from + PIECE_BYTES), false);
     }
   }
+  await started;
   yield* reader.batches(new Uint8Array(0), true);
 }
 

@@ -3,14 +3,14 @@ import { test } from 'node:test';
 import { detectScale, SCALE_SAMPLE_BYTES } from '../../lib/parse/detect-scale.ts';
 import { columns } from './blocks.ts';
 
-const scaleOf = (text: string): number => detectScale(Buffer.from(text), columns);
+const scaleOf = (text: string): number | undefined => detectScale(Buffer.from(text), columns);
 
 test('the most significant decimal places of any value', () => {
-  const cases: [string, number][] = [
-    ['', 0], ['\ufeff', 0], ['i,u,p,v', 0], ['i,u,p,v\n', 0], ['i,u,p,v\n1,2,3,4\n', 0], ['i,u,p,v\n1,2,3,4.25\n1,2,3,4.5\n', 2],
+  const cases: [string, number | undefined][] = [
+    ['', undefined], ['\ufeff', undefined], ['i,u,p,v', undefined], ['i,u,p,v\n', undefined], ['i,u,p,v\n1,2,3,4\n', 0], ['i,u,p,v\n1,2,3,4.25\n1,2,3,4.5\n', 2],
     ['v,i,u,p\n4.50,2.125,3,4.125\n', 1], ['i,u,p,v\n1,2,3,4.000\n', 0], ['i,u,p,v\n1,2,3, -.125 ', 3], ['i,u,p,v\r\n1,2,3,"4.25"\r\n', 2],
-    ['i,u,p,v\n1,2,3,4.123456789\n', 6], ['i,u,p,v\n1,2,3,1.2.3\n1,2,3,.\n1,2,3,x.25\n', 0], ['i,u,p,v\n1,2,3.5,4.25,\n1,2,4.25\n', 0],
-    ['i,u,p,v\n1,"2\n,""",3,4.5\n', 1], ['i,u,p,v\n1,2,3,"4.25"x\n', 0], ['i,u,p,v\r1,2,3,4.5\r\n\r\r1,2,3,4.75', 2],
+    ['i,u,p,v\n1,2,3,4.123456789\n', 6], ['i,u,p,v\n1,2,3,1.2.3\n1,2,3,.\n1,2,3,x.25\n', 0], ['i,u,p,v\n1,2,3.5,4.25,\n1,2,4.25\n', undefined],
+    ['i,u,p,v\n1,"2\n,""",3,4.5\n', 1], ['i,u,p,v\n1,2,3,"4.25"x\n', undefined], ['i,u,p,v\r1,2,3,4.5\r\n\r\r1,2,3,4.75', 2],
   ];
   for (const [text, scale] of cases) assert.equal(scaleOf(text), scale, JSON.stringify(text));
 });
