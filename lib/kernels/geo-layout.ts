@@ -59,7 +59,7 @@ export const BUILD_TOP = 56;
 /** ... the stack's top when the chunk in progress began, and the depth in the tree at which that was; ... */
 export const BUILD_BOTTOM = 60;
 export const BUILD_DEPTH = 64;
-/** ... the last leaf of the tree, as a record and as an entry; how many ranges began; aliases met; where to meet them. */
+/** ... the last leaf of the tree, as a record and as an entry; how many ranges began; aliases met; what node is one (none = 2^32 - 1: an IPv4 walk). */
 export const BUILD_LAST_RECORD = 68;
 export const BUILD_LAST = 72;
 export const BUILD_RANGES = 76;

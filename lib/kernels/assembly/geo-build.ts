@@ -269,7 +269,7 @@ export function buildTable(build: u32): u32 {
   }
   store<u32>(build, NONE, BUILD_ROOT4);
   const ranges4 = writeDirectory(build, table + TABLE_DIRECTORY4, root4, false);
-  if (isIpv6 && root4 < nodes) store<u32>(build, root4, BUILD_ROOT4);
+  store<u32>(build, isIpv6 ? root4 : nodes, BUILD_ROOT4);
   const ranges6 = writeDirectory(build, table + TABLE_DIRECTORY6, isIpv6 ? 0 : nodes, true);
   if (load<u32>(build, BUILD_STATE) != BUILD_OK) return load<u32>(build, BUILD_STATE);
 
