@@ -1,0 +1,49 @@
+/** One command as a whole process, from start to exit. */
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export interface Measured {
+  wallSeconds: number;
+  /** User and system time of all threads; undefined when the command is not Node. */
+  cpuSeconds: number | undefined;
+  peakRss: number | undefined;
+  stdout: string;
+}
+
+const reporter = fileURLToPath(new URL('report-usage.cjs', import.meta.url));
+
+/** Runs `node script ...args`. Throws what it wrote to stderr unless it exits with 0. */
+export async function measureNode(args: readonly string[]): Promise<Measured> {
+  const folder = await mkdtemp(join(tmpdir(), 'bench-'));
+  try {
+    const usage = join(folder, 'usage.json');
+    const measured = await measure(process.execPath, ['--require', reporter, ...args], { BENCH_USAGE: usage });
+    return { ...measured, ...(JSON.parse(await readFile(usage, 'utf8')) as Pick<Measured, 'cpuSeconds' | 'peakRss'>) };
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** Runs any command; only its wall time is known. */
+export async function measure(command: string, args: readonly string[], environment: Record<string, string> = {}): Promise<Measured> {
+  const started = process.hrtime.bigint();
+  const child = spawn(command, args, { env: { ...process.env, ...environment }, stdio: ['ignore', 'pipe', 'pipe'] });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  let exited = started;
+  child.once('exit', () => (exited = process.hrtime.bigint()));
+  const code = await new Promise<number | null>((resolve, reject) => child.once('error', reject).once('close', resolve));
+  if (code !== 0) throw new Error(`${[command, ...args].join(' ')} exited with ${code}:\n${stderr}`);
+  return { wallSeconds: Number(exited - started) / 1e9, cpuSeconds: undefined, peakRss: undefined, stdout };
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
