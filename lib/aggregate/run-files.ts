@@ -47,7 +47,7 @@ export class RunFiles {
       const removed = await unlink(path).then(() => true, () => false);
       return new RunFile(this.#options, file, path, removed);
     } catch (cause) {
-      throw tempError(path, 'opening', cause);
+      throw tempError(path, 'Opening', cause);
     }
   }
 }
@@ -78,7 +78,7 @@ class RunFile implements RunWriter, SortedRun {
         this.#size += bytesWritten;
       }
     } catch (cause) {
-      throw tempError(this.#path, 'writing', cause);
+      throw tempError(this.#path, 'Writing', cause);
     }
   }
 
@@ -103,13 +103,14 @@ class RunFile implements RunWriter, SortedRun {
         read += bytesRead;
       }
     } catch (cause) {
-      throw tempError(this.#path, 'reading', cause);
+      throw tempError(this.#path, 'Reading', cause);
     }
     const whole = this.#kernel.wholeRows(ptr, read) >>> 0;
-    if (whole > read || (whole === 0 && (read === this.#size - this.#position || read >= RUN_USER + MAX_USER_BYTES))) {
-      throw tempError(this.#path, 'reading', new Error(`the row at byte ${this.#position} is damaged`));
+    const enough = read === this.#size - this.#position || read >= RUN_USER + MAX_USER_BYTES;
+    if (whole > read || (whole === 0 && enough)) {
+      throw tempError(this.#path, 'Reading', new Error(`the row at byte ${this.#position} is damaged`));
     }
-    if (whole === 0) throw new EtlError('ETL_INTERNAL', `A buffer of ${capacity} bytes is too small for a row of a sorted run.`);
+    if (whole === 0) throw new EtlError('ETL_INTERNAL', `A buffer of ${capacity} bytes cannot hold a row of a run.`);
     this.#position += whole;
     return whole;
   }
@@ -134,7 +135,7 @@ function ignoreMissing(error: unknown): void {
 
 function tempError(path: string, doing: string, cause: unknown): EtlError {
   const reason = cause instanceof Error ? cause.message : String(cause);
-  return new EtlError('ETL_TEMP_WRITE', `${doing[0]!.toUpperCase()}${doing.slice(1)} the temporary file ${path} failed: ${reason}.`, {
+  return new EtlError('ETL_TEMP_WRITE', `${doing} the temporary file ${path} failed: ${reason}.`, {
     cause,
     hint: 'Check free space and permissions of the temporary folder, or choose another one with --temp.',
   });

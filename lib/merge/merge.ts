@@ -75,7 +75,8 @@ class Merger {
     this.#options = options;
     const { runs, fanIn = DEFAULT_FAN_IN, temp } = options;
     if (fanIn < 2 || fanIn > MAX_FAN_IN || (!temp && runs.length > MAX_FAN_IN)) {
-      throw new EtlError('ETL_INTERNAL', `${runs.length} runs cannot be merged ${fanIn} at once${temp ? '' : ' without a temporary folder'}.`);
+      const how = `${fanIn} at once${temp ? '' : ' without a temporary folder'}`;
+      throw new EtlError('ETL_INTERNAL', `${runs.length} runs cannot be merged ${how}.`);
     }
     this.#areas = new ColumnAreas(options.memory, options.maxRows, options.maxBytes);
   }
@@ -151,8 +152,8 @@ class Merger {
 
   #regionName(region: number): string {
     const name = this.#options.regions[region];
-    if (name === undefined) throw new EtlError('ETL_INTERNAL', `Region ${region} has no name: there are ${this.#options.regions.length}.`);
-    return name;
+    if (name !== undefined) return name;
+    throw new EtlError('ETL_INTERNAL', `Region ${region} has no name: there are ${this.#options.regions.length}.`);
   }
 
   #overflow(sources: Sources, columns: Columns): EtlError {
@@ -164,7 +165,8 @@ class Merger {
     const state = memory.view(sources.state, MERGE_SUM + 16);
     const total = (state.getBigInt64(MERGE_SUM + 8, true) << 64n) | state.getBigUint64(MERGE_SUM, true);
     const limit = maxTotal === undefined ? 'a 64-bit integer' : `the output type: it must be below ${maxTotal}`;
-    return new EtlError('ETL_VALUE_OVERFLOW', `The total of user ${user}${where}, ${total} in units of the last decimal place, does not fit ${limit}.`, {
+    const what = `The total of user ${user}${where}, ${total} in units of the last decimal place,`;
+    return new EtlError('ETL_VALUE_OVERFLOW', `${what} does not fit ${limit}.`, {
       hint: 'Check the value column for absurd values, or keep fewer decimal places with --value-scale.',
     });
   }

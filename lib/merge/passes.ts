@@ -34,7 +34,9 @@ export interface PassObserver {
 }
 
 /** Merges runs until `fanIn` (at least 2) or fewer are left. */
-export async function reduceRuns(runs: readonly SortedRun[], options: PassOptions, observer: PassObserver): Promise<SortedRun[]> {
+export async function reduceRuns(
+  runs: readonly SortedRun[], options: PassOptions, observer: PassObserver,
+): Promise<SortedRun[]> {
   const left = [...runs];
   try {
     while (left.length > options.fanIn) {
@@ -49,7 +51,7 @@ export async function reduceRuns(runs: readonly SortedRun[], options: PassOption
   }
 }
 
-async function mergeToRun(runs: readonly SortedRun[], options: PassOptions, observer: PassObserver): Promise<SortedRun> {
+async function mergeToRun(runs: readonly SortedRun[], options: PassOptions, observer: PassObserver) {
   const { memory, kernel, byUser, bufferBytes, temp } = options;
   const sources = new Sources(memory, runs, byUser, bufferBytes);
   const out = memory.slab(WRITE_BYTES, 'writing runs');

@@ -32,7 +32,7 @@ export class Sources {
   /** `bufferBytes` for each run, at least MIN_BUFFER_BYTES. */
   constructor(memory: LinearMemory, runs: readonly SortedRun[], byUser: boolean, bufferBytes: number) {
     if (bufferBytes < MIN_BUFFER_BYTES) {
-      throw new EtlError('ETL_INTERNAL', `A merge buffer of ${bufferBytes} bytes may not hold a row: ${MIN_BUFFER_BYTES} are needed.`);
+      throw new EtlError('ETL_INTERNAL', `A merge buffer of ${bufferBytes} bytes cannot hold every row.`);
     }
     this.#memory = memory;
     this.#runs = runs;

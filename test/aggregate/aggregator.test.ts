@@ -47,7 +47,9 @@ for (const [name, makeKernel] of Object.entries(makers)) {
     }
 
     /** Adds rows in lists of random sizes; gives the totals of each run. */
-    async function run(context: TestContext, rows: readonly Row[], options: Partial<AggregatorOptions> = {}, capacity = ROW_LIMIT) {
+    async function run(
+      context: TestContext, rows: readonly Row[], options: Partial<AggregatorOptions> = {}, capacity = ROW_LIMIT,
+    ) {
       const made = await setUp(context, options);
       const { ptr } = writeRows(made.memory, rows);
       const next = random(rows.length);
@@ -87,10 +89,11 @@ for (const [name, makeKernel] of Object.entries(makers)) {
           const rows = Array.from({ length: 5000 }, () => ({
             region: Math.floor(next() * 50), user: randomUser(next), value: randomValue(next),
           }));
-          const { totals, counters, folder } = await run(context, rows, { groupBy: order, limits: { bytes: seed * 50000 - 49999 } });
+          const limits = { bytes: seed * 50000 - 49999 };
+          const { totals, counters, folder } = await run(context, rows, { groupBy: order, limits });
           assert.ok(counters.runsSpilled > 1 && counters.runBytesSpilled > 0);
           assert.equal(counters.runs, totals.length);
-          for (const part of totals) assert.deepEqual(show(part), show(addUp(part, order)), `seed ${seed}: each key once, in order`);
+          for (const part of totals) assert.deepEqual(show(part), show(addUp(part, order)), `seed ${seed}: keys once, in order`);
           assert.deepEqual(show(addUp(totals.flat(), order)), show(addUp(rows, order)), `seed ${seed}`);
           assert.equal(counters.unknownRegion, rows.filter(({ region }) => region === 7).length);
           assert.deepEqual(readdirSync(folder), []);
@@ -123,7 +126,8 @@ for (const [name, makeKernel] of Object.entries(makers)) {
     });
 
     test('users that are each a prefix of the next', async (context) => {
-      const rows = Array.from({ length: name === 'wasm' ? MAX_USER_BYTES : 500 }, (_, i) => ({ region: 0, user: Buffer.alloc(i + 1), value: 1n }));
+      const length = name === 'wasm' ? MAX_USER_BYTES : 500;
+      const rows = Array.from({ length }, (_, i) => ({ region: 0, user: Buffer.alloc(i + 1), value: 1n }));
       const { totals } = await run(context, rows);
       assert.deepEqual(totals[0]!.map(({ user }) => user.length), rows.map(({ user }) => user.length));
     });
@@ -135,7 +139,9 @@ for (const [name, makeKernel] of Object.entries(makers)) {
         saw: (i) => i % 1000, halves: (i) => (i % 2 ? i : count - i),
       };
       for (const [pattern, place] of Object.entries(patterns)) {
-        const rows = Array.from({ length: count }, (_, i) => ({ region: i % 3, user: Buffer.from(String(place(i)).padStart(9, '0')), value: 1n }));
+        const rows = Array.from({ length: count }, (_, i) => ({
+          region: i % 3, user: Buffer.from(String(place(i)).padStart(9, '0')), value: 1n,
+        }));
         for (const order of ['region', 'user'] as const) {
           const { totals } = await run(context, rows, { groupBy: order });
           assert.deepEqual(show(totals[0]!), show(addUp(rows, order)), pattern);
