@@ -11,6 +11,7 @@ import { RecordGuard } from './record-guard.ts';
 export interface GeoDatabase {
   /** Path, or `embedded`. */
   readonly path: string;
+  /** As the database says, or `unknown`. */
   readonly type: string;
   /** ISO 8601, or `unknown`. */
   readonly buildDate: string;
@@ -75,18 +76,19 @@ export async function openDatabase(file: string | undefined, memory: LinearMemor
       return new Reader(bytes, { cache: guard });
     });
     const { binaryFormatMajorVersion, nodeCount, recordSize, ipVersion, searchTreeSize, databaseType, buildEpoch } = reader.metadata;
+    // Each of these may be anything, an object with a `toString` of its own too: compared, not printed.
     if (binaryFormatMajorVersion !== 2 || (ipVersion !== 4 && ipVersion !== 6)) {
-      throw error(`is in a format that is not understood (version ${binaryFormatMajorVersion}, IP version ${ipVersion})`);
+      throw error('is not in version 2 of the MMDB format, for IPv4 or IPv6');
     }
     const data = searchTreeSize + SEPARATOR_BYTES;
     if (!Number.isInteger(nodeCount) || nodeCount < 0 || data > end) {
-      throw error(`is damaged: a search tree of ${nodeCount} nodes does not fit the file`);
+      throw error('is damaged: its search tree does not fit the file');
     }
     guard.setBounds(data, end);
     const records = reader as unknown as RecordReader;
     return {
       path,
-      type: String(databaseType),
+      type: typeof databaseType === 'string' ? databaseType : 'unknown',
       buildDate: Number.isNaN(buildEpoch.getTime()) ? 'unknown' : buildEpoch.toISOString(),
       tree: at,
       nodes: nodeCount,

@@ -97,9 +97,10 @@ for (const name of sideNames) {
     ['a tree larger than the file', { metadata: { node_count: 1_000_000 } }, /does not fit/],
     ['a number of nodes that is a text', { metadata: { node_count: 'many' } }, /damaged/],
     ['a number of nodes beyond numbers', { metadata: { node_count: 2n ** 80n } }, /damaged/],
+    ['a number of nodes that is not even printable', { metadata: { node_count: { toString: 1, valueOf: 1 } } }, /damaged/],
     ['an unknown record size', { metadata: { record_size: 23 } }, /damaged/],
-    ['an unknown version', { metadata: { binary_format_major_version: 3 } }, /not understood/],
-    ['an unknown IP version', { metadata: { ip_version: 5 } }, /not understood/],
+    ['an unknown version', { metadata: { binary_format_major_version: { toString: 1 } } }, /not in version 2/],
+    ['an unknown IP version', { metadata: { ip_version: 5 } }, /not in version 2/],
   ];
   for (const [what, change, message] of trees) {
     test(`${name}: ${what} is refused`, async (t) => {
@@ -109,6 +110,14 @@ for (const name of sideNames) {
     });
   }
 }
+
+test('a type and a date that make no sense are unknown', async (t) => {
+  const file = join(temporaryFolder(t), 'odd.mmdb');
+  const bytes = writeMmdb({ ...plan, metadata: { database_type: { toString: 1 }, build_epoch: 2n ** 60n } });
+  const lookup = await open('kernel', file, bytes);
+  assert.ok(!(lookup instanceof EtlError));
+  assert.deepEqual(lookup.table.database, { type: 'unknown', buildDate: 'unknown', path: file });
+});
 
 test('what is no database is refused: missing, empty, a folder, a text, gzip', async (t) => {
   const folder = temporaryFolder(t);
