@@ -36,6 +36,7 @@ export const rejectCodes = [
   'bad_value',
   'value_precision',
   'value_range',
+  'user_not_utf8',
 ] as const;
 
 export type RejectCode = (typeof rejectCodes)[number];

@@ -61,6 +61,7 @@ export const REJECT_MISSING_VALUE = 8;
 export const REJECT_BAD_VALUE = 9;
 export const REJECT_VALUE_PRECISION = 10;
 export const REJECT_VALUE_RANGE = 11;
+export const REJECT_USER_NOT_UTF8 = 12;
 
 /** The longest user id, so that a row always fits a page. */
 export const MAX_USER_BYTES = 8192;

@@ -56,6 +56,8 @@ export function describeReject(batch: number, row: number, context: RejectContex
       return reject(columns.user, 'The user id is empty.');
     case 'user_too_long':
       return reject(columns.user, `The user id has ${word(BATCH_USER_LEN)} bytes; the most is ${MAX_USER_BYTES}.`);
+    case 'user_not_utf8':
+      return reject(columns.user, 'The user id is not valid UTF-8.');
     case 'missing_value':
       return reject(columns.value, 'The value is empty.');
     case 'bad_value':

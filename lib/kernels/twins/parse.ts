@@ -2,11 +2,13 @@
  * The parse kernel's contract and its twin, which is also the definition of what a record is (lib/parse/README.md says
  * it in prose). Layout: ../parse-layout.ts (state, index) and ../layout.ts (batch).
  */
+import { isUtf8 } from 'node:buffer';
 import {
   BATCH_ID_LEN, BATCH_ID_PTR, BATCH_IP_LEN, BATCH_IP_PTR, BATCH_RECORD_END, BATCH_RECORD_START, BATCH_ROWS, BATCH_STATUS,
   BATCH_USER_LEN, BATCH_USER_PTR, BATCH_VALUE, BATCH_VALUE_LEN, BATCH_VALUE_PTR, MAX_USER_BYTES, REJECT_BAD_QUOTE,
   REJECT_BAD_VALUE, REJECT_FIELD_COUNT, REJECT_MISSING_ID, REJECT_MISSING_USER, REJECT_MISSING_VALUE, REJECT_NONE,
-  REJECT_RECORD_TOO_LONG, REJECT_UNTERMINATED_QUOTE, REJECT_USER_TOO_LONG, REJECT_VALUE_PRECISION, REJECT_VALUE_RANGE,
+  REJECT_RECORD_TOO_LONG, REJECT_UNTERMINATED_QUOTE, REJECT_USER_NOT_UTF8, REJECT_USER_TOO_LONG, REJECT_VALUE_PRECISION,
+  REJECT_VALUE_RANGE,
 } from '../layout.ts';
 import type { LinearMemory } from '../linear-memory.ts';
 import {
@@ -233,6 +235,7 @@ export function createParseTwin(memory: LinearMemory): ParseKernel {
       if (load(at + BATCH_ID_LEN) === 0) status = REJECT_MISSING_ID;
       else if (load(at + BATCH_USER_LEN) === 0) status = REJECT_MISSING_USER;
       else if (load(at + BATCH_USER_LEN) > MAX_USER_BYTES) status = REJECT_USER_TOO_LONG;
+      else if (!isUtf8(memory.bytes(load(at + BATCH_USER_PTR), load(at + BATCH_USER_LEN)).slice())) status = REJECT_USER_NOT_UTF8;
       else if (load(at + BATCH_VALUE_LEN) === 0) status = REJECT_MISSING_VALUE;
     }
     store(at + BATCH_STATUS, status);
