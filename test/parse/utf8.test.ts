@@ -23,7 +23,7 @@ for (const { name, create } of implementations) {
     const users: number[][] = [];
     for (const a of BORDERS) for (const b of BORDERS) users.push([a, b], [a, b, 0x80], [a, b, 0x80, 0xbf]);
     for (let count = 0; count < 4000; count++) {
-      const user = Array.from({ length: 1 + Math.floor(next() * 24) }, () => (next() < 0.8 ? 0x61 : pick()));
+      const user = Array.from({ length: 1 + Math.floor(next() * 24) }, () => (next() < 0.97 ? 0x61 : pick()));
       if (next() < 0.5) user.push(...Buffer.from(['é', '€', '😀', '\u07ff', '\uffff', '\u{10ffff}'][Math.floor(next() * 6)]!));
       users.push(user);
     }
