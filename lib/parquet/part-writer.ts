@@ -16,38 +16,51 @@ type PartHandle = Awaited<ReturnType<PartFileSystem['open']>>;
 export class PartWriter {
   /** Relative to the folder of the dataset. */
   readonly path: string;
+  /** undefined when grouping by user. */
+  readonly region: string | undefined;
   rows = 0;
+  /** Bytes of the file so far, those that wait included. */
   bytes = 0;
   rowGroups = 0;
   readonly #fullPath: string;
   readonly #handle: PartHandle;
   readonly #footer: Footer;
+  /** The last row group waits, to be written with the footer if there is no other. */
+  #waiting: Uint8Array[] = [];
   #closed = false;
 
-  private constructor(path: string, fullPath: string, handle: PartHandle, footer: FooterOptions) {
+  private constructor(path: string, region: string | undefined, fullPath: string, handle: PartHandle, footer: FooterOptions) {
     this.path = path;
+    this.region = region;
     this.#fullPath = fullPath;
     this.#handle = handle;
     this.#footer = new Footer(footer);
   }
 
   /** Creates the file; one that exists already is an error. */
-  static async create(fs: PartFileSystem, folder: string, path: string, footer: FooterOptions): Promise<PartWriter> {
+  static async create(
+    fs: PartFileSystem, folder: string, path: string, region: string | undefined, footer: FooterOptions,
+  ): Promise<PartWriter> {
     const fullPath = join(folder, path);
-    return new PartWriter(path, fullPath, await onDisk('create', fullPath, fs.open(fullPath, 'wx')), footer);
+    return new PartWriter(path, region, fullPath, await onDisk('create', fullPath, fs.open(fullPath, 'wx')), footer);
   }
 
   async append(group: EncodedRowGroup): Promise<void> {
-    const start = this.bytes === 0 ? [MAGIC] : [];
-    const pages = this.#footer.add(group, this.bytes === 0 ? MAGIC.length : this.bytes);
-    await this.#write([...start, pages]);
+    const begins = this.bytes === 0;
+    const pages = this.#footer.add(group, begins ? MAGIC.length : this.bytes);
+    const waiting = this.#waiting;
+    this.#waiting = begins ? [MAGIC, pages] : [pages];
+    this.bytes += pages.length + (begins ? MAGIC.length : 0);
+    await this.#write(waiting);
     this.rows += group.rows;
     this.rowGroups++;
   }
 
   /** Writes the footer and closes. `durable`: only after the bytes are on the disk. */
   async finish(durable: boolean): Promise<void> {
-    await this.#write(this.#footer.finish(this.bytes));
+    const footer = this.#footer.finish(this.bytes);
+    for (const { length } of footer) this.bytes += length;
+    await this.#write([...this.#waiting, ...footer]);
     if (durable) await onDisk('sync', this.#fullPath, this.#handle.sync());
     await this.close();
   }
@@ -60,11 +73,11 @@ export class PartWriter {
   }
 
   async #write(parts: Uint8Array[]): Promise<void> {
+    if (parts.length === 0) return;
     const bytes = parts.length === 1 ? parts[0]! : Buffer.concat(parts);
     for (let at = 0; at < bytes.length; ) {
       at += (await onDisk('write', this.#fullPath, this.#handle.write(bytes, at))).bytesWritten;
     }
-    this.bytes += bytes.length;
   }
 }
 

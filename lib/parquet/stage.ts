@@ -6,8 +6,8 @@
  *
  * Takes batches in order: all of a region together. Each becomes exactly one row group; a file is closed for the next
  * part when it has PART_BYTES or PART_ROW_GROUPS, which depends on the data alone. Same batches and options, same bytes.
- * Memory: one row group, encoded and not, and one file's metadata. One file is open at a time; none after the end, an
- * error or destroy(). What was written by then stays where it is: the folder belongs to whoever made it.
+ * Memory: a row group as columns and two encoded, and two files' metadata: a file is finished while the next begins. No
+ * file is open after the end, an error or destroy(). What was written by then stays where it is: the folder belongs to whoever made it.
  */
 import { mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -86,8 +86,11 @@ class PartitionedWriter extends Writable implements ParquetStage {
   /** Of the region, with a `/` at the end. */
   #subfolder = '';
   #partNumber = 0;
+  /** The file that takes row groups. */
   #part: PartWriter | undefined;
-  /** What is being done; destroy() waits for it before it closes the file. */
+  /** All files that are not closed yet: that one, and the one before while it is being finished. */
+  readonly #open = new Set<PartWriter>();
+  /** What is being done; destroy() waits for it before it closes the files. */
   #busy: Promise<void> = Promise.resolve();
 
   constructor(options: ParquetStageOptions) {
@@ -108,11 +111,11 @@ class PartitionedWriter extends Writable implements ParquetStage {
   }
 
   override _final(callback: (error?: Error) => void): void {
-    this.#run(callback, () => this.#finishPart());
+    this.#run(callback, () => this.#finish(this.#part));
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    const close = this.#busy.then(() => this.#part?.close());
+    const close = this.#busy.then(() => Promise.all([...this.#open].map((part) => part.close())));
     close.then(
       () => callback(error),
       (extra: Error) => callback(error ? (withCleanupError(error, extra) as Error) : extra),
@@ -136,9 +139,8 @@ class PartitionedWriter extends Writable implements ParquetStage {
     } finally {
       batch.release();
     }
-    if (batch.region !== this.#region || this.#isFull()) await this.#finishPart();
-    this.#part ??= await this.#openPart(batch.region);
-    await this.#part.append(group);
+    if (!this.#part || batch.region !== this.#region || this.#isFull()) await this.#nextPart(batch.region);
+    await this.#part!.append(group);
   }
 
   #isFull(): boolean {
@@ -146,7 +148,14 @@ class PartitionedWriter extends Writable implements ParquetStage {
     return this.#part !== undefined && (this.#part.bytes >= partBytes || this.#part.rowGroups >= PART_ROW_GROUPS);
   }
 
-  async #openPart(region: string | undefined): Promise<PartWriter> {
+  /** Finishes the file before and opens the next at once: most regions are tiny, and what takes time is the disk's answers. */
+  async #nextPart(region: string | undefined): Promise<void> {
+    const [finished, opened] = await Promise.allSettled([this.#finish(this.#part), this.#openPart(region)]);
+    if (finished.status === 'rejected') throw finished.reason;
+    if (opened.status === 'rejected') throw opened.reason;
+  }
+
+  async #openPart(region: string | undefined): Promise<void> {
     const { folder, version, metadata, scale } = this.#options;
     if (region !== undefined && region !== this.#region) {
       this.#subfolder = `${partitionFolder(region)}/`;
@@ -156,20 +165,20 @@ class PartitionedWriter extends Writable implements ParquetStage {
     }
     this.#region = region;
     const path = this.#subfolder + partName(this.#partNumber++);
-    return PartWriter.create(this.#fs, folder, path, {
+    this.#part = await PartWriter.create(this.#fs, folder, path, region, {
       createdBy: `etl-stream version ${version}`,
       metadata: region === undefined ? metadata : { ...metadata, [PARTITION_COLUMN]: region },
       scale,
     });
+    this.#open.add(this.#part);
   }
 
-  async #finishPart(): Promise<void> {
-    const part = this.#part;
+  async #finish(part: PartWriter | undefined): Promise<void> {
     if (!part) return;
     await part.finish(this.#options.durable ?? false);
-    this.#part = undefined;
-    const { path, rows, bytes, rowGroups } = part;
-    this.files.push({ path, region: this.#region, rows, bytes, rowGroups });
+    this.#open.delete(part);
+    const { path, region, rows, bytes, rowGroups } = part;
+    this.files.push({ path, region, rows, bytes, rowGroups });
     this.#options.counters.files++;
     this.#options.counters.outputBytes += bytes;
   }
