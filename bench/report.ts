@@ -33,7 +33,7 @@ export function context(): Context {
   };
 }
 
-/** Lines of a Markdown table; medians of the warm runs, ratios to the contender named `peer`. */
+/** Lines of a Markdown table: medians of the warm runs, and (x) their ratios to those of the contender named `peer`. */
 export function table(contenders: readonly Contender[], peer: string, bytes: number, rows: number): string[] {
   const of = (contender: Contender, figure: (run: Measured) => number | undefined): number | undefined => {
     const values = contender.warm.map(figure).filter((value) => value !== undefined);
@@ -53,7 +53,7 @@ export function table(contenders: readonly Contender[], peer: string, bytes: num
       show(cpu, 2, ' s'), show(megabytes(rss), 0, ' MB'), show(bytes / 1e6 / wall, 0), show(rows / 1e6 / wall, 2),
       ratio(wall, of(base, (run) => run.wallSeconds)), ratio(cpu, of(base, (run) => run.cpuSeconds)), ratio(rss, of(base, (run) => run.peakRss))];
   });
-  const head = ['', 'first run', 'wall, median', 'range', 'CPU', 'peak RSS', 'MB/s', 'M rows/s', `wall / ${peer}`, `CPU / ${peer}`, `RSS / ${peer}`];
+  const head = ['', 'first run', 'wall, median', 'range', 'CPU', 'peak RSS', 'MB/s', 'M rows/s', 'wall x', 'CPU x', 'RSS x'];
   return [head, head.map((_, i) => (i === 0 ? '---' : '--:')), ...lines].map((cells) => `| ${cells.join(' | ')} |`);
 }
 

@@ -116,12 +116,13 @@ async function main(): Promise<void> {
   if (mode === 'formulations') contenders.reverse();
   const all = [...contenders, await floor(data, rounds)];
 
+  const peer = mode === 'formulations' ? contenders[0]!.name : DUCKDB;
   const lines = [
     `# ${mode}: ${data.rows.toLocaleString('en-US')} rows, ${(data.bytes / 1e6).toFixed(1)} MB in ${data.files.length} ${data.files.length === 1 ? 'file' : 'files'}`,
     '',
-    ...table(all, mode === 'formulations' ? contenders[0]!.name : DUCKDB, data.bytes, data.rows),
+    ...table(all, peer, data.bytes, data.rows),
     '',
-    `Whole processes, interleaved; medians of ${rounds} ${rounds === 1 ? 'run' : 'runs'} after the first. The answers agree row for row.`,
+    `Whole processes, interleaved; medians of ${rounds} ${rounds === 1 ? 'run' : 'runs'} after the first; x: ratio to ${peer}. The answers agree row for row.`,
     `${about.machine}. ${about.date}. ${Object.entries(about.versions).map(([what, version]) => `${what} ${version}`).join(', ')}.`,
     `Load before the start: ${about.loadBefore}${about.loadBefore > 0.5 ? ' (the machine was busy: compare CPU rather than wall)' : ''}.`,
     '',

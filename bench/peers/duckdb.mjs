@@ -39,23 +39,29 @@ const unmapped = ['user_id', 'watch', 'ip_address'];
 const mapped = ['user_id', 'watch', 'region'];
 const mappedLog = (id) => regions(log(id), 'log_id, user_id, watch');
 
-/** Each gives the statements to run before it, and the query of the result. */
+// Without this the optimizer, which cannot know how many rows a CSV file has, builds a hash table of all logs.
+const smallTablesBuild = "SET disabled_optimizers = 'build_side_probe_side'";
+const uniqueLogs = `CREATE TABLE unique_log AS SELECT user_id, watch, ip4::UINTEGER AS ip4, ip6 FROM ${numbers(once('first', log(), unmapped), 'user_id, watch')}`;
+
+/** Each is the statements to run before it, the last of them its query. */
 const formulations = {
-  'dedup by first(), then region': () => ['', sums(regions(once('first', log(), unmapped), 'user_id, watch'))],
-  'dedup by any_value(), then region': () => ['', sums(regions(once('any_value', log(), unmapped), 'user_id, watch'))],
-  'ids as UUID, dedup by first(), then region': () => ['', sums(regions(once('first', log('UUID'), unmapped), 'user_id, watch'))],
-  'region, then dedup by first()': () => ['', sums(once('first', mappedLog(), mapped))],
-  'region, then ids as UUID, dedup by first()': () => ['', sums(once('first', mappedLog('UUID'), mapped))],
-  'region, then ids as 128-bit MD5, dedup by first()': () => ['', sums(once('first',
+  'dedup to a table, then region by ASOF joins': [uniqueLogs, sums(`(
+    SELECT user_id, watch, region FROM unique_log ASOF JOIN ip4_start ON ip4 >= first WHERE ip4 IS NOT NULL
+    UNION ALL SELECT user_id, watch, region FROM unique_log ASOF JOIN ip6_start ON ip6 >= first WHERE ip6 IS NOT NULL)`)],
+  'dedup by first(), then region': [sums(regions(once('first', log(), unmapped), 'user_id, watch'))],
+  'dedup by first(), then region, small tables build': [smallTablesBuild, sums(regions(once('first', log(), unmapped), 'user_id, watch'))],
+  'dedup by any_value(), then region': [sums(regions(once('any_value', log(), unmapped), 'user_id, watch'))],
+  'dedup by DISTINCT ON, then region': [sums(regions(`(SELECT DISTINCT ON (log_id) log_id, user_id, watch, ip_address FROM ${log()})`, 'user_id, watch'))],
+  'ids as UUID, dedup by first(), then region': [sums(regions(once('first', log('UUID'), unmapped), 'user_id, watch'))],
+  'region, then dedup by first()': [smallTablesBuild, sums(once('first', mappedLog(), mapped))],
+  'region, then ids as UUID, dedup by first()': [smallTablesBuild, sums(once('first', mappedLog('UUID'), mapped))],
+  'region, then ids as 128-bit MD5, dedup by first()': [smallTablesBuild, sums(once('first',
     `(SELECT md5_number(log_id) AS log_id, * EXCLUDE (log_id) FROM ${mappedLog()})`, mapped))],
-  'region, then dedup by DISTINCT ON': () => ['', sums(`(SELECT DISTINCT ON (log_id) * FROM ${mappedLog()})`)],
-  'region, then dedup by DISTINCT of all columns': () => ['', sums(`(SELECT DISTINCT * FROM ${mappedLog()})`)],
-  'region, then dedup by row_number()': () => ['', sums(`(SELECT * FROM ${mappedLog()} QUALIFY row_number() OVER (PARTITION BY log_id) = 1)`)],
-  'dedup to a table, then region by ASOF joins': () => [
-    `CREATE TABLE unique_log AS SELECT ip4::UINTEGER AS ip4, ip6, user_id, watch FROM ${numbers(once('first', log(), unmapped), 'user_id, watch')}`,
-    sums(`(SELECT user_id, watch, region FROM unique_log ASOF JOIN ip4_start ON ip4 >= first WHERE ip4 IS NOT NULL
-      UNION ALL SELECT user_id, watch, region FROM unique_log ASOF JOIN ip6_start ON ip6 >= first WHERE ip6 IS NOT NULL)`)],
-  'dedup, sum per user and address, then region, sum again': () => ['', `
+  'region, then dedup by DISTINCT ON': [smallTablesBuild, sums(`(SELECT DISTINCT ON (log_id) * FROM ${mappedLog()})`)],
+  'region, then dedup by DISTINCT of all columns': [smallTablesBuild, sums(`(SELECT DISTINCT * FROM ${mappedLog()})`)],
+  'region, then dedup by row_number()': [smallTablesBuild,
+    sums(`(SELECT * FROM ${mappedLog()} QUALIFY row_number() OVER (PARTITION BY log_id) = 1)`)],
+  'dedup, sum per user and address, then region, sum again': [`
     SELECT region::VARCHAR AS geo_region, user_id, sum(watch)::BIGINT AS total_watch_time, sum(logs)::BIGINT AS log_count
     FROM ${regions(`(SELECT user_id, ip_address, sum(watch) AS watch, count(*) AS logs FROM ${once('first', log(), unmapped)} GROUP BY ALL)`, 'user_id, watch, logs')}
     GROUP BY region, user_id`],
@@ -68,24 +74,26 @@ if (folder === '--list') {
 
 const instance = await DuckDBInstance.create(':memory:', { threads: String(THREADS) });
 const connection = await instance.connect();
-const [before, result] = formulations[name ?? Object.keys(formulations)[0]]();
-const table = (file) => quote(`${ranges}/${file}.parquet`);
+const statements = formulations[name ?? Object.keys(formulations)[0]];
+const result = statements.at(-1);
 const wide = (column) => `${column}_high::UHUGEINT * 18446744073709551616 + ${column}_low AS ${column}`;
+const tables = {
+  ip4_range: ['ip4-buckets', '* REPLACE (region::region AS region)'],
+  ip6_range: ['ip6-buckets', `bucket, ${wide('first')}, ${wide('last')}, region::region AS region`],
+  fine_prefix: ['ip6-fine-prefixes', '*'],
+  ip4_start: ['ip4', '* REPLACE (region::region AS region)'],
+  ip6_start: ['ip6', `${wide('first')}, region::region AS region`],
+};
+const parquet = (file) => quote(`${ranges}/${file}.parquet`);
 for (const statement of [
   'SET preserve_insertion_order = false',
   'SET partitioned_write_max_open_files = 400', // there are some 240 regions; 100 is the default
-  // Else the optimizer, which cannot know how many rows a CSV file has, builds the hash table of all logs.
-  "SET disabled_optimizers = 'build_side_probe_side'",
   `CREATE MACRO filled(ip) AS trim(replace(ip, '::', ':' || repeat('0:',
     8 - (length(ip) - length(replace(ip, ':', ''))) + starts_with(ip, '::')::INTEGER + ends_with(ip, '::')::INTEGER)), ':')`,
-  `CREATE TYPE region AS ENUM (SELECT region FROM ${table('regions')} ORDER BY region)`,
-  `CREATE TABLE ip4_range AS SELECT * REPLACE (region::region AS region) FROM ${table('ip4-buckets')}`,
-  `CREATE TABLE ip6_range AS SELECT bucket, ${wide('first')}, ${wide('last')}, region::region AS region FROM ${table('ip6-buckets')}`,
-  `CREATE TABLE fine_prefix AS FROM ${table('ip6-fine-prefixes')}`,
-  ...(before.includes('unique_log') ? [
-    `CREATE TABLE ip4_start AS SELECT * REPLACE (region::region AS region) FROM ${table('ip4')}`,
-    `CREATE TABLE ip6_start AS SELECT ${wide('first')}, region::region AS region FROM ${table('ip6')}`,
-    before] : []),
+  `CREATE TYPE region AS ENUM (SELECT region FROM ${parquet('regions')} ORDER BY region)`,
+  ...Object.entries(tables).filter(([table]) => result.includes(table))
+    .map(([table, [file, columns]]) => `CREATE TABLE ${table} AS SELECT ${columns} FROM ${parquet(file)}`),
+  ...statements.slice(0, -1),
   `COPY (${result}) TO ${quote(output)} (FORMAT parquet, COMPRESSION zstd, PARTITION_BY (geo_region))`,
 ]) {
   await connection.run(statement);

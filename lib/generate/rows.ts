@@ -26,6 +26,8 @@ const MAX_MINUTES = 240;
 const hexDigits = Uint8Array.from('0123456789abcdef', (digit) => digit.charCodeAt(0));
 const ascii = (text: string): Uint8Array => Uint8Array.from(text, (character) => character.charCodeAt(0));
 const userPrefix = ascii('user_');
+/** What stands between address and value: a field too many, or one too few. */
+const wrongEnds = [',x,', ';'].map(ascii);
 const badValues = ['', 'n/a', '12x', '1e'].map(ascii);
 const badAddresses = ['', 'unknown', '999.1.2.3', '1.2.3'].map(ascii);
 
@@ -72,9 +74,9 @@ export class RowWriter {
     at = this.#timestamp(this.#separator(at, quoted), second);
     at = this.#separator(at, quoted);
     at = flaw === flaws.badAddress ? this.#oneOf(at, badAddresses) : this.#addresses.write(at, user);
-    at = this.#separator(at, quoted);
+    if (flaw === flaws.fieldCount) at = this.#oneOf(at, wrongEnds);
+    else at = this.#separator(at, quoted);
     at = flaw === flaws.badValue ? this.#oneOf(at, badValues) : this.#minutes(at);
-    if (flaw === flaws.fieldCount) at = this.#separator(at, quoted);
     if (quoted) at = this.#byte(at, QUOTE);
     return this.#copy(at, this.#lineEnd);
   }

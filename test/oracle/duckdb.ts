@@ -4,7 +4,8 @@
  *
  * Input order is the order of `files`, then row order. The oracle knows RFC 4180 files only. What it rejects, as the job
  * does: a record with too few or too many fields or a misplaced quote, without id, without user, or with a value that is
- * no decimal number of at most `scale` places. A rejected record never takes part in dedup.
+ * no decimal number of at most `scale` places. A rejected record never takes part in dedup. Two faults DuckDB lets pass,
+ * so keep them out of what it shall judge: one empty field too many, and a quote inside an unquoted field.
  */
 import { DuckDBInstance } from '@duckdb/node-api';
 import type { DuckDBConnection } from '@duckdb/node-api';
