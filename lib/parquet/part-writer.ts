@@ -1,6 +1,10 @@
-/** One Parquet file on its way to the disk: row groups are written as they come, the footer at the end. */
+/**
+ * One Parquet file on its way to the disk: row groups are written as they come, the footer at the end. What the file
+ * will hold is decided at once; the writing itself is handed out as a job, to be run whenever there is a free hand.
+ * Jobs of a file run one after the other, in the order in which they are started.
+ */
 import type { FileHandle } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { EtlError } from '../core/errors.ts';
 import type { EncodedRowGroup } from './encoder.ts';
 import { Footer, MAGIC, type FooterOptions } from './footer.ts';
@@ -11,73 +15,92 @@ export interface PartFileSystem {
   open(path: string, flags: 'wx'): Promise<Pick<FileHandle, 'write' | 'sync' | 'close'>>;
 }
 
+export type Job = () => Promise<void>;
+
 type PartHandle = Awaited<ReturnType<PartFileSystem['open']>>;
 
-export class PartWriter {
-  /** Relative to the folder of the dataset. */
+export interface PartOptions extends FooterOptions {
+  readonly fs: PartFileSystem;
+  /** Of the dataset. */
+  readonly folder: string;
+  /** Relative to the folder. */
   readonly path: string;
   /** undefined when grouping by user. */
   readonly region: string | undefined;
+  /** The part's own folder is not there yet. */
+  readonly makeFolder: boolean;
+  /** Close only after the bytes are on the disk. */
+  readonly durable: boolean;
+}
+
+export class PartWriter {
   rows = 0;
-  /** Bytes of the file so far, those that wait included. */
+  /** Bytes that the file has once all jobs are done. */
   bytes = 0;
   rowGroups = 0;
+  readonly options: PartOptions;
   readonly #fullPath: string;
-  readonly #handle: PartHandle;
   readonly #footer: Footer;
   /** The last row group waits, to be written with the footer if there is no other. */
   #waiting: Uint8Array[] = [];
-  #closed = false;
+  #handle: PartHandle | undefined;
+  #last: Promise<void> = Promise.resolve();
 
-  private constructor(path: string, region: string | undefined, fullPath: string, handle: PartHandle, footer: FooterOptions) {
-    this.path = path;
-    this.region = region;
-    this.#fullPath = fullPath;
-    this.#handle = handle;
-    this.#footer = new Footer(footer);
+  constructor(options: PartOptions) {
+    this.options = options;
+    this.#fullPath = join(options.folder, options.path);
+    this.#footer = new Footer(options);
   }
 
-  /** Creates the file; one that exists already is an error. */
-  static async create(
-    fs: PartFileSystem, folder: string, path: string, region: string | undefined, footer: FooterOptions,
-  ): Promise<PartWriter> {
-    const fullPath = join(folder, path);
-    return new PartWriter(path, region, fullPath, await onDisk('create', fullPath, fs.open(fullPath, 'wx')), footer);
-  }
-
-  async append(group: EncodedRowGroup): Promise<void> {
+  /** Adds a row group; gives what is to be written for it, if anything. */
+  append(group: EncodedRowGroup): Job | undefined {
     const begins = this.bytes === 0;
     const pages = this.#footer.add(group, begins ? MAGIC.length : this.bytes);
-    const waiting = this.#waiting;
+    const before = this.#waiting;
     this.#waiting = begins ? [MAGIC, pages] : [pages];
     this.bytes += pages.length + (begins ? MAGIC.length : 0);
-    await this.#write(waiting);
     this.rows += group.rows;
     this.rowGroups++;
+    return begins ? undefined : this.#job(() => this.#write(before));
   }
 
-  /** Writes the footer and closes. `durable`: only after the bytes are on the disk. */
-  async finish(durable: boolean): Promise<void> {
+  /** Ends the file; gives the job that writes what is left and closes it. */
+  finish(): Job {
     const footer = this.#footer.finish(this.bytes);
     for (const { length } of footer) this.bytes += length;
-    await this.#write([...this.#waiting, ...footer]);
-    if (durable) await onDisk('sync', this.#fullPath, this.#handle.sync());
-    await this.close();
+    const rest = [...this.#waiting, ...footer];
+    return this.#job(async () => {
+      await this.#write(rest);
+      if (this.options.durable) await onDisk('sync', this.#fullPath, this.#handle!.sync());
+      await this.close();
+    });
   }
 
-  /** Closes the file as it is; idempotent. */
+  /** Closes the file as it is, none of its jobs running; idempotent. */
   async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    await onDisk('close', this.#fullPath, this.#handle.close());
+    const handle = this.#handle;
+    this.#handle = undefined;
+    if (handle) await onDisk('close', this.#fullPath, handle.close());
+  }
+
+  #job(work: Job): Job {
+    return () => (this.#last = this.#last.then(work));
   }
 
   async #write(parts: Uint8Array[]): Promise<void> {
-    if (parts.length === 0) return;
+    const handle = (this.#handle ??= await this.#create());
     const bytes = parts.length === 1 ? parts[0]! : Buffer.concat(parts);
     for (let at = 0; at < bytes.length; ) {
-      at += (await onDisk('write', this.#fullPath, this.#handle.write(bytes, at))).bytesWritten;
+      at += (await onDisk('write', this.#fullPath, handle.write(bytes, at))).bytesWritten;
     }
+  }
+
+  /** A file that exists already is an error. */
+  async #create(): Promise<PartHandle> {
+    const { fs, makeFolder } = this.options;
+    const folder = dirname(this.#fullPath);
+    if (makeFolder) await onDisk('create', folder, fs.mkdir(folder));
+    return onDisk('create', this.#fullPath, fs.open(this.#fullPath, 'wx'));
   }
 }
 

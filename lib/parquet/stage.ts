@@ -6,24 +6,26 @@
  *
  * Takes batches in order: all of a region together. Each becomes exactly one row group; a file is closed for the next
  * part when it has PART_BYTES or PART_ROW_GROUPS, which depends on the data alone. Same batches and options, same bytes.
- * Memory: a row group as columns and two encoded, and two files' metadata: a file is finished while the next begins. No
- * file is open after the end, an error or destroy(). What was written by then stays where it is: the folder belongs to whoever made it.
+ * Memory: a row group as columns, WRITES_AT_ONCE encoded ones on their way to the disk and as many files' metadata:
+ * files are written while others are encoded. None is open after the end, an error or destroy(). What was written by then stays where it is: the folder belongs to whoever made it.
  */
 import { mkdir, open } from 'node:fs/promises';
-import { join } from 'node:path';
 import { Writable } from 'node:stream';
+import pLimit from 'p-limit';
 import type { Counters } from '../core/counters.ts';
 import { EtlError, withCleanupError } from '../core/errors.ts';
 import type { Compression, GroupBy, ParquetEncoding } from '../core/options.ts';
 import type { ResultBatch } from '../core/stage.ts';
 import type { RowGroupEncoder } from './encoder.ts';
 import { PARTITION_COLUMN, partitionFolder, partName } from './hive-path.ts';
-import { onDisk, PartWriter, type PartFileSystem } from './part-writer.ts';
+import { PartWriter, type Job, type PartFileSystem } from './part-writer.ts';
 
 export { ROW_GROUP_BYTES, ROW_GROUP_ROWS } from './row-group.ts';
 
 /** About what one task of a cluster engine reads at once. */
 export const PART_BYTES = 128 << 20;
+/** Most regions are tiny, and what takes time is the disk's answers: some are waited for at once. */
+const WRITES_AT_ONCE = 4;
 /** Bounds the metadata that is kept until the file ends (about 1 KB a row group). */
 export const PART_ROW_GROUPS = 1024;
 
@@ -88,10 +90,12 @@ class PartitionedWriter extends Writable implements ParquetStage {
   #partNumber = 0;
   /** The file that takes row groups. */
   #part: PartWriter | undefined;
-  /** All files that are not closed yet: that one, and the one before while it is being finished. */
-  readonly #open = new Set<PartWriter>();
-  /** What is being done; destroy() waits for it before it closes the files. */
-  #busy: Promise<void> = Promise.resolve();
+  /** All files that may be open. */
+  readonly #unfinished = new Set<PartWriter>();
+  readonly #limit = pLimit(WRITES_AT_ONCE);
+  readonly #jobs = new Set<Promise<void>>();
+  /** The first failure of a job. */
+  #failure: Error | undefined;
 
   constructor(options: ParquetStageOptions) {
     super({ objectMode: true, highWaterMark: 1 });
@@ -111,21 +115,22 @@ class PartitionedWriter extends Writable implements ParquetStage {
   }
 
   override _final(callback: (error?: Error) => void): void {
-    this.#run(callback, () => this.#finish(this.#part));
+    this.#run(callback, async () => {
+      await this.#finishPart();
+      await Promise.all(this.#jobs);
+    });
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    const close = this.#busy.then(() => Promise.all([...this.#open].map((part) => part.close())));
-    close.then(
+    const closed = Promise.all(this.#jobs).then(() => Promise.all([...this.#unfinished].map((part) => part.close())));
+    closed.then(
       () => callback(error),
       (extra: Error) => callback(error ? (withCleanupError(error, extra) as Error) : extra),
     );
   }
 
   #run(callback: (error?: Error) => void, work: () => Promise<void>): void {
-    const done = work();
-    this.#busy = done.catch(() => undefined); // the failure goes to the callback
-    done.then(() => callback(), callback);
+    work().then(() => callback(this.#failure), callback);
   }
 
   async #take(batch: ResultBatch): Promise<void> {
@@ -139,8 +144,12 @@ class PartitionedWriter extends Writable implements ParquetStage {
     } finally {
       batch.release();
     }
-    if (!this.#part || batch.region !== this.#region || this.#isFull()) await this.#nextPart(batch.region);
-    await this.#part!.append(group);
+    if (!this.#part || batch.region !== this.#region || this.#isFull()) {
+      await this.#finishPart();
+      this.#part = this.#newPart(batch.region);
+    }
+    const job = this.#part.append(group);
+    if (job) await this.#start(job);
   }
 
   #isFull(): boolean {
@@ -148,38 +157,51 @@ class PartitionedWriter extends Writable implements ParquetStage {
     return this.#part !== undefined && (this.#part.bytes >= partBytes || this.#part.rowGroups >= PART_ROW_GROUPS);
   }
 
-  /** Finishes the file before and opens the next at once: most regions are tiny, and what takes time is the disk's answers. */
-  async #nextPart(region: string | undefined): Promise<void> {
-    const [finished, opened] = await Promise.allSettled([this.#finish(this.#part), this.#openPart(region)]);
-    if (finished.status === 'rejected') throw finished.reason;
-    if (opened.status === 'rejected') throw opened.reason;
-  }
-
-  async #openPart(region: string | undefined): Promise<void> {
-    const { folder, version, metadata, scale } = this.#options;
-    if (region !== undefined && region !== this.#region) {
+  #newPart(region: string | undefined): PartWriter {
+    const { folder, version, metadata, scale, durable = false } = this.#options;
+    const makeFolder = region !== undefined && region !== this.#region;
+    if (makeFolder) {
       this.#subfolder = `${partitionFolder(region)}/`;
       this.#partNumber = 0;
-      const path = join(folder, this.#subfolder);
-      await onDisk('create', path, this.#fs.mkdir(path));
     }
     this.#region = region;
-    const path = this.#subfolder + partName(this.#partNumber++);
-    this.#part = await PartWriter.create(this.#fs, folder, path, region, {
+    const part = new PartWriter({
+      fs: this.#fs, folder, region, makeFolder, durable, scale,
+      path: this.#subfolder + partName(this.#partNumber++),
       createdBy: `etl-stream version ${version}`,
       metadata: region === undefined ? metadata : { ...metadata, [PARTITION_COLUMN]: region },
-      scale,
     });
-    this.#open.add(this.#part);
+    this.#unfinished.add(part);
+    return part;
   }
 
-  async #finish(part: PartWriter | undefined): Promise<void> {
+  async #finishPart(): Promise<void> {
+    const part = this.#part;
     if (!part) return;
-    await part.finish(this.#options.durable ?? false);
-    this.#open.delete(part);
-    const { path, region, rows, bytes, rowGroups } = part;
+    this.#part = undefined;
+    const finish = part.finish();
+    const { rows, bytes, rowGroups, options: { path, region } } = part;
     this.files.push({ path, region, rows, bytes, rowGroups });
     this.#options.counters.files++;
     this.#options.counters.outputBytes += bytes;
+    await this.#start(async () => {
+      await finish();
+      this.#unfinished.delete(part);
+    });
+  }
+
+  /** Waits until there is a free hand for the job, not for its end. Throws the first failure of any job. */
+  async #start(job: Job): Promise<void> {
+    await new Promise<void>((started) => {
+      const done = this.#limit(() => {
+        started();
+        return job();
+      }).catch((error: Error) => {
+        this.#failure ??= error;
+      });
+      this.#jobs.add(done);
+      void done.then(() => this.#jobs.delete(done));
+    });
+    if (this.#failure) throw this.#failure;
   }
 }
