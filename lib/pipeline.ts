@@ -215,6 +215,7 @@ class Job {
     const { type, buildDate } = table.database;
     const distinct = new DistinctUsers({
       memory, kernel: await loadKernel<UsersKernel>('users', memory), seed: randomBytes(8).readBigUInt64LE(),
+      expected: runs.reduce((groups, run) => Math.max(groups, run.rows), 0),
     });
     const parquet = createParquetStage({
       folder: staging.folder, groupBy, scale, compression, encoding: parquetEncoding, counters, version,

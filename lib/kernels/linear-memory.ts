@@ -37,7 +37,7 @@ export class LinearMemory {
     return this.view(POOL_AT + POOL_USED, 4).getUint32(0, true);
   }
 
-  /** A contiguous area of at least `bytes`, zeroed only if never used before; aligned to a page. */
+  /** A contiguous area of at least `bytes`, aligned to a page. It was never used before, so it is zeroed. */
   slab(bytes: number, purpose: string): number {
     const size = Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES;
     const at = this.#end;

@@ -8,7 +8,7 @@ import type { LinearMemory } from '../kernels/linear-memory.ts';
 import type { UsersKernel } from '../kernels/twins/users.ts';
 import { USERS_BYTES, USERS_COUNT, USERS_MASK, USERS_SEED, USERS_SLOT_BYTES, USERS_SLOTS } from '../kernels/users-layout.ts';
 
-const FIRST_SLOTS = 1 << 12;
+const LEAST_SLOTS = 1 << 12;
 
 export class DistinctUsers {
   readonly #memory: LinearMemory;
@@ -16,15 +16,18 @@ export class DistinctUsers {
   readonly #table: number;
   #slots = 0;
 
-  /** `seed` is random per run, so that chosen user ids cannot crowd one part of the table. */
-  constructor(options: { memory: LinearMemory; kernel: UsersKernel; seed: bigint; slots?: number }) {
+  /**
+   * `seed` is random per run, so that chosen user ids cannot crowd one part of the table. `expected` is how many users
+   * there may be: with more, the table grows.
+   */
+  constructor(options: { memory: LinearMemory; kernel: UsersKernel; seed: bigint; expected: number }) {
     this.#memory = options.memory;
     this.#kernel = options.kernel;
     this.#table = options.memory.slab(USERS_BYTES, 'distinct users');
     const state = options.memory.view(this.#table, USERS_BYTES);
     state.setUint32(USERS_COUNT, 0, true);
     state.setBigUint64(USERS_SEED, options.seed, true);
-    this.#resize(options.slots ?? FIRST_SLOTS);
+    this.#resize(Math.max(LEAST_SLOTS, 2 ** Math.ceil(Math.log2(2 * options.expected + 1))));
   }
 
   get count(): number {
@@ -42,8 +45,7 @@ export class DistinctUsers {
 
   #resize(slots: number): void {
     const bytes = slots * USERS_SLOT_BYTES;
-    const at = this.#memory.slab(bytes, 'distinct users');
-    this.#memory.bytes(at, bytes).fill(0);
+    const at = this.#memory.slab(bytes, 'distinct users'); // zeroed, as every slab is
     const state = this.#memory.view(this.#table, USERS_BYTES);
     const old = state.getUint32(USERS_SLOTS, true);
     if (this.#slots > 0) {
