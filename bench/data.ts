@@ -1,6 +1,6 @@
 /** The benchmarks' input, made once under bench/data/ and used again while the generator and its arguments stay. */
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -26,10 +26,12 @@ export async function benchmarkLogs(shape: Partial<LogShape> & { rows?: number }
   const full: LogShape = { ...generateDefaults, ...given };
   const sources = readdirSync(generator).sort().map((name) => readFileSync(join(generator, name)));
   const key = createHash('sha256').update(JSON.stringify([full, rowLimit])).update(Buffer.concat(sources)).digest('hex').slice(0, 12);
-  const folder = join(root, `${full.size}-${full.seed}-${key}`);
+  const name = `${full.size}-${full.files}-${full.seed}-`;
+  const folder = join(root, name + key);
   const about = `${folder}.json`;
   if (!existsSync(about)) {
-    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(root, { recursive: true });
+    for (const old of readdirSync(root).filter((entry) => entry.startsWith(name))) rmSync(join(root, old), { recursive: true });
     process.stderr.write(`making ${full.size / 1e6} MB of logs in ${folder}\n`);
     const { files, ...counts } = await generateLogs({ ...full, folder });
     if (rowLimit !== undefined) {

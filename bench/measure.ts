@@ -1,7 +1,7 @@
 /** One command as a whole process, from start to exit. */
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -10,6 +10,8 @@ export interface Measured {
   /** User and system time of all threads; undefined when the command is not Node. */
   cpuSeconds: number | undefined;
   peakRss: number | undefined;
+  /** Threads that everything else on the machine kept busy meanwhile; undefined when the command is not Node. */
+  otherThreads: number | undefined;
   stdout: string;
 }
 
@@ -20,8 +22,11 @@ export async function measureNode(args: readonly string[]): Promise<Measured> {
   const folder = await mkdtemp(join(tmpdir(), 'bench-'));
   try {
     const usage = join(folder, 'usage.json');
+    const busyBefore = busySeconds();
     const measured = await measure(process.execPath, ['--require', reporter, ...args], { BENCH_USAGE: usage });
-    return { ...measured, ...(JSON.parse(await readFile(usage, 'utf8')) as Pick<Measured, 'cpuSeconds' | 'peakRss'>) };
+    const busy = busySeconds() - busyBefore;
+    const own = JSON.parse(await readFile(usage, 'utf8')) as { cpuSeconds: number; peakRss: number };
+    return { ...measured, ...own, otherThreads: Math.max(0, busy - own.cpuSeconds) / measured.wallSeconds };
   } finally {
     await rm(folder, { recursive: true });
   }
@@ -39,7 +44,12 @@ export async function measure(command: string, args: readonly string[], environm
   child.once('exit', () => (exited = process.hrtime.bigint()));
   const code = await new Promise<number | null>((resolve, reject) => child.once('error', reject).once('close', resolve));
   if (code !== 0) throw new Error(`${[command, ...args].join(' ')} exited with ${code}:\n${stderr}`);
-  return { wallSeconds: Number(exited - started) / 1e9, cpuSeconds: undefined, peakRss: undefined, stdout };
+  return { wallSeconds: Number(exited - started) / 1e9, cpuSeconds: undefined, peakRss: undefined, otherThreads: undefined, stdout };
+}
+
+/** CPU time that all processes together have had since the machine started. */
+function busySeconds(): number {
+  return cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0) / 1000;
 }
 
 export function median(values: readonly number[]): number {

@@ -1,6 +1,6 @@
 /** What a benchmark measured, as JSON and as Markdown under bench/results/. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { cpus, loadavg, release, totalmem } from 'node:os';
+import { cpus, release, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { version as duckdbVersion } from '@duckdb/node-api';
 import { median } from './measure.ts';
@@ -18,8 +18,6 @@ export interface Context {
   machine: string;
   date: string;
   versions: Record<string, string>;
-  /** Of the machine's other work: load of the minute before the first run, in threads. */
-  loadBefore: number;
 }
 
 export function context(): Context {
@@ -29,7 +27,6 @@ export function context(): Context {
     machine: `${cpus().length} x ${cpus()[0]?.model.trim() ?? 'unknown'}, ${memory}, ${process.platform} ${release()}`,
     date: new Date().toISOString().slice(0, 16).replace('T', ' ') + ' UTC',
     versions: { 'etl-stream': version, node: process.versions.node, duckdb: duckdbVersion() },
-    loadBefore: Math.round(loadavg()[0]! * 100) / 100,
   };
 }
 
@@ -55,6 +52,14 @@ export function table(contenders: readonly Contender[], peer: string, bytes: num
   });
   const head = ['', 'first run', 'wall, median', 'range', 'CPU', 'peak RSS', 'MB/s', 'M rows/s', 'wall x', 'CPU x', 'RSS x'];
   return [head, head.map((_, i) => (i === 0 ? '---' : '--:')), ...lines].map((cells) => `| ${cells.join(' | ')} |`);
+}
+
+/** How much other work the machine did meanwhile, as a sentence; it slows a contender with several threads the most. */
+export function otherWork(contenders: readonly Contender[]): string {
+  const threads = contenders.map(({ name, warm }) => [name, median(warm.map((run) => run.otherThreads ?? 0))] as const);
+  const busy = threads.some(([, other]) => other > 0.15);
+  return `Threads kept busy by other work meanwhile: ${threads.map(([name, other]) => `${other.toFixed(2)} (${name})`).join(', ')}.`
+    + (busy ? ' **The machine was not quiet: wall times are too long and their ratio is not to be trusted; compare CPU.**' : '');
 }
 
 /** Prints the Markdown and keeps it, with the raw figures beside it. */

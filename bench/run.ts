@@ -13,7 +13,7 @@ import { benchmarkLogs, benchmarkRanges, warm } from './data.ts';
 import type { Data } from './data.ts';
 import { measure, measureNode } from './measure.ts';
 import type { Measured } from './measure.ts';
-import { context, publish, table } from './report.ts';
+import { context, otherWork, publish, table } from './report.ts';
 import type { Contender } from './report.ts';
 
 const modes = {
@@ -124,7 +124,7 @@ async function main(): Promise<void> {
     '',
     `Whole processes, interleaved; medians of ${rounds} ${rounds === 1 ? 'run' : 'runs'} after the first; x: ratio to ${peer}. The answers agree row for row.`,
     `${about.machine}. ${about.date}. ${Object.entries(about.versions).map(([what, version]) => `${what} ${version}`).join(', ')}.`,
-    `Load before the start: ${about.loadBefore}${about.loadBefore > 0.5 ? ' (the machine was busy: compare CPU rather than wall)' : ''}.`,
+    otherWork(contenders),
     '',
   ];
   const { shape, bytes, rows, duplicates } = data;

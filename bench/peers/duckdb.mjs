@@ -43,14 +43,14 @@ const mappedLog = (id) => regions(log(id), 'log_id, user_id, watch');
 const smallTablesBuild = "SET disabled_optimizers = 'build_side_probe_side'";
 const uniqueLogs = `CREATE TABLE unique_log AS SELECT user_id, watch, ip4::UINTEGER AS ip4, ip6 FROM ${numbers(once('first', log(), unmapped), 'user_id, watch')}`;
 
-/** Each is the statements to run before it, the last of them its query. */
+/** The default first. Each is the statements to run before its query, and the query. */
 const formulations = {
+  'dedup by any_value(), then region': [sums(regions(once('any_value', log(), unmapped), 'user_id, watch'))],
   'dedup to a table, then region by ASOF joins': [uniqueLogs, sums(`(
     SELECT user_id, watch, region FROM unique_log ASOF JOIN ip4_start ON ip4 >= first WHERE ip4 IS NOT NULL
     UNION ALL SELECT user_id, watch, region FROM unique_log ASOF JOIN ip6_start ON ip6 >= first WHERE ip6 IS NOT NULL)`)],
   'dedup by first(), then region': [sums(regions(once('first', log(), unmapped), 'user_id, watch'))],
   'dedup by first(), then region, small tables build': [smallTablesBuild, sums(regions(once('first', log(), unmapped), 'user_id, watch'))],
-  'dedup by any_value(), then region': [sums(regions(once('any_value', log(), unmapped), 'user_id, watch'))],
   'dedup by DISTINCT ON, then region': [sums(regions(`(SELECT DISTINCT ON (log_id) log_id, user_id, watch, ip_address FROM ${log()})`, 'user_id, watch'))],
   'ids as UUID, dedup by first(), then region': [sums(regions(once('first', log('UUID'), unmapped), 'user_id, watch'))],
   'region, then dedup by first()': [smallTablesBuild, sums(once('first', mappedLog(), mapped))],
