@@ -215,7 +215,6 @@ class Job {
     const { type, buildDate } = table.database;
     const distinct = new DistinctUsers({
       memory, kernel: await loadKernel<UsersKernel>('users', memory), seed: randomBytes(8).readBigUInt64LE(),
-      expected: runs.reduce((groups, run) => Math.max(groups, run.rows), 0),
     });
     const parquet = createParquetStage({
       folder: staging.folder, groupBy, scale, compression, encoding: parquetEncoding, counters, version,
@@ -256,7 +255,7 @@ class Job {
     });
     this.#context.signal?.throwIfAborted();
     await staging.publish();
-    return { users: groupBy === 'region' ? distinct.count : counters.groups, regions: regions.size };
+    return { users: groupBy === 'region' ? distinct.count() : counters.groups, regions: regions.size };
   }
 
   #stoppable(): { signal?: AbortSignal } {

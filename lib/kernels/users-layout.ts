@@ -1,16 +1,18 @@
 /**
- * The table of distinct users: which hashes of users were seen (assembly/users.ts and its twin).
+ * The hashes of users, by the top USERS_PARTITION_BITS bits of their hash (assembly/users.ts and its twin).
  *
- *   +0 slots: u32 address of the slots   +4 mask: u32 slots - 1   +8 count: u32 distinct users   +16 seed: u64
- *   +24 touched: u64   +32 hashes: u64 x 32                        the kernel's own, between calls without meaning
+ *   +0 seed: u64
+ *   +8 cursors, one a partition, 16 bytes: +0 page: u32, the last one, 0 = none   +4 write: u32   +8 hashes: u32, how many
  *
- *   slots: u64 each, the user's XXH64; 0 = empty (a hash of 0 is kept as 1)
+ *   page  +0 previous: u32, 0 = none   +8 hashes: u64 each, full but for the last page
  */
-export const USERS_SLOTS = 0;
-export const USERS_MASK = 4;
-export const USERS_COUNT = 8;
-export const USERS_SEED = 16;
-export const USERS_TOUCHED = 24;
-export const USERS_HASHES = 32;
-export const USERS_BYTES = 288;
-export const USERS_SLOT_BYTES = 8;
+export const USERS_PARTITION_BITS = 6;
+export const USERS_PARTITIONS = 64;
+export const USERS_SEED = 0;
+export const USERS_CURSORS = 8;
+export const USERS_CURSOR_BYTES = 16;
+export const USERS_PAGE = 0;
+export const USERS_WRITE = 4;
+export const USERS_HASHES = 8;
+export const USERS_BYTES = 1032;
+export const USERS_PAGE_HASHES = 8;

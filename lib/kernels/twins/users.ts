@@ -1,50 +1,61 @@
 /** Contract and plain twin of the kernel that counts distinct users. Layout: ../users-layout.ts. */
+import { PAGE_BYTES } from '../layout.ts';
 import type { LinearMemory } from '../linear-memory.ts';
-import { USERS_COUNT, USERS_MASK, USERS_SEED, USERS_SLOTS } from '../users-layout.ts';
+import {
+  USERS_BYTES, USERS_CURSORS, USERS_CURSOR_BYTES, USERS_HASHES, USERS_PAGE, USERS_PAGE_HASHES, USERS_PARTITION_BITS, USERS_SEED,
+  USERS_WRITE,
+} from '../users-layout.ts';
 import { xxh64 } from './xxh64.ts';
 
 export interface UsersKernel {
   /**
-   * Adds users `from` to `rows - 1`, given as rows + 1 u32 `offsets` into `bytes`. Gives the first user not added:
-   * `rows`, or an earlier one when half of the slots are taken and the table must grow.
+   * Gathers the hashes of users `from` to `rows - 1`, given as rows + 1 u32 `offsets` into `bytes`. Gives the first user
+   * that was not taken: `rows`, or an earlier one when the page pool is empty and must be refilled.
    */
-  addUsers(table: number, offsets: number, bytes: number, from: number, rows: number): number;
-  /** Inserts every hash of one slot array into another, empty and large enough one. Sizes in slots, powers of two. */
-  moveUsers(from: number, fromSlots: number, to: number, toSlots: number): void;
+  addUsers(state: number, offsets: number, bytes: number, from: number, rows: number): number;
+  /**
+   * Counts the different hashes of a partition, and empties it. `slots` is scratch for `size` u64, a power of two and
+   * more than the partition has hashes.
+   */
+  countUsers(state: number, partition: number, slots: number, size: number): number;
 }
 
 export function createUsersTwin(memory: LinearMemory): UsersKernel {
-  const insert = (slots: number, mask: number, hash: bigint): boolean => {
-    const view = memory.view(slots, (mask + 1) * 8);
-    for (let index = Number(hash & BigInt(mask)); ; index = (index + 1) & mask) {
-      const found = view.getBigUint64(index * 8, true);
-      if (found === hash) return false;
-      if (found !== 0n) continue;
-      view.setBigUint64(index * 8, hash, true);
-      return true;
-    }
-  };
+  const cursorOf = (state: number, partition: number): DataView =>
+    memory.view(state + USERS_CURSORS + partition * USERS_CURSOR_BYTES, USERS_CURSOR_BYTES);
   return {
-    addUsers(table, offsets, bytes, from, rows) {
-      const state = memory.view(table, USERS_SEED + 8);
-      const [slots, mask] = [state.getUint32(USERS_SLOTS, true), state.getUint32(USERS_MASK, true)];
-      const seed = state.getBigUint64(USERS_SEED, true);
-      let count = state.getUint32(USERS_COUNT, true);
-      let row = from;
-      for (; row < rows && count < (mask >>> 1) + 1; row++) {
+    addUsers(state, offsets, bytes, from, rows) {
+      const seed = memory.view(state, USERS_BYTES).getBigUint64(USERS_SEED, true);
+      for (let row = from; row < rows; row++) {
         const [start, end] = memory.u32(offsets + row * 4, 2);
         const hash = xxh64(memory.bytes(bytes + start!, end! - start!), seed);
-        if (insert(slots, mask, hash || 1n)) count++;
+        const cursor = cursorOf(state, Number(hash >> BigInt(64 - USERS_PARTITION_BITS)));
+        let write = cursor.getUint32(USERS_WRITE, true);
+        if (write % PAGE_BYTES === 0) {
+          const page = memory.takePageIfAny();
+          if (page === 0) return row;
+          memory.view(page, 4).setUint32(0, cursor.getUint32(USERS_PAGE, true), true);
+          cursor.setUint32(USERS_PAGE, page, true);
+          write = page + USERS_PAGE_HASHES;
+        }
+        memory.view(write, 8).setBigUint64(0, hash, true);
+        cursor.setUint32(USERS_WRITE, write + 8, true);
+        cursor.setUint32(USERS_HASHES, cursor.getUint32(USERS_HASHES, true) + 1, true);
       }
-      state.setUint32(USERS_COUNT, count, true);
-      return row;
+      return rows;
     },
-    moveUsers(from, fromSlots, to, toSlots) {
-      const view = memory.view(from, fromSlots * 8);
-      for (let slot = 0; slot < fromSlots; slot++) {
-        const hash = view.getBigUint64(slot * 8, true);
-        if (hash !== 0n) insert(to, toSlots - 1, hash);
+    countUsers(state, partition) {
+      const cursor = cursorOf(state, partition);
+      const hashes = new Set<bigint>();
+      let end = cursor.getUint32(USERS_WRITE, true);
+      for (let page = cursor.getUint32(USERS_PAGE, true); page !== 0; end = page + PAGE_BYTES) {
+        for (let at = page + USERS_PAGE_HASHES; at < end; at += 8) hashes.add(memory.view(at, 8).getBigUint64(0, true));
+        const previous = memory.view(page, 4).getUint32(0, true);
+        memory.givePage(page);
+        page = previous;
       }
+      memory.bytes(cursor.byteOffset, USERS_CURSOR_BYTES).fill(0);
+      return hashes.size;
     },
   };
 }

@@ -1,1 +1,1 @@
-export { addUsers, moveUsers } from "../users";
+export { addUsers, countUsers } from "../users";
