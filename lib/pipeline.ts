@@ -57,7 +57,7 @@ export interface JobContext {
   readonly signal?: AbortSignal | undefined;
   readonly events?: EventEmitter<JobEvents> | undefined;
   /** Tests tighten these; the defaults are for real runs. */
-  readonly limits?: { readonly aggregateBytes?: number };
+  readonly limits?: { readonly aggregateBytes?: number; readonly blockBytes?: number };
 }
 
 interface Plan {
@@ -148,7 +148,9 @@ class Job {
     this.#resources.add(() => rejects.abandon());
 
     const memory = this.#memory;
-    const source = new BlockSource({ inputs, memory, counters: this.#counters, signal: this.#context.signal });
+    const source = new BlockSource({
+      inputs, memory, counters: this.#counters, signal: this.#context.signal, blockBytes: this.#context.limits?.blockBytes,
+    });
     const scale = valueScale ?? (await scaleOf(source, columns));
     const kernel = await loadKernel<GeoKernel>('geo', memory);
     const table = await openRangeTable({ file: geoDb, field: geoField }, memory, kernel);

@@ -1,7 +1,7 @@
 /**
- * lane 1, first stage: inputs -> blocks of BLOCK_BYTES in linear memory, in input order. It owns a fixed number of
+ * lane 1, first stage: inputs -> blocks of `blockBytes` in linear memory, in input order. It owns a fixed number of
  * block buffers and reads the next block while the one before is parsed; with all buffers out it waits for a release.
- * Memory: BLOCK_BUFFERS x (HEADROOM + BLOCK_BYTES), of which headroom is only touched by carried records.
+ * Memory: BLOCK_BUFFERS x (HEADROOM + blockBytes), of which headroom is only touched by carried records.
  */
 import { Readable } from 'node:stream';
 import type { Counters } from '../core/counters.ts';
@@ -12,38 +12,51 @@ import { InputReader } from './reader.ts';
 
 /** Large enough that a block's fixed costs vanish, small enough to stay in the L2 cache while it is parsed. */
 export const BLOCK_BYTES = 1 << 20;
+/** What `samples` shows of an input: a constant, so that what is told from it does not depend on the blocks. */
+const SAMPLE_BYTES = 1 << 20;
 /** Room before a block for the record that the block before left unfinished: the longest record there may be. */
-const HEADROOM = BLOCK_BYTES + 64;
+const HEADROOM = (1 << 20) + 64;
 /** What kernels may read past a block's end, 64 bytes at a time. */
 const SLACK = 128;
 /** One being parsed, one read and waiting, one being read. */
 const BLOCK_BUFFERS = 3;
+
+export interface BlockSourceOptions {
+  readonly inputs: readonly InputFile[];
+  readonly memory: LinearMemory;
+  readonly counters: Counters;
+  readonly signal?: AbortSignal | undefined;
+  /** Default BLOCK_BYTES. */
+  readonly blockBytes?: number | undefined;
+}
 
 export class BlockSource {
   readonly #inputs: readonly InputFile[];
   readonly #memory: LinearMemory;
   readonly #counters: Counters;
   readonly #signal: AbortSignal | undefined;
+  readonly #blockBytes: number;
   /** What was sampled from inputs that cannot be read twice. */
   readonly #sampled = new Map<InputFile, { reader: InputReader; bytes: Uint8Array }>();
   readonly #free: number[] = [];
   #waiting: ((buffer: number) => void) | undefined;
 
-  constructor(options: { inputs: readonly InputFile[]; memory: LinearMemory; counters: Counters; signal?: AbortSignal | undefined }) {
+  constructor(options: BlockSourceOptions) {
     this.#inputs = options.inputs;
     this.#memory = options.memory;
     this.#counters = options.counters;
     this.#signal = options.signal;
+    this.#blockBytes = options.blockBytes ?? BLOCK_BYTES;
   }
 
   /**
-   * The first BLOCK_BYTES of each input in turn (all of a shorter one), to look at before the run. Files are read
+   * The first SAMPLE_BYTES of each input in turn (all of a shorter one), to look at before the run. Files are read
    * again by `stream`; what was taken from a pipe is kept for it.
    */
   async *samples(): AsyncGenerator<{ input: InputFile; bytes: Uint8Array }> {
     for (const input of this.#inputs) {
       const reader = new InputReader(input);
-      const buffer = new Uint8Array(Math.min(BLOCK_BYTES, input.size ?? BLOCK_BYTES));
+      const buffer = new Uint8Array(Math.min(SAMPLE_BYTES, input.size ?? SAMPLE_BYTES));
       let kept = false;
       try {
         const bytes = buffer.subarray(0, await this.#fill(reader, buffer));
@@ -61,7 +74,7 @@ export class BlockSource {
   /** The stream of blocks. Call once. */
   stream(): Readable {
     for (let buffer = 0; buffer < BLOCK_BUFFERS; buffer++) {
-      this.#free.push(this.#memory.slab(HEADROOM + BLOCK_BYTES + SLACK, 'input blocks'));
+      this.#free.push(this.#memory.slab(HEADROOM + this.#blockBytes + SLACK, 'input blocks'));
     }
     return Readable.from(this.#blocks(), { objectMode: true, highWaterMark: 1 });
   }
@@ -79,16 +92,18 @@ export class BlockSource {
     }
   }
 
+  /** `begun` is what was read of the input before. */
   async *#blocksOf(input: InputFile, reader: InputReader, begun: Uint8Array): AsyncGenerator<Block> {
+    const blockBytes = this.#blockBytes;
     let offset = 0;
     for (let index = 0, last = false; !last; index++) {
       const buffer = await this.#takeBuffer();
       const ptr = buffer + HEADROOM;
-      const bytes = this.#memory.bytes(ptr, BLOCK_BYTES);
-      const kept = index === 0 ? begun.length : 0;
-      if (kept > 0) bytes.set(begun);
-      const length = kept + (kept < BLOCK_BYTES ? await this.#fill(reader, bytes.subarray(kept)) : 0);
-      last = length < BLOCK_BYTES;
+      const bytes = this.#memory.bytes(ptr, blockBytes);
+      const kept = begun.subarray(offset, offset + blockBytes);
+      bytes.set(kept);
+      const length = kept.length + (kept.length < blockBytes ? await this.#fill(reader, bytes.subarray(kept.length)) : 0);
+      last = length < blockBytes;
       this.#counters.bytes += length;
       yield { input, index, offset, ptr, length, headroom: HEADROOM, last, release: this.#releaser(buffer) };
       offset += length;

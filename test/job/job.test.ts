@@ -27,7 +27,7 @@ function assertTidy(folder: string, expected: readonly string[]): void {
   assert.deepEqual(readdirSync(folder).sort(), [...expected].sort());
 }
 
-test('the same input and options give the same bytes, whole or from spilled runs', async (t) => {
+test('the same input and options give the same bytes, whole, in small blocks or from spilled runs', async (t) => {
   const folder = temporaryFolder(t);
   const inputs = [join(folder, 'logs')];
   await generateLogs({ folder: inputs[0]!, size: 3e6, users: 20_000, files: 2, badRows: 0.01 });
@@ -37,12 +37,15 @@ test('the same input and options give the same bytes, whole or from spilled runs
     await run(output('two'));
     const spilled = await runJob(validateOptions(output('spilled')), { limits: { aggregateBytes: 1 << 18 } });
     assert.ok(spilled.runs.spilled > 3, `${spilled.runs.spilled} runs were spilled`);
+    const blocks = await runJob(validateOptions(output('blocks')), { limits: { blockBytes: 1009 } });
+    assert.deepEqual(blocks.rows, spilled.rows);
     const expected = contents(join(folder, `one-${groupBy}`));
     assert.ok(Object.keys(expected).length > (groupBy === 'user' ? 2 : 50));
     assert.deepEqual(contents(join(folder, `two-${groupBy}`)), expected);
+    assert.deepEqual(contents(join(folder, `blocks-${groupBy}`)), expected);
     assert.deepEqual(contents(join(folder, `spilled-${groupBy}`)), expected);
   }
-  assertTidy(folder, ['logs', 'one-region', 'one-user', 'spilled-region', 'spilled-user', 'two-region', 'two-user']);
+  assertTidy(folder, ['blocks-region', 'blocks-user', 'logs', 'one-region', 'one-user', 'spilled-region', 'spilled-user', 'two-region', 'two-user']);
 });
 
 test('rejected rows are told with file, line, byte, column, code and raw text', async (t) => {
