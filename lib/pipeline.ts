@@ -256,8 +256,9 @@ class Job {
       files: parquet.files.map(({ path, rows, bytes }) => ({ path, rows, bytes })),
     });
     this.#context.signal?.throwIfAborted();
+    const users = groupBy === 'region' ? distinct.count() : counters.groups;
     await staging.publish();
-    return { users: groupBy === 'region' ? distinct.count() : counters.groups, regions: regions.size };
+    return { users, regions: regions.size };
   }
 
   #stoppable(): { signal?: AbortSignal } {
@@ -275,9 +276,9 @@ async function scaleOf(source: BlockSource, columns: ColumnNames): Promise<numbe
   return 0;
 }
 
-/** What stopped the run, when it was its caller. */
+/** What stopped the run: its caller, if it did so, since what fails after that fails because of it. */
 function asAborted(error: unknown, signal: AbortSignal | undefined): unknown {
-  if (!signal?.aborted || error instanceof EtlError) return error;
+  if (!signal?.aborted) return error;
   const reason = signal.reason instanceof Error ? signal.reason.message : String(signal.reason);
   return new EtlError('ETL_ABORTED', `The run was stopped (${reason}); nothing was published.`, { cause: signal.reason });
 }

@@ -25,6 +25,7 @@ export function reportError(error: unknown): number {
     const stopped = error.cause instanceof StoppedBySignal ? error.cause : undefined;
     process.stderr.write(`etl-stream: ${error.message} [${error.code}]\n`);
     if (error.hint) process.stderr.write(`  ${error.hint}\n`);
+    for (const extra of error.suppressed) process.stderr.write(`  cleaning up failed too: ${extra instanceof Error ? extra.message : String(extra)}\n`);
     if (stopped) return EXIT_SIGNAL[stopped.signal];
     return error.code === 'ETL_USAGE' ? EXIT_USAGE : EXIT_FAILED;
   }

@@ -1,10 +1,12 @@
 /**
  * The one error type that leaves this library on purpose. `code` is stable and documented in README; `message` is a
- * whole sentence for a person; `hint` says what to do next; `cause` keeps what happened underneath.
+ * whole sentence for a person; `hint` says what to do next; `cause` keeps what happened underneath, `suppressed` what
+ * went wrong while cleaning up after it.
  */
 export class EtlError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
+  readonly suppressed: unknown[] = [];
 
   constructor(code: ErrorCode, message: string, options: { cause?: unknown; hint?: string } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -33,7 +35,11 @@ export const errorCodes = {
 
 export type ErrorCode = keyof typeof errorCodes;
 
-/** Adds `extra` to `first` as a suppressed clean-up failure, so that neither is lost. */
+/** `first`, with a failure of cleaning up after it added, so that neither is lost. */
 export function withCleanupError(first: unknown, extra: unknown): unknown {
+  if (first instanceof EtlError) {
+    first.suppressed.push(extra);
+    return first;
+  }
   return new AggregateError([first, extra], first instanceof Error ? first.message : String(first), { cause: first });
 }

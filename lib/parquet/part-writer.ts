@@ -4,7 +4,7 @@
  * Jobs of a file run one after the other, in the order in which they are started.
  */
 import type { FileHandle } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { EtlError } from '../core/errors.ts';
 import type { EncodedRowGroup } from './encoder.ts';
 import { Footer, MAGIC, type FooterOptions } from './footer.ts';
@@ -27,8 +27,8 @@ export interface PartOptions extends FooterOptions {
   readonly path: string;
   /** undefined when grouping by user. */
   readonly region: string | undefined;
-  /** The part's own folder is not there yet. */
-  readonly makeFolder: boolean;
+  /** Settles when the part's folder is there; the parts of a region share one. */
+  readonly folderReady: () => Promise<void>;
   /** Close only after the bytes are on the disk. */
   readonly durable: boolean;
 }
@@ -97,9 +97,8 @@ export class PartWriter {
 
   /** A file that exists already is an error. */
   async #create(): Promise<PartHandle> {
-    const { fs, makeFolder } = this.options;
-    const folder = dirname(this.#fullPath);
-    if (makeFolder) await onDisk('create', folder, fs.mkdir(folder));
+    const { fs, folderReady } = this.options;
+    await folderReady();
     return onDisk('create', this.#fullPath, fs.open(this.#fullPath, 'wx'));
   }
 }

@@ -10,6 +10,7 @@
  * files are written while others are encoded. None is open after the end, an error or destroy(). What was written by then stays where it is: the folder belongs to whoever made it.
  */
 import { mkdir, open } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import pLimit from 'p-limit';
 import type { Counters } from '../core/counters.ts';
@@ -18,7 +19,7 @@ import type { Compression, GroupBy, ParquetEncoding } from '../core/options.ts';
 import type { ResultBatch } from '../core/stage.ts';
 import type { RowGroupEncoder } from './encoder.ts';
 import { PARTITION_COLUMN, partitionFolder, partName } from './hive-path.ts';
-import { PartWriter, type Job, type PartFileSystem } from './part-writer.ts';
+import { onDisk, PartWriter, type Job, type PartFileSystem } from './part-writer.ts';
 
 export { ROW_GROUP_BYTES, ROW_GROUP_ROWS } from './row-group.ts';
 
@@ -87,6 +88,7 @@ class PartitionedWriter extends Writable implements ParquetStage {
   #region: string | undefined;
   /** Of the region, with a `/` at the end. */
   #subfolder = '';
+  #folderReady: () => Promise<void> = async () => undefined;
   #partNumber = 0;
   /** The file that takes row groups. */
   #part: PartWriter | undefined;
@@ -159,14 +161,16 @@ class PartitionedWriter extends Writable implements ParquetStage {
 
   #newPart(region: string | undefined): PartWriter {
     const { folder, version, metadata, scale, durable = false } = this.#options;
-    const makeFolder = region !== undefined && region !== this.#region;
-    if (makeFolder) {
+    if (region !== undefined && region !== this.#region) {
       this.#subfolder = `${partitionFolder(region)}/`;
       this.#partNumber = 0;
+      const path = join(folder, this.#subfolder);
+      let made: Promise<void> | undefined;
+      this.#folderReady = () => (made ??= onDisk('create', path, this.#fs.mkdir(path)).then(() => undefined));
     }
     this.#region = region;
     const part = new PartWriter({
-      fs: this.#fs, folder, region, makeFolder, durable, scale,
+      fs: this.#fs, folder, region, folderReady: this.#folderReady, durable, scale,
       path: this.#subfolder + partName(this.#partNumber++),
       createdBy: `etl-stream version ${version}`,
       metadata: region === undefined ? metadata : { ...metadata, [PARTITION_COLUMN]: region },
