@@ -1,0 +1,321 @@
+/**
+ * What a run must answer, by the written rules alone: README.md (Rejects, Options), lib/parse/README.md, the comments of
+ * core/rejects.ts, parse/detect-scale.ts and geo/range-table.ts. Naive on purpose: one character is one byte, a file is
+ * one string, a sum a BigInt. Nothing of lib/ takes part but types.
+ */
+import type { ErrorCode } from '../../lib/core/errors.ts';
+import type { ColumnNames, GroupBy } from '../../lib/core/options.ts';
+import type { RejectCode } from '../../lib/core/rejects.ts';
+
+export interface ModelInput {
+  /** What the run calls it. */
+  readonly name: string;
+  readonly bytes: Buffer;
+}
+
+export interface ModelOptions {
+  readonly columns: ColumnNames;
+  readonly groupBy: GroupBy;
+  /** undefined: told from the values. */
+  readonly valueScale: number | undefined;
+  /** Address, one character a byte, to region. */
+  readonly regionOf: (address: string) => string;
+}
+
+/** Texts have one character a byte, but for `raw` and names. */
+export interface ModelRow {
+  readonly region: string;
+  readonly user: string;
+  readonly total: bigint;
+  readonly count: bigint;
+}
+
+export interface ModelReject {
+  readonly file: string;
+  readonly line: number;
+  readonly byte: number;
+  readonly column: string | null;
+  readonly code: RejectCode;
+  readonly raw: string;
+}
+
+export interface ModelAnswer {
+  /** The run must fail with this, and nothing else below counts. */
+  readonly error?: ErrorCode;
+  readonly scale: number;
+  /** In order of (region, user), or of user, by bytes. */
+  readonly rows: readonly ModelRow[];
+  readonly rejects: readonly ModelReject[];
+  readonly counts: { readonly read: number; readonly duplicates: number; readonly rejected: number; readonly counted: number };
+  readonly emptyLines: number;
+  readonly unknownRegion: number;
+  readonly users: number;
+  readonly regions: number;
+  /** What a fuzz test wants to know that it has met. */
+  readonly met: { conflicts: number; acrossFiles: number; otherCase: number; ties: number; quoted: [start: number, end: number][] };
+}
+
+interface Field {
+  readonly text: string;
+  readonly fault?: 'bad_quote' | 'unterminated_quote';
+}
+
+interface CsvRecord {
+  readonly start: number;
+  /** Physical line of its first byte, from 1. */
+  readonly line: number;
+  /** Of the record, and of its line end. */
+  readonly end: number;
+  readonly next: number;
+  readonly fields: readonly Field[];
+}
+
+interface Log {
+  readonly id: string;
+  readonly user: string;
+  readonly region: string;
+  readonly value: bigint;
+  readonly input: number;
+}
+
+const LIMIT = 1 << 20;
+const BYTE_ORDER_MARK = '\xef\xbb\xbf';
+
+class Failure extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode) {
+    super(code);
+    this.code = code;
+  }
+}
+
+/** The answer for inputs in whatever order; the run's order is by bytes of the names. */
+export function expectedAnswer(inputs: readonly ModelInput[], options: ModelOptions): ModelAnswer {
+  const ordered = [...inputs].sort((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)));
+  const answer = {
+    scale: 0, rows: [] as ModelRow[], rejects: [] as ModelReject[], emptyLines: 0, unknownRegion: 0, users: 0, regions: 0,
+    counts: { read: 0, duplicates: 0, rejected: 0, counted: 0 },
+    met: { conflicts: 0, acrossFiles: 0, otherCase: 0, ties: 0, quoted: [] as [number, number][] },
+  };
+  try {
+    if (ordered.every(({ bytes }) => bytes.length === 0)) throw new Failure('ETL_HEADER');
+    const tables = ordered.map(({ bytes }) => readTable(bytes.toString('latin1'), options.columns, answer));
+    answer.scale = options.valueScale ?? tables.map(scaleOf).find((scale) => scale !== undefined) ?? 0;
+
+    const winners = new Map<string, Log>();
+    for (const [input, table] of tables.entries()) {
+      for (const record of table.records) {
+        answer.counts.read++;
+        const judged = judge(record, table, answer.scale, options.columns);
+        if (!('code' in judged)) {
+          const log: Log = { ...judged, region: options.regionOf(judged.address), input };
+          const winner = winners.get(log.id);
+          if (!winner) winners.set(log.id, log);
+          else noteDuplicate(log, winner, answer);
+          continue;
+        }
+        answer.counts.rejected++;
+        answer.rejects.push({
+          file: ordered[input]!.name, line: record.line, byte: record.start, ...judged,
+          raw: Buffer.from(table.text.slice(record.start, Math.min(record.end, record.start + 4096)), 'latin1').toString(),
+        });
+      }
+    }
+    const logs = [...winners.values()];
+    answer.counts.counted = logs.length;
+    answer.unknownRegion = logs.filter(({ region }) => region === 'ZZ').length;
+    answer.met.otherCase = logs.length - new Set(logs.map(({ id }) => id.toLowerCase())).size;
+    answer.rows = totals(logs, options.groupBy, answer.met);
+    const most = answer.scale > 0 ? 10n ** 18n - 1n : 2n ** 63n - 1n;
+    const least = answer.scale > 0 ? -most : -(2n ** 63n);
+    if (answer.rows.some(({ total }) => total > most || total < least)) throw new Failure('ETL_VALUE_OVERFLOW');
+    answer.users = new Set(answer.rows.map(({ user }) => user)).size;
+    answer.regions = new Set(answer.rows.map(({ region }) => region)).size;
+    return answer;
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    return { ...answer, error: error.code };
+  }
+}
+
+function noteDuplicate(log: Log, winner: Log, { counts, met }: Pick<ModelAnswer, 'met'> & { counts: { duplicates: number } }): void {
+  counts.duplicates++;
+  if (log.input !== winner.input) met.acrossFiles++;
+  if (log.user !== winner.user || log.region !== winner.region || log.value !== winner.value) met.conflicts++;
+}
+
+/** A file as records, its header apart. */
+interface Table {
+  readonly text: string;
+  readonly width: number;
+  readonly places: { readonly [role in keyof ColumnNames]: number };
+  readonly records: readonly CsvRecord[];
+}
+
+function readTable(text: string, columns: ColumnNames, answer: { emptyLines: number; met: ModelAnswer['met'] }): Table {
+  const records: CsvRecord[] = [];
+  let emptyLines = 0;
+  let line = 1;
+  let at = text.startsWith(BYTE_ORDER_MARK) ? BYTE_ORDER_MARK.length : 0;
+  while (at < text.length) {
+    const lineEnd = lineEndAt(text, at);
+    if (lineEnd > 0) {
+      emptyLines++;
+      line++;
+      at += lineEnd;
+      continue;
+    }
+    const record = readRecord(text, at, line, answer.met.quoted);
+    records.push(record);
+    line += text.slice(at, record.next).match(/\r\n|\r|\n/g)?.length ?? 0;
+    at = record.next;
+  }
+  answer.emptyLines += emptyLines;
+
+  const header = records.shift();
+  if (!header) {
+    if (emptyLines > 0) throw new Failure('ETL_HEADER');
+    return { text, width: 0, places: { id: 0, user: 0, ip: 0, value: 0 }, records };
+  }
+  if (header.end - header.start > LIMIT || header.fields.some(({ fault }) => fault)) throw new Failure('ETL_HEADER');
+  const names = header.fields.map((field) => field.text);
+  const place = (column: string): number => {
+    const name = Buffer.from(column).toString('latin1');
+    if (names.filter((each) => each === name).length !== 1) throw new Failure('ETL_HEADER');
+    return names.indexOf(name);
+  };
+  const places = { id: place(columns.id), user: place(columns.user), ip: place(columns.ip), value: place(columns.value) };
+  return { text, width: names.length, places, records };
+}
+
+function readRecord(text: string, start: number, line: number, quoted: [number, number][]): CsvRecord {
+  const fields: Field[] = [];
+  let at = start;
+  for (;;) {
+    const from = at;
+    let field: Field | undefined;
+    if (text[at] === '"') {
+      let inside = '';
+      for (at++; at < text.length; at++) {
+        if (text[at] !== '"') inside += text[at];
+        else if (text[at + 1] === '"') inside += text[at++];
+        else break;
+      }
+      if (at >= text.length) {
+        fields.push({ text: text.slice(from), fault: 'unterminated_quote' });
+        return { start, line, end: text.length, next: text.length, fields };
+      }
+      at++; // the closing quote
+      quoted.push([from, at]);
+      if (endsField(text, at)) field = { text: inside };
+    }
+    if (!field) {
+      const unquoted = at === from;
+      while (!endsField(text, at)) at++;
+      const whole = text.slice(from, at);
+      field = unquoted && !whole.includes('"') ? { text: whole } : { text: whole, fault: 'bad_quote' };
+    }
+    fields.push(field);
+    if (text[at] !== ',') return { start, line, end: at, next: at + lineEndAt(text, at), fields };
+    at++;
+  }
+}
+
+function endsField(text: string, at: number): boolean {
+  return at >= text.length || text[at] === ',' || lineEndAt(text, at) > 0;
+}
+
+/** Length of the line end at a place; 0 when there is none. */
+function lineEndAt(text: string, at: number): number {
+  if (text[at] === '\n') return 1;
+  if (text[at] !== '\r') return 0;
+  return text[at + 1] === '\n' ? 2 : 1;
+}
+
+/** The first mebibyte's; undefined when it has no record with the right number of fields. */
+function scaleOf({ text, width, places, records }: Table): number | undefined {
+  const sampled = records.filter(({ fields, next }) => fields.length === width && (text.length < LIMIT || next <= LIMIT));
+  const significant = sampled.map(({ fields }) => placesOf(fields[places.value]!.text) ?? 0);
+  return significant.length === 0 ? undefined : Math.min(6, Math.max(...significant));
+}
+
+const NUMBER = /^[ \t]*([+-]?)([0-9]*)(?:\.([0-9]*))?[ \t]*$/;
+
+/** Significant decimal places; undefined when it is no number. */
+function placesOf(text: string): number | undefined {
+  const match = NUMBER.exec(text);
+  if (!match || (match[2] === '' && !match[3])) return undefined;
+  return (match[3] ?? '').replace(/0+$/, '').length;
+}
+
+function scaled(text: string, scale: number): bigint {
+  const [, sign, whole, decimals = ''] = NUMBER.exec(text)!;
+  const digits = BigInt(whole! + decimals.replace(/0+$/, '').padEnd(scale, '0') || '0');
+  return sign === '-' ? -digits : digits;
+}
+
+interface Good {
+  readonly id: string;
+  readonly user: string;
+  readonly address: string;
+  readonly value: bigint;
+}
+
+/** The record's log, or why it is rejected: the first reason in the order of lib/parse/README.md. */
+function judge(record: CsvRecord, table: Table, scale: number, columns: ColumnNames): Good | Pick<ModelReject, 'code' | 'column'> {
+  const reject = (code: RejectCode, column: string | null = null): Pick<ModelReject, 'code' | 'column'> => ({ code, column });
+  if (record.end - record.start > LIMIT) return reject('record_too_long');
+  const fault = record.fields.find((field) => field.fault)?.fault;
+  if (fault) return reject(fault);
+  if (record.fields.length !== table.width) return reject('field_count');
+  const [id, user, address, value] = (['id', 'user', 'ip', 'value'] as const).map((role) => record.fields[table.places[role]]!.text) as
+    [string, string, string, string];
+  if (id === '') return reject('missing_id', columns.id);
+  if (user === '') return reject('missing_user', columns.user);
+  if (user.length > 8192) return reject('user_too_long', columns.user);
+  if (!isUtf8(user)) return reject('user_not_utf8', columns.user);
+  if (value === '') return reject('missing_value', columns.value);
+  const decimals = placesOf(value);
+  if (decimals === undefined) return reject('bad_value', columns.value);
+  if (decimals > scale) return reject('value_precision', columns.value);
+  const integer = scaled(value, scale);
+  if (BigInt.asIntN(64, integer) !== integer) return reject('value_range', columns.value);
+  return { id, user, address, value: integer };
+}
+
+function isUtf8(text: string): boolean {
+  try {
+    new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(text, 'latin1'));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function totals(logs: readonly Log[], groupBy: GroupBy, met: ModelAnswer['met']): ModelRow[] {
+  const pairs = new Map<string, { region: string; user: string; total: bigint; count: bigint }>();
+  for (const { region, user, value } of logs) {
+    const key = JSON.stringify([region, user]);
+    const pair = pairs.get(key) ?? { region, user, total: 0n, count: 0n };
+    pairs.set(key, { ...pair, total: pair.total + value, count: pair.count + 1n });
+  }
+  const byRegion = [...pairs.values()].sort((a, b) => compareRegions(a.region, b.region) || compareBytes(a.user, b.user));
+  if (groupBy === 'region') return byRegion;
+  return [...new Set(byRegion.map(({ user }) => user))].sort(compareBytes).map((user) => {
+    const own = byRegion.filter((pair) => pair.user === user);
+    const most = own.reduce((best, pair) => (pair.total > best.total ? pair : best));
+    if (own.some((pair) => pair !== most && pair.total === most.total)) met.ties++;
+    const sum = (values: bigint[]): bigint => values.reduce((a, b) => a + b, 0n);
+    return { region: most.region, user, total: sum(own.map(({ total }) => total)), count: sum(own.map(({ count }) => count)) };
+  });
+}
+
+function compareRegions(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
+/** One character a byte. */
+function compareBytes(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
