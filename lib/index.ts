@@ -4,17 +4,16 @@
  *   import { run } from 'etl-stream';
  *   const summary = await run({ inputs: ['logs/'], output: 'totals' }, { signal, events });
  */
-import type { EventEmitter } from 'node:events';
 import { validateOptions, type RunOptions } from './core/options.ts';
 import { runJob } from './pipeline.ts';
-import type { JobEvents } from './progress.ts';
+import type { JobListener } from './progress.ts';
 import type { Summary } from './summary.ts';
 
 export { EtlError, errorCodes, type ErrorCode } from './core/errors.ts';
 export type { ColumnNames, Compression, GroupBy, ParquetEncoding, RunOptions } from './core/options.ts';
-export type { JobEvents, Phase, Progress } from './progress.ts';
+export type { JobEvents, JobListener, Phase, Progress } from './progress.ts';
 export type { Summary } from './summary.ts';
-export { parseCsv, type CsvBatch, type ParseCsvOptions } from './parse/records.ts';
+export { parseCsv, type CsvBatch, type CsvRecord, type ParseCsvOptions } from './parse/records.ts';
 export { generateLogs, type GenerateOptions } from './generate/generate.ts';
 
 /**
@@ -25,7 +24,7 @@ export { generateLogs, type GenerateOptions } from './generate/generate.ts';
  */
 export async function run(
   options: RunOptions,
-  { signal, events }: { signal?: AbortSignal | undefined; events?: EventEmitter<JobEvents> | undefined } = {},
+  { signal, events }: { signal?: AbortSignal | undefined; events?: JobListener | undefined } = {},
 ): Promise<Summary> {
   return runJob(validateOptions(options), { signal, events });
 }

@@ -12,8 +12,7 @@
  * folders are removed, and the first error is thrown.
  */
 import { randomBytes } from 'node:crypto';
-import type { EventEmitter } from 'node:events';
-import { dirname, resolve } from 'node:path';
+import { dirname, resolve, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { Aggregator } from './aggregate/aggregator.ts';
 import { RunFiles } from './aggregate/run-files.ts';
@@ -23,11 +22,12 @@ import { EtlError } from './core/errors.ts';
 import type { ColumnNames, JobOptions } from './core/options.ts';
 import { Resources } from './core/resources.ts';
 import type { ResultBatch, SortedRun } from './core/stage.ts';
+import type { OwnFolder } from './core/own-folder.ts';
 import { packageVersion } from './core/version.ts';
 import { describeDataset } from './dataset/description.ts';
 import { RejectsFile } from './dataset/rejects-file.ts';
 import { Staging } from './dataset/staging.ts';
-import { TempFolder } from './dataset/temp-folder.ts';
+import { createTempFolder } from './dataset/temp-folder.ts';
 import { MemoryKeySet } from './dedup/memory-key-set.ts';
 import { createDedupStage } from './dedup/stage.ts';
 import { openRangeTable, type RangeTable } from './geo/range-table.ts';
@@ -50,12 +50,12 @@ import { createScatterStage } from './partition/stage.ts';
 import { MemoryPartitionStore } from './partition/store.ts';
 import { BlockSource } from './source/blocks.ts';
 import { listInputs, type InputFile } from './source/inputs.ts';
-import { ProgressTeller, type JobEvents } from './progress.ts';
+import { ProgressTeller, type JobListener } from './progress.ts';
 import { summarize, type Summary } from './summary.ts';
 
 export interface JobContext {
   readonly signal?: AbortSignal | undefined;
-  readonly events?: EventEmitter<JobEvents> | undefined;
+  readonly events?: JobListener | undefined;
   /** Tests tighten these; the defaults are for real runs. */
   readonly limits?: { readonly aggregateBytes?: number; readonly blockBytes?: number };
 }
@@ -64,7 +64,7 @@ interface Plan {
   readonly inputs: readonly InputFile[];
   readonly source: BlockSource;
   readonly staging: Staging;
-  readonly tempFolder: TempFolder;
+  readonly tempFolder: OwnFolder;
   readonly rejects: RejectsFile;
   readonly scale: number;
   readonly geo: { readonly kernel: GeoKernel; readonly table: RangeTable };
@@ -137,12 +137,13 @@ class Job {
     const encoderReady = warmUp();
     encoderReady.catch(() => undefined); // reported when lane 3 needs it
     const inputs = await listInputs(paths);
+    assertOutside(output, temp, inputs);
     const sizes = inputs.map(({ size }) => size);
     this.#progress.totalBytes = sizes.every((size) => size !== undefined) ? sizes.reduce((sum, size) => sum + size, 0) : undefined;
 
     const staging = await Staging.open(output, { overwrite });
     this.#resources.add(() => staging.discard());
-    const tempFolder = await TempFolder.create(temp ?? dirname(resolve(output)));
+    const tempFolder = createTempFolder(temp ?? dirname(resolve(output)));
     this.#resources.add(() => tempFolder.remove());
     const rejects = new RejectsFile(staging.folder);
     this.#resources.add(() => rejects.abandon());
@@ -151,6 +152,7 @@ class Job {
     const source = new BlockSource({
       inputs, memory, counters: this.#counters, signal: this.#context.signal, blockBytes: this.#context.limits?.blockBytes,
     });
+    this.#resources.add(() => source.close());
     const scale = valueScale ?? (await scaleOf(source, columns));
     const kernel = await loadKernel<GeoKernel>('geo', memory);
     const table = await openRangeTable({ file: geoDb, field: geoField }, memory, kernel);
@@ -234,6 +236,7 @@ class Job {
       }),
       async function* count(batches: AsyncIterable<ResultBatch>) {
         for await (const batch of batches) {
+          counters.published += sum(batch.counts);
           if (batch.region !== undefined) {
             regions.add(batch.region);
             distinct.add(batch);
@@ -265,6 +268,22 @@ class Job {
     const { signal } = this.#context;
     return signal ? { signal } : {};
   }
+}
+
+/** The sum of counts, by their two halves: a BigInt a row would cost more than encoding it. */
+function sum(counts: BigInt64Array): number {
+  const halves = new Uint32Array(counts.buffer, counts.byteOffset, counts.length * 2);
+  let total = 0;
+  for (let at = 0; at < halves.length; at += 2) total += halves[at]! + halves[at + 1]! * 2 ** 32;
+  return total;
+}
+
+/** Nothing that is read, and no temporary file, may stand in the folder that is replaced as a whole. */
+function assertOutside(output: string, temp: string | undefined, inputs: readonly InputFile[]): void {
+  const inside = (path: string): boolean => `${resolve(path)}${sep}`.startsWith(`${resolve(output)}${sep}`);
+  const input = inputs.find(({ path }) => path !== undefined && inside(path));
+  if (input) throw new EtlError('ETL_USAGE', `The input ${input.name} lies in the output folder ${output}.`);
+  if (temp !== undefined && inside(temp)) throw new EtlError('ETL_USAGE', `The folder for temporary files, ${temp}, lies in the output folder ${output}.`);
 }
 
 /** Decimal places of the value column, from the first input that has a row to tell by; 0 when none has. */

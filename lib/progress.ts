@@ -1,5 +1,4 @@
 /** How a run tells where it is: the phase it enters, and its counters a few times a second. */
-import type { EventEmitter } from 'node:events';
 import type { Counters } from './core/counters.ts';
 
 /** The parts of a run, in order. */
@@ -19,21 +18,34 @@ export interface JobEvents {
   progress: [progress: Progress];
 }
 
+/** Who is told: an EventEmitter, typed or not, is one. */
+export interface JobListener {
+  emit(event: 'phase', phase: Phase): unknown;
+  emit(event: 'progress', progress: Progress): unknown;
+}
+
 const PROGRESS_MILLISECONDS = 100;
 
 export class ProgressTeller {
   /** Seconds that each phase took. */
   readonly seconds: Record<Phase, number> = { plan: 0, scatter: 0, reduce: 0, publish: 0 };
   totalBytes: number | undefined;
-  readonly #events: EventEmitter<JobEvents> | undefined;
+  readonly #events: JobListener | undefined;
   readonly #timer: NodeJS.Timeout | undefined;
   #phase: Phase = 'plan';
+  /** What a listener threw. */
+  #failure: unknown;
 
-  constructor(counters: Readonly<Counters>, events: EventEmitter<JobEvents> | undefined) {
+  constructor(counters: Readonly<Counters>, events: JobListener | undefined) {
     this.#events = events;
     if (!events) return;
     this.#timer = setInterval(() => {
-      events.emit('progress', { phase: this.#phase, totalBytes: this.totalBytes, counters });
+      try {
+        events.emit('progress', { phase: this.#phase, totalBytes: this.totalBytes, counters });
+      } catch (error) {
+        this.#failure ??= error; // thrown where the run can fail of it
+        this.close();
+      }
     }, PROGRESS_MILLISECONDS);
     this.#timer.unref();
   }
@@ -44,7 +56,9 @@ export class ProgressTeller {
     this.#phase = phase;
     this.#events?.emit('phase', phase);
     try {
-      return await work();
+      const result = await work();
+      if (this.#failure !== undefined) throw this.#failure;
+      return result;
     } finally {
       this.seconds[phase] = (performance.now() - started) / 1000;
     }

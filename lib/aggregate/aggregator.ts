@@ -45,6 +45,9 @@ export class Aggregator {
   #buckets: Area = { at: 0, bytes: 0 };
   #spillBuffer = 0;
   #spilled: SortedRun[] = [];
+  /** Rows that are being added behind a run that has to be written first. */
+  #pending: Promise<void> = Promise.resolve();
+  #closed = false;
 
   constructor(options: AggregatorOptions) {
     this.#options = options;
@@ -61,7 +64,9 @@ export class Aggregator {
       throw new EtlError('ETL_INTERNAL', `A list of ${count} rows at ${ptr} lies outside of linear memory.`);
     }
     const added = this.#addWhileRoom(ptr, count, 0);
-    return added === count ? undefined : this.#addAndSpill(ptr, count, added);
+    if (added === count) return undefined;
+    this.#pending = this.#addAndSpill(ptr, count, added);
+    return this.#pending;
   }
 
   /** Ends the adding and gives all runs, the caller owning them. Sorting is done as the runs are read. */
@@ -81,6 +86,8 @@ export class Aggregator {
 
   /** Frees memory and files of an aggregator that will not finish; harmless after `finish`. Idempotent. */
   async close(): Promise<void> {
+    this.#closed = true;
+    await this.#pending.catch(() => undefined); // whoever added the rows was told
     this.#free();
     const runs = this.#spilled;
     this.#spilled = [];
@@ -150,9 +157,11 @@ export class Aggregator {
     this.#seal();
     const writer = await temp.create();
     try {
+      if (this.#closed) throw new EtlError('ETL_ABORTED', 'The aggregate was closed before it wrote a run.');
       for (let bytes; (bytes = kernel.fillRun(this.#table, this.#spillBuffer, SPILL_BUFFER_BYTES)) > 0; ) {
         await writer.write(memory.bytes(this.#spillBuffer, bytes));
         counters.runBytesSpilled += bytes;
+        if (this.#closed) throw new EtlError('ETL_ABORTED', 'The aggregate was closed while it wrote a run.');
       }
     } catch (error) {
       throw await writer.discard().then(() => error, (extra: unknown) => withCleanupError(error, extra));

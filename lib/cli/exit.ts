@@ -5,7 +5,7 @@ export const EXIT_DONE = 0;
 export const EXIT_FAILED = 1;
 export const EXIT_USAGE = 2;
 /** 128 + the signal's number, as shells report a process that a signal ended. */
-export const EXIT_SIGNAL = { SIGINT: 130, SIGTERM: 143 } as const;
+export const EXIT_SIGNAL = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
 export type StopSignal = keyof typeof EXIT_SIGNAL;
 
@@ -23,8 +23,8 @@ export class StoppedBySignal extends Error {
 export function reportError(error: unknown): number {
   if (error instanceof EtlError) {
     const stopped = error.cause instanceof StoppedBySignal ? error.cause : undefined;
-    process.stderr.write(`etl-stream: ${error.message} [${error.code}]\n`);
-    if (error.hint) process.stderr.write(`  ${error.hint}\n`);
+    process.stderr.write(`etl-stream: ${printable(error.message)} [${error.code}]\n`);
+    if (error.hint) process.stderr.write(`  ${printable(error.hint)}\n`);
     for (const extra of error.suppressed) process.stderr.write(`  cleaning up failed too: ${extra instanceof Error ? extra.message : String(extra)}\n`);
     if (stopped) return EXIT_SIGNAL[stopped.signal];
     return error.code === 'ETL_USAGE' ? EXIT_USAGE : EXIT_FAILED;
@@ -34,9 +34,14 @@ export function reportError(error: unknown): number {
   return EXIT_FAILED;
 }
 
+/** Text from an input (a header, a name) must not reach a terminal as control codes. */
+function printable(text: string): string {
+  return text.replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`);
+}
+
 /**
- * Runs `work` with a signal that SIGINT and SIGTERM abort. A second signal ends the process at once: what is left
- * behind then is hidden staging only.
+ * Runs `work` with a signal that SIGINT, SIGTERM and SIGHUP abort. A second one ends the process without waiting for
+ * what is under way; its folders are removed all the same (core/own-folder.ts).
  */
 export async function untilSignalled<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();

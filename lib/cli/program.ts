@@ -13,7 +13,7 @@ Examples:
   $ etl-stream a.csv b.csv --group-by user --json
   $ etl-stream generate logs/ --size 1GB && etl-stream logs/
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 130 and 143 stopped by SIGINT and SIGTERM.`;
+Exit codes: 0 done, 1 failed, 2 wrong usage, 129, 130 and 143 stopped by SIGHUP, SIGINT and SIGTERM.`;
 
 /** Builds the program. `done` receives the exit code of the command that ran. Throws CommanderError on wrong usage. */
 export function createProgram(done: (code: number) => void): Command {
@@ -30,7 +30,7 @@ export function createProgram(done: (code: number) => void): Command {
     .option('--user-column <name>', `column of the user (default: ${defaultColumns.user})`)
     .option('--ip-column <name>', `column of the IP address (default: ${defaultColumns.ip})`)
     .option('--value-column <name>', `column to sum (default: ${defaultColumns.value})`)
-    .option('--value-scale <places>', `decimal places of the value, 0-${MAX_VALUE_SCALE} (default: found in the first block)`, wholeNumber)
+    .option('--value-scale <places>', `decimal places of the value, 0-${MAX_VALUE_SCALE} (default: found in the first MiB)`, wholeNumber)
     .option('--geo-db <file>', 'IP database in MMDB format (default: the embedded DB-IP Lite country database)')
     .option('--geo-field <path>', 'field of its records (default: country.iso_code, else country_code)')
     .addOption(new Option('--group-by <what>', 'one row per region and user, or per user').choices(groupings).default('region'))
@@ -53,7 +53,7 @@ export function createProgram(done: (code: number) => void): Command {
     .option('--size <size>', 'bytes of all files together', '1GB')
     .option('--users <count>', 'number of different users', wholeNumber, 2_000_000)
     .option('--duplicates <share>', 'share of rows that are copies of earlier ones, 0-1', decimalNumber, 0.08)
-    .option('--bad-rows <share>', 'share of rows that cannot be counted, 0-1', decimalNumber, 0)
+    .option('--bad-rows <share>', 'share of rows with something wrong, 0-0.5', decimalNumber, 0)
     .option('--seed <number>', 'seed of the random numbers', wholeNumber, 1)
     .option('--overwrite', 'replace files of the same names')
     .option('-q, --quiet', 'print nothing but errors')

@@ -7,7 +7,7 @@ export function formatSummary(summary: Summary): string {
   const rows: [string, string, string][] = [
     ['read', number(read), `${number(summary.inputs)} ${summary.inputs === 1 ? 'input' : 'inputs'}, ${size(summary.bytes)}`],
     ['duplicates', number(duplicates), of(duplicates)],
-    ['rejected', number(rejected), rejected === 0 ? '' : `${of(rejected)}: ${reasons(summary)}, see ${summary.output}/_rejects.jsonl`],
+    ['rejected', number(rejected), rejected === 0 ? '' : `${of(rejected)}: ${reasons(summary)}, see ${summary.output}/_rejects.jsonl${scaleHint(summary)}`],
     ['counted', number(counted), of(counted)],
     ['users', number(summary.users), ''],
     ['regions', number(summary.regions), summary.unknownRegion === 0 ? '' : `${number(summary.unknownRegion)} logs without a region are in ZZ`],
@@ -21,6 +21,11 @@ export function formatSummary(summary: Summary): string {
 
 function reasons(summary: Summary): string {
   return Object.entries(summary.rejectedBy).map(([code, rows]) => `${number(rows)} ${code}`).join(', ');
+}
+
+/** Decimals in a later input than the first are the one kind of reject that an option can mend. */
+function scaleHint({ rejectedBy, valueScale }: Summary): string {
+  return rejectedBy.value_precision ? `; values had ${valueScale} decimal places at the start, see --value-scale` : '';
 }
 
 function number(value: number): string {

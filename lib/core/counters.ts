@@ -1,6 +1,6 @@
 /**
  * What a run counted. Every stage adds to the one object that the pipeline gives it; nobody else keeps counts.
- * The promise: `read = counted + duplicate + rejected`, checked by `assertBalanced` at the end of every run.
+ * The promise: `read = counted + duplicate + rejected`, and all that was counted is published: checked by `assertBalanced` at the end of every run.
  */
 import { EtlError } from './errors.ts';
 
@@ -21,6 +21,8 @@ export interface Counters {
   runs: number;
   runsSpilled: number;
   runBytesSpilled: number;
+  /** Logs in the rows that were published. */
+  published: number;
   /** Rows, files and bytes published. */
   groups: number;
   files: number;
@@ -30,18 +32,23 @@ export interface Counters {
 export function newCounters(): Counters {
   return {
     bytes: 0, read: 0, emptyLines: 0, counted: 0, duplicate: 0, rejected: 0, rejectedBy: new Map(), unknownRegion: 0,
-    runs: 0, runsSpilled: 0, runBytesSpilled: 0, groups: 0, files: 0, outputBytes: 0,
+    runs: 0, runsSpilled: 0, runBytesSpilled: 0, published: 0, groups: 0, files: 0, outputBytes: 0,
   };
 }
 
-/** Throws ETL_UNBALANCED unless every record read is accounted for. */
+const UNBALANCED_HINT = 'Nothing was published. Please report this with the input, if you can share it.';
+
+/** Throws ETL_UNBALANCED unless every record read is accounted for, and every one counted is in the result. */
 export function assertBalanced(counters: Counters): void {
-  const { read, counted, duplicate, rejected } = counters;
+  const { read, counted, duplicate, rejected, published } = counters;
   if (read !== counted + duplicate + rejected) {
     throw new EtlError(
       'ETL_UNBALANCED',
       `${read} rows were read, but ${counted} counted + ${duplicate} duplicate + ${rejected} rejected = ${counted + duplicate + rejected}.`,
-      { hint: 'Nothing was published. Please report this with the input, if you can share it.' },
+      { hint: UNBALANCED_HINT },
     );
+  }
+  if (published !== counted) {
+    throw new EtlError('ETL_UNBALANCED', `${counted} rows were counted, but the result has ${published}.`, { hint: UNBALANCED_HINT });
   }
 }

@@ -29,7 +29,7 @@ export const errorCodes = {
   ETL_OUTPUT_WRITE: 'Writing the output failed.',
   ETL_TEMP_WRITE: 'Writing or reading a temporary file failed.',
   ETL_MEMORY: 'Linear memory is exhausted.',
-  ETL_UNBALANCED: 'Rows read do not equal rows counted, duplicate and rejected: a bug in etl-stream.',
+  ETL_UNBALANCED: 'Rows read, counted, duplicate, rejected and published do not balance: a bug in etl-stream.',
   ETL_INTERNAL: 'Something that cannot happen did: a bug in etl-stream.',
 } as const;
 

@@ -52,7 +52,7 @@ export type RunOptions = Partial<Omit<JobOptions, 'inputs' | 'columns'>> & {
 
 /** Fills in the defaults. Throws ETL_USAGE with what is wrong and what is accepted. */
 export function validateOptions(options: RunOptions): JobOptions {
-  const { inputs } = options;
+  const { inputs } = options ?? {};
   if (!Array.isArray(inputs) || inputs.length === 0 || !inputs.every((input) => typeof input === 'string' && input !== '')) {
     throw usage('inputs must be a list of at least one path; "-" is standard input');
   }
@@ -67,8 +67,10 @@ export function validateOptions(options: RunOptions): JobOptions {
   if (valueScale !== undefined && !(Number.isInteger(valueScale) && valueScale >= 0 && valueScale <= MAX_VALUE_SCALE)) {
     throw usage(`--value-scale must be a whole number from 0 to ${MAX_VALUE_SCALE}, not ${String(valueScale)}`);
   }
+  if (typeof (options.overwrite ?? false) !== 'boolean') throw usage('overwrite must be true or false');
   const output = options.output ?? DEFAULT_OUTPUT;
-  if (output === '') throw usage('--output must be the path of a folder');
+  if (typeof output !== 'string' || output === '') throw usage('--output must be the path of a folder');
+  if (options.temp === '') throw usage('--temp must be the path of a folder');
   return {
     inputs,
     output,

@@ -5,7 +5,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { EtlError } from '../core/errors.ts';
-import { DATASET_FILE } from './staging.ts';
+
+/** Where it stands in a dataset. */
+export const DATASET_FILE = '_etl/dataset.json';
 
 export interface DatasetDescription {
   /** Version of this file's format. */

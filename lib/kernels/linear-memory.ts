@@ -9,6 +9,7 @@
  * and address space is at most 4 GiB, of which only touched pages are resident.
  */
 import { EtlError } from '../core/errors.ts';
+import { WebAssembly, type WasmMemory } from './webassembly.ts';
 import { FIRST_FREE_AT, PAGE_BYTES, POOL_AT, POOL_END, POOL_FREE, POOL_NEXT, POOL_USED } from './layout.ts';
 
 const WASM_PAGE = 65536;
@@ -17,14 +18,21 @@ const EXTENT_BYTES = 1 << 20;
 const MAX_WASM_PAGES = 65536;
 
 export class LinearMemory {
-  readonly memory: WebAssembly.Memory;
+  readonly memory: WasmMemory;
   readonly #limit: number;
   #end = FIRST_FREE_AT;
 
   /** `limit`: bytes of linear memory that may be handed out, at most 4 GiB less one WASM page. */
   constructor(limit: number = (MAX_WASM_PAGES - 1) * WASM_PAGE) {
     this.#limit = Math.min(limit, (MAX_WASM_PAGES - 1) * WASM_PAGE);
-    this.memory = new WebAssembly.Memory({ initial: FIRST_FREE_AT / WASM_PAGE, maximum: MAX_WASM_PAGES, shared: true });
+    try {
+      this.memory = new WebAssembly.Memory({ initial: FIRST_FREE_AT / WASM_PAGE, maximum: MAX_WASM_PAGES, shared: true });
+    } catch (cause) {
+      throw new EtlError('ETL_MEMORY', 'The system does not give this process 4 GiB of address space.', {
+        cause,
+        hint: 'Address space costs no memory. Raise its limit: ulimit -v unlimited',
+      });
+    }
   }
 
   /** Bytes handed out so far, slabs and extents together. */
@@ -45,7 +53,13 @@ export class LinearMemory {
       throw new EtlError('ETL_MEMORY', `No room for ${size} bytes of linear memory (${purpose}): ${at} of ${this.#limit} are in use.`);
     }
     const missing = at + size - this.memory.buffer.byteLength;
-    if (missing > 0) this.memory.grow(Math.ceil(missing / WASM_PAGE));
+    if (missing > 0) {
+      try {
+        this.memory.grow(Math.ceil(missing / WASM_PAGE));
+      } catch (cause) {
+        throw new EtlError('ETL_MEMORY', `The system gives no more memory: ${at} bytes are in use, ${size} more were asked for (${purpose}).`, { cause });
+      }
+    }
     this.#end = at + size;
     return at;
   }

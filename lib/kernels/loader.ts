@@ -6,10 +6,11 @@
  */
 import { readFile } from 'node:fs/promises';
 import type { LinearMemory } from './linear-memory.ts';
+import { WebAssembly, type WasmModule } from './webassembly.ts';
 
-const compiled = new Map<string, Promise<WebAssembly.Module>>();
+const compiled = new Map<string, Promise<WasmModule>>();
 
-function compile(name: string): Promise<WebAssembly.Module> {
+function compile(name: string): Promise<WasmModule> {
   let module = compiled.get(name);
   if (!module) {
     module = readFile(new URL(`./${name}.wasm`, import.meta.url)).then((bytes) => WebAssembly.compile(bytes));

@@ -117,8 +117,9 @@ class Merger {
       },
       isStopped: () => this.#closed,
     });
-    const sources = new Sources(memory, few, byUser, bufferBytes);
+    let sources: Sources | undefined;
     try {
+      sources = new Sources(memory, few, byUser, bufferBytes);
       sources.set(MERGE_MAX_ROWS, this.#options.maxRows);
       sources.set(MERGE_MAX_BYTES, this.#options.maxBytes);
       const bounds = memory.view(sources.state, MERGE_MAX_TOTAL + 8);
@@ -127,7 +128,8 @@ class Merger {
       await sources.start(kernel);
       return sources;
     } catch (error) {
-      throw await sources.close().then(() => error, (extra: unknown) => withCleanupError(error, extra));
+      const closed = sources ? sources.close() : Promise.all(few.map((run) => run.close()));
+      throw await closed.then(() => error, (extra: unknown) => withCleanupError(error, extra));
     }
   }
 

@@ -38,15 +38,17 @@ export async function reduceRuns(
   runs: readonly SortedRun[], options: PassOptions, observer: PassObserver,
 ): Promise<SortedRun[]> {
   const left = [...runs];
+  let taken: SortedRun[] = [];
   try {
     while (left.length > options.fanIn) {
       left.sort((a, b) => a.rows - b.rows);
-      const taken = left.splice(0, Math.min(options.fanIn, left.length - options.fanIn + 1));
+      taken = left.splice(0, Math.min(options.fanIn, left.length - options.fanIn + 1));
       left.push(await mergeToRun(taken, options, observer));
+      taken = [];
     }
     return left;
   } catch (error) {
-    const closed = await Promise.allSettled(left.map((run) => run.close()));
+    const closed = await Promise.allSettled([...taken, ...left].map((run) => run.close()));
     throw closed.reduce<unknown>((first, end) => (end.status === 'rejected' ? withCleanupError(first, end.reason) : first), error);
   }
 }

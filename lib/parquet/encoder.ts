@@ -14,6 +14,7 @@
  *
  * `plain` is for readers that know neither delta nor dictionary pages.
  */
+import { WebAssembly } from '../kernels/webassembly.ts';
 import { readFile } from 'node:fs/promises';
 import type { WriterProperties } from 'parquet-wasm/esm/parquet_wasm.js';
 import type { Compression, GroupBy, ParquetEncoding } from '../core/options.ts';

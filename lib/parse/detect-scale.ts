@@ -65,5 +65,8 @@ function hasPoint(bytes: Uint8Array, from: number, to: number): boolean {
 
 /** Significant decimal places of a value; 0 when it is none. */
 function decimals(text: string): number {
-  return /^[ \t]*[+-]?(?:\d+\.|\.(?=\d))(\d*)[ \t]*$/.exec(text)?.[1]!.replace(/0+$/, '').length ?? 0;
+  const places = /^[ \t]*[+-]?(?:\d+\.|\.(?=\d))(\d*)[ \t]*$/.exec(text)?.[1] ?? '';
+  let significant = places.length;
+  while (significant > 0 && places[significant - 1] === '0') significant--; // a regular expression would be quadratic
+  return significant;
 }

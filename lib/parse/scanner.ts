@@ -10,7 +10,7 @@
 import { EtlError } from '../core/errors.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
 import {
-  ENTRY_BAD, ENTRY_END, ENTRY_POSITION, ENTRY_QUOTED, INDEX_SLACK, MAX_WINDOW, MODE_AFTER_CR, MODE_SKIP, STATE_BASE,
+  ENTRY_BAD, ENTRY_END, ENTRY_POSITION, ENTRY_QUOTED, INDEX_SLACK, MAX_WINDOW, MODE_AFTER_CR, MODE_PLACE, MODE_QUOTED, MODE_SKIP, STATE_BASE,
   STATE_BYTES, STATE_CAPACITY, STATE_COUNT, STATE_DELIMITER, STATE_EMPTY_LINES, STATE_END, STATE_INDEX, STATE_LINES,
   STATE_MODE, STATE_NEXT, STATE_POS, STATE_QUOTE, STATE_RECORDS, STATE_RECORD_LIMIT, STATE_START,
 } from '../kernels/parse-layout.ts';
@@ -44,6 +44,8 @@ export class Scanner {
   #window: Uint8Array<SharedArrayBuffer>;
   #bomPossible = false;
   #finished = false;
+  /** The input has ended, inside quotes, in a record that was too long. */
+  lostInQuotes = false;
   /** Line number at the scan's position, as of the last `open`. */
   #scannedLine = 1;
   /** A known line number, and the position (a record's first byte) it belongs to; `lineOf` goes on from there. */
@@ -83,6 +85,7 @@ export class Scanner {
     for (const name of PER_INPUT) this.set(name, 0);
     this.#bomPossible = true;
     this.#finished = false;
+    this.lostInQuotes = false;
     this.#scannedLine = 1;
     this.#line = 1;
     this.#lineAt = 0;
@@ -146,6 +149,8 @@ export class Scanner {
       if (this.get(STATE_POS) === this.get(STATE_END)) {
         if (!last || this.#finished) return 'end';
         this.#finished = true;
+        const mode = this.get(STATE_MODE);
+        this.lostInQuotes = (mode & MODE_SKIP) !== 0 && (mode & MODE_PLACE) === MODE_QUOTED;
         this.#kernel.finish(this.state);
         if (this.get(STATE_RECORDS) > 0) return 'records';
         return 'end';

@@ -14,7 +14,7 @@ import { EtlError } from '../core/errors.ts';
 import type { ColumnNames } from '../core/options.ts';
 import type { RejectSink } from '../core/rejects.ts';
 import type { Batch, Block, InputInfo } from '../core/stage.ts';
-import { BATCH_BYTES, BATCH_RECORD_START, BATCH_STATUS, REJECT_NONE } from '../kernels/layout.ts';
+import { BATCH_BYTES, BATCH_RECORD_START, BATCH_STATUS, REJECT_NONE, REJECT_RECORD_TOO_LONG } from '../kernels/layout.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
 import {
   STATE_BASE, STATE_COLUMN_ID, STATE_COLUMN_IP, STATE_COLUMN_USER, STATE_COLUMN_VALUE, STATE_EMPTY_LINES, STATE_FIELDS,
@@ -58,6 +58,8 @@ class ParseStage extends Transform {
   readonly #freeSlots: number[] = [];
   #slotFreed: (() => void) | undefined;
   #input: InputInfo | undefined;
+  /** Where the last record that was too long begins. */
+  #longRecord = { line: 0, byte: 0 };
   #header: HeaderMap | undefined;
   /** Of this input. */
   #emptyLines = 0;
@@ -128,11 +130,23 @@ class ParseStage extends Transform {
     this.#options.counters.emptyLines += emptyLines;
     this.#emptyLines += emptyLines;
     if (held.block.last) {
+      if (this.#scanner.lostInQuotes) this.#refuse(held.block);
       if (!this.#header && this.#emptyLines > 0) mapHeader([], this.#options.columns, held.block.input.name);
       this.#input = undefined;
     } else if (this.#scanner.unfinished > 0) {
       this.#held = held;
     }
+  }
+
+  /** Nobody can tell how many rows such a record has swallowed: it is no reject, but the end of the job. */
+  #refuse({ input, offset, length }: Block): never {
+    const { line, byte } = this.#longRecord;
+    throw new EtlError(
+      'ETL_INPUT_READ',
+      `The record of ${input.name} that begins in line ${line} (byte ${byte}) opens a quote that is never closed: ` +
+        `all ${offset + length - byte} bytes from there to the end would be lost.`,
+      { hint: 'Mend that quote and run again. Nothing was published.' },
+    );
   }
 
   #readHeader(block: Block, found: 'records' | 'too_long'): void {
@@ -189,6 +203,7 @@ class ParseStage extends Transform {
       counters.rejectedBy.set(status, (counters.rejectedBy.get(status) ?? 0) + 1);
       const line = this.#scanner.lineOf(starts[row]! - this.#scanner.get(STATE_BASE));
       const byte = block.offset + starts[row]! - block.ptr;
+      if (status === REJECT_RECORD_TOO_LONG) this.#longRecord = { line, byte };
       if (rejects.write({ file: block.input.name, line, byte, ...describeReject(batch, row, context) })) {
         await rejects.drained();
         if (this.destroyed) throw stopped();

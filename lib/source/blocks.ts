@@ -5,6 +5,7 @@
  */
 import { Readable } from 'node:stream';
 import type { Counters } from '../core/counters.ts';
+import { EtlError } from '../core/errors.ts';
 import type { Block } from '../core/stage.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
 import type { InputFile } from './inputs.ts';
@@ -71,6 +72,12 @@ export class BlockSource {
     }
   }
 
+  /** Lets go of pipes that were sampled and not streamed; idempotent. */
+  async close(): Promise<void> {
+    for (const [input, { reader }] of this.#sampled) await close(reader, input);
+    this.#sampled.clear();
+  }
+
   /** The stream of blocks. Call once. */
   stream(): Readable {
     for (let buffer = 0; buffer < BLOCK_BUFFERS; buffer++) {
@@ -104,6 +111,9 @@ export class BlockSource {
       bytes.set(kept);
       const length = kept.length + (kept.length < blockBytes ? await this.#fill(reader, bytes.subarray(kept.length)) : 0);
       last = length < blockBytes;
+      if (last && input.size !== undefined && offset + length < input.size) {
+        throw new EtlError('ETL_INPUT_READ', `The input ${input.name} got shorter while it was read: ${offset + length} of ${input.size} bytes.`);
+      }
       this.#counters.bytes += length;
       yield { input, index, offset, ptr, length, headroom: HEADROOM, last, release: this.#releaser(buffer) };
       offset += length;

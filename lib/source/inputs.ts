@@ -38,7 +38,8 @@ export async function listInputs(paths: readonly string[]): Promise<InputFile[]>
       });
     }
     for (const file of files) {
-      const real = await realpath(file.path);
+      // What is no regular file (a pipe of the shell, say) may have no other name than the one given.
+      const real = file.size === undefined ? file.path : await realpath(file.path).catch(() => file.path);
       const known = found.get(real);
       if (known === undefined || comparePaths(file.path, known.path) < 0) found.set(real, file);
     }

@@ -108,7 +108,7 @@ test('--help, --version', async (t) => {
   assert.equal((await etlStream(['--version'], folder)).stdout, `${version}\n`);
 });
 
-for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) {
+for (const [signal, code] of [['SIGHUP', 129], ['SIGINT', 130], ['SIGTERM', 143]] as const) {
   test(`${signal} while standard input is idle exits with ${code} and leaves nothing`, async (t) => {
     const folder = temporaryFolder(t);
     const { child, result } = start(['-o', 'out'], folder);
@@ -122,6 +122,56 @@ for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) {
     assert.deepEqual(readdirSync(folder), []);
   });
 }
+
+test('a failure ends the process while standard input is still open', async (t) => {
+  const folder = temporaryFolder(t);
+  const { child, result } = start(['-o', 'out', '--value-scale', '0'], folder);
+  child.stdin!.on('error', () => undefined);
+  child.stdin!.write(`no,such,columns\n${'1,2,3\n'.repeat(400_000)}`);
+  const { code, stderr } = await result; // nobody ends standard input
+  assert.equal(code, 1);
+  assert.match(stderr, /\[ETL_HEADER\]/);
+  assert.deepEqual(readdirSync(folder), []);
+});
+
+test('a second signal does not wait, and leaves nothing either', async (t) => {
+  const folder = temporaryFolder(t);
+  const { child, result } = start(['-o', 'new/out', '--temp', 'temp'], folder);
+  child.stdin!.write(LOGS);
+  while (readdirSync(folder).length < 2) await new Promise(setImmediate);
+  child.kill('SIGINT');
+  child.kill('SIGTERM');
+  const { code } = await result;
+  assert.ok(code === 130 || code === 143, String(code));
+  assert.deepEqual(readdirSync(folder), []);
+});
+
+test('pipes of the shell are inputs', async (t) => {
+  const folder = temporaryFolder(t);
+  writeFileSync(join(folder, 'a.csv'), LOGS);
+  const shell = (command: string): number | null => spawnSync('bash', ['-c', command, process.execPath, PROGRAM], { cwd: folder }).status;
+  assert.equal(shell('"$0" "$1" <(cat a.csv) <(cat a.csv) -o one'), 0);
+  assert.equal(shell('cat a.csv | "$0" "$1" /dev/stdin -o two'), 0);
+  for (const name of ['one', 'two']) assert.deepEqual(await readResult(join(folder, name)), TOTALS);
+});
+
+test('standard output that cannot be written is an error with a code; messages that nobody reads are none', async (t) => {
+  const folder = temporaryFolder(t);
+  writeFileSync(join(folder, 'a.csv'), LOGS);
+  const shell = (command: string): { status: number | null; stderr: string } =>
+    spawnSync('bash', ['-c', `set -o pipefail; ${command}`, process.execPath, PROGRAM], { cwd: folder, encoding: 'utf8' });
+  const full = shell('"$0" "$1" a.csv -o one --json > /dev/full');
+  assert.equal(full.status, 1);
+  assert.match(full.stderr, /^etl-stream: Cannot write to standard output: .*\[ETL_OUTPUT_WRITE\]/);
+  assert.equal(shell('"$0" "$1" a.csv -o two 2> /dev/full').status, 0);
+  for (const name of ['one', 'two']) assert.deepEqual(await readResult(join(folder, name)), TOTALS);
+});
+
+test('control codes of an input do not reach the terminal', async (t) => {
+  const { stderr } = await etlStream([], temporaryFolder(t), 'a\u001b]0;title\u0007,b\n');
+  assert.match(stderr, /\[ETL_HEADER\].*\\x1b\]0;title\\x07/s);
+  assert.ok(!stderr.includes('\u001b'));
+});
 
 test('generate writes logs that the job takes, the same for the same arguments', async (t) => {
   const folder = temporaryFolder(t);

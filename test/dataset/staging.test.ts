@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { DATASET_FILE, Staging } from '../../lib/dataset/staging.ts';
+import { DATASET_FILE } from '../../lib/dataset/description.ts';
+import { Staging } from '../../lib/dataset/staging.ts';
 import { temporaryFolder } from '../temporary.ts';
 
 /** Writes what a run would: the marker and one file. */
 function fill(staging: Staging, content: string): void {
   mkdirSync(join(staging.folder, '_etl'));
-  writeFileSync(join(staging.folder, DATASET_FILE), '{}');
+  writeFileSync(join(staging.folder, DATASET_FILE), JSON.stringify({ format: 1, files: [{ path: 'data' }] }));
   writeFileSync(join(staging.folder, 'data'), content);
 }
 
@@ -61,9 +62,31 @@ test('what etl-stream did not write is never replaced', async (t) => {
   writeFileSync(join(folder, 'mine', 'thesis.txt'), 'x');
   writeFileSync(join(folder, 'file'), 'x');
   for (const name of ['mine', 'file']) {
-    await assert.rejects(Staging.open(join(folder, name), { overwrite: true }), { code: 'ETL_OUTPUT_EXISTS', message: /not written by etl-stream/ });
+    await assert.rejects(Staging.open(join(folder, name), { overwrite: true }), { code: 'ETL_OUTPUT_EXISTS', message: /never replaced/ });
   }
   assert.deepEqual(readdirSync(folder).sort(), ['file', 'mine']);
+});
+
+test('a dataset that holds anything else is never replaced, nor is a link to one', async (t) => {
+  const folder = temporaryFolder(t);
+  const output = join(folder, 'out');
+  await publish(output, 'one');
+  symlinkSync(output, join(folder, 'link'));
+  await assert.rejects(Staging.open(join(folder, 'link'), { overwrite: true }), { code: 'ETL_OUTPUT_EXISTS', message: /symbolic link/ });
+  mkdirSync(join(output, 'notes'));
+  writeFileSync(join(output, 'notes', 'mine.txt'), 'x');
+  await assert.rejects(Staging.open(output, { overwrite: true }), { code: 'ETL_OUTPUT_EXISTS', message: /notes\/mine\.txt/ });
+  assert.equal(readFileSync(join(output, 'notes', 'mine.txt'), 'utf8'), 'x');
+});
+
+test('parents that were made for an output go with it when it fails, but for those in use', async (t) => {
+  const folder = temporaryFolder(t);
+  const one = await Staging.open(join(folder, 'a', 'b', 'c', 'out'), { overwrite: false });
+  const two = await Staging.open(join(folder, 'a', 'x', 'out'), { overwrite: false });
+  await one.discard();
+  assert.deepEqual(readdirSync(join(folder, 'a')), ['x']);
+  await two.discard();
+  assert.deepEqual(readdirSync(join(folder, 'a')), [], 'the first run made it, and could not remove it');
 });
 
 test('a run killed between the two renames of a replacement is undone by the next', async (t) => {
@@ -75,13 +98,24 @@ test('a run killed between the two renames of a replacement is undone by the nex
   assert.equal(readFileSync(join(output, 'data'), 'utf8'), 'one');
 });
 
-test('a run killed after the second rename leaves the new output, and the next clears the old away', async (t) => {
+test('a folder of the user that is called like the set-aside output is left alone', async (t) => {
+  const folder = temporaryFolder(t);
+  const output = join(folder, 'out');
+  mkdirSync(join(folder, '.out.previous'));
+  writeFileSync(join(folder, '.out.previous', 'mine'), 'x');
+  await publish(output, 'one');
+  await assert.rejects(publish(output, 'two', true), { code: 'ETL_OUTPUT_WRITE' });
+  assert.equal(readFileSync(join(output, 'data'), 'utf8'), 'one');
+  assert.equal(readFileSync(join(folder, '.out.previous', 'mine'), 'utf8'), 'x');
+});
+
+test('a run killed after the second rename leaves the new output, and the next replacement clears the old away', async (t) => {
   const folder = temporaryFolder(t);
   const output = join(folder, 'out');
   await publish(output, 'two');
   await publish(join(folder, '.out.previous'), 'one');
-  await assert.rejects(Staging.open(output, { overwrite: false }), { code: 'ETL_OUTPUT_EXISTS' });
-  assert.equal(readFileSync(join(output, 'data'), 'utf8'), 'two');
+  await publish(output, 'three', true);
+  assert.equal(readFileSync(join(output, 'data'), 'utf8'), 'three');
   assert.deepEqual(readdirSync(folder), ['out']);
 });
 

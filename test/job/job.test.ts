@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { EventEmitter } from 'node:events';
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { test } from 'node:test';
 import { generateLogs } from '../../lib/generate/generate.ts';
@@ -96,6 +96,42 @@ test('a job that fails at any stage leaves the earlier output and no other trace
   }
 });
 
+test('inputs and temporary files inside the output are refused', async (t) => {
+  const folder = temporaryFolder(t);
+  const output = join(folder, 'out');
+  writeFileSync(join(folder, 'a.csv'), `${HEADER}\n`);
+  await assert.rejects(run({ inputs: [join(folder, 'a.csv')], output: folder }), { code: 'ETL_USAGE', message: /a\.csv lies in the output/ });
+  await assert.rejects(run({ inputs: [join(folder, 'a.csv')], output, temp: join(output, 'temp') }), { code: 'ETL_USAGE' });
+  assertTidy(folder, ['a.csv']);
+});
+
+test('a quote that is never closed is a reject, but ends the job once nobody can tell how much it swallowed', async (t) => {
+  const folder = temporaryFolder(t);
+  const rows = (count: number): string => Array.from({ length: count }, (_, id) => `${id},u,t,8.8.8.8,1\n`).join('');
+  writeFileSync(join(folder, 'small.csv'), `${HEADER}\n${rows(10)}x,"u,t,8.8.8.8,1\n${rows(100)}`);
+  const small = await run({ inputs: [join(folder, 'small.csv')], output: join(folder, 'small') });
+  assert.deepEqual(small.rejectedBy, { unterminated_quote: 1 });
+  const start = `${HEADER}\n${rows(10)}`;
+  writeFileSync(join(folder, 'large.csv'), `${start}x,"u,t,8.8.8.8,1\n${rows(200_000)}`);
+  await assert.rejects(run({ inputs: [join(folder, 'large.csv')], output: join(folder, 'large') }), {
+    code: 'ETL_INPUT_READ', message: new RegExp(`large\\.csv that begins in line 12 \\(byte ${start.length}\\) opens a quote`),
+  });
+  const closed = `${start}x,"${'u'.repeat(3 << 20)}",t,8.8.8.8,1\n${rows(20)}`;
+  writeFileSync(join(folder, 'large.csv'), closed);
+  const long = await run({ inputs: [join(folder, 'large.csv')], output: join(folder, 'large') });
+  assert.deepEqual([long.rejectedBy, long.rows.read], [{ record_too_long: 1 }, 31]);
+});
+
+test('an input that gets shorter while it is read ends the job', async (t) => {
+  const folder = temporaryFolder(t);
+  const file = join(folder, 'a.csv');
+  writeFileSync(file, `${HEADER}\n${'1,u,t,8.8.8.8,1\n'.repeat(1000)}`);
+  const events = new EventEmitter();
+  events.on('phase', (phase) => phase === 'scatter' && truncateSync(file, 5000));
+  await assert.rejects(run({ inputs: [file], output: join(folder, 'out') }, { events }), { code: 'ETL_INPUT_READ', message: /shorter/ });
+  assertTidy(folder, ['a.csv']);
+});
+
 test('sums that pass 64 bits on the way and return are right', async (t) => {
   const folder = temporaryFolder(t);
   const most = 9223372036854775807n;
@@ -123,16 +159,51 @@ test('header only is an empty result, not an error; a header-only input does not
 
 test('events tell the phases in order and growing counters', async (t) => {
   const folder = temporaryFolder(t);
-  await generateLogs({ folder: join(folder, 'logs'), size: 5e6, files: 1 });
+  await generateLogs({ folder: join(folder, 'logs'), size: 50e6, files: 1 });
+  let progress = 0;
+  let bytes = 0;
   const events = new EventEmitter<JobEvents>();
   const heard: string[] = [];
   events.on('phase', (phase) => heard.push(phase));
   events.on('progress', ({ totalBytes, counters }) => {
     assert.equal(totalBytes, statSync(join(folder, 'logs', 'logs-0001.csv')).size);
-    assert.ok(counters.bytes <= totalBytes!);
+    assert.ok(counters.bytes <= totalBytes! && counters.bytes >= bytes);
+    bytes = counters.bytes;
+    progress++;
   });
   await run({ inputs: [join(folder, 'logs')], output: join(folder, 'out') }, { events });
   assert.deepEqual(heard, ['plan', 'scatter', 'reduce', 'publish']);
+  assert.ok(progress > 0, 'progress was told');
+});
+
+test('an abort in the middle of a lane, spilling or not, rejects with ETL_ABORTED and leaves no file and no descriptor', async (t) => {
+  const folder = temporaryFolder(t);
+  await generateLogs({ folder: join(folder, 'logs'), size: 4e6, users: 40_000, files: 2 });
+  const open = (): number => (process.platform === 'linux' ? readdirSync('/proc/self/fd').length : 0);
+  const options = validateOptions({ inputs: [join(folder, 'logs')], output: join(folder, 'out'), overwrite: true });
+  await runJob(options);
+  const before = open();
+  let stopped = 0;
+  for (const when of ['scatter', 'reduce', 'publish'] as const) {
+    for (let turns = 1; turns < 40; turns += 3) {
+      const controller = new AbortController();
+      const events = new EventEmitter();
+      events.on('phase', async (phase) => {
+        if (phase !== when) return;
+        for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate);
+        controller.abort(new Error('enough'));
+      });
+      const limits = { aggregateBytes: turns % 2 ? 1 << 18 : Infinity, blockBytes: 1 << 16 };
+      const error = await runJob(options, { signal: controller.signal, events, limits }).then(() => undefined, (reason: unknown) => reason);
+      if (error !== undefined) {
+        stopped++;
+        assert.equal((error as EtlError).code, 'ETL_ABORTED', `${when}, ${turns} turns: ${String(error)}`);
+      }
+      assertTidy(folder, ['logs', 'out']);
+    }
+  }
+  assert.ok(stopped > 25, `${stopped} runs were stopped`);
+  assert.equal(open(), before);
 });
 
 test('an abort in any phase rejects with ETL_ABORTED and leaves nothing', async (t) => {

@@ -25,6 +25,12 @@ test('looks at whole records of the first MiB, and at nothing else', () => {
   assert.equal(scaleOf(upTo(SCALE_SAMPLE_BYTES, '.25')), 1, 'nobody knows whether it goes on');
 });
 
+test('a value of a million zeros takes no time to speak of', () => {
+  const zeros = '0'.repeat(1_000_000);
+  assert.equal(scaleOf(`i,u,p,v\n1,2,3,0.${zeros}1\n`), 6);
+  assert.equal(scaleOf(`i,u,p,v\n1,2,3,0.5${zeros}\n`), 1);
+});
+
 test('fails on the header as the stage would', () => {
   assert.throws(() => scaleOf('i,u,p\n'), { code: 'ETL_HEADER' });
 });

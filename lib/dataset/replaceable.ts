@@ -1,0 +1,66 @@
+/**
+ * What may be replaced: nothing, or a dataset of ours that holds nothing else. A folder is ours when every file in it is
+ * named by its description (DATASET_FILE) or is one that each dataset has.
+ */
+import { lstat, readdir, readFile } from 'node:fs/promises';
+import { dirname, join, relative, sep } from 'node:path';
+import { EtlError } from '../core/errors.ts';
+import { DATASET_FILE, type DatasetDescription } from './description.ts';
+import { REJECTS_FILE } from './rejects-file.ts';
+
+const ALWAYS = new Set(['_SUCCESS', REJECTS_FILE, DATASET_FILE]);
+
+/** Throws ETL_OUTPUT_EXISTS unless the path `output` is free, or may be replaced and `overwrite` says so. */
+export async function checkReplaceable(output: string, overwrite: boolean): Promise<void> {
+  if (!(await exists(output))) return;
+  const foreign = await firstForeign(output);
+  if (foreign !== undefined) {
+    throw new EtlError('ETL_OUTPUT_EXISTS', `The output ${output} exists already and is never replaced: ${foreign}.`, {
+      hint: 'Choose another folder with -o, or clear this one yourself.',
+    });
+  }
+  if (overwrite) return;
+  throw new EtlError('ETL_OUTPUT_EXISTS', `The output ${output} exists already.`, {
+    hint: 'Add --overwrite to replace it, or choose another folder with -o.',
+  });
+}
+
+/** Why a path is not ours to replace; undefined when it is: an empty folder, or a dataset and nothing else. */
+async function firstForeign(output: string): Promise<string | undefined> {
+  const info = await lstat(output);
+  if (info.isSymbolicLink()) return 'it is a symbolic link';
+  if (!info.isDirectory()) return 'it is not a folder';
+  if ((await lstat(dirname(output))).dev !== info.dev) return 'it is a mount point, which cannot be renamed; choose a folder inside it';
+  const entries = await readdir(output, { recursive: true, withFileTypes: true });
+  if (entries.length === 0) return undefined;
+  const ours = new Set(ALWAYS);
+  try {
+    const { format, files } = JSON.parse(await readFile(join(output, DATASET_FILE), 'utf8')) as DatasetDescription;
+    if (format !== 1) return `it was written by another version of etl-stream (format ${String(format)})`;
+    for (const { path } of files) ours.add(path);
+  } catch {
+    return 'it was not written by etl-stream';
+  }
+  for (const entry of entries) {
+    const path = relative(output, join(entry.parentPath, entry.name)).split(sep).join('/');
+    if (!entry.isDirectory() && !ours.has(path)) return `it holds ${path}, which etl-stream did not write`;
+  }
+  return undefined;
+}
+
+/** Whether there is a folder at the path that says it is a dataset. */
+export async function isDataset(path: string): Promise<boolean> {
+  return readFile(join(path, DATASET_FILE)).then(() => true, () => false);
+}
+
+/** Whether there is anything at the path; a dangling link is something. */
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return false;
+    throw error;
+  }
+}
