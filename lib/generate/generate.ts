@@ -6,12 +6,12 @@
  * three eighths of them are copies of rows of the file before, sampled evenly over that file.
  *
  * Existing logs are an error (ETL_OUTPUT_EXISTS) unless `overwrite` is set. That replaces files of the same names, and
- * still fails when the folder holds other `logs-NNNN.csv`, which would mix two data sets. On failure or abort every file
- * that the call has begun is removed.
+ * still fails when the folder holds other `logs-NNNN.csv`, which would mix two data sets. Files get their names when all
+ * are complete: on failure or abort nothing new is left and the earlier ones are as they were.
  */
-import { mkdir, open, readdir, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { EtlError, withCleanupError } from '../core/errors.ts';
 import { LogFile, SEGMENTS, SEGMENT_BYTES } from './log-file.ts';
 import type { RowCounts } from './log-file.ts';
@@ -53,8 +53,9 @@ async function writeFiles(shape: LogShape, paths: string[], begun: string[], opt
   for (const [file, path] of paths.entries()) {
     const target = Math.floor(shape.size / shape.files) + (file < shape.size % shape.files ? 1 : 0);
     const log: LogFile = new LogFile(shape, file, target, ring, last?.sample);
-    const handle = await open(path, options.overwrite ? 'w' : 'wx');
-    begun.push(path);
+    const part = partOf(path);
+    const handle = await open(part, 'w');
+    begun.push(part);
     try {
       await writeFile(handle, log, ring, (bytes) => {
         if (options.signal?.aborted) throw aborted(options.signal);
@@ -71,7 +72,13 @@ async function writeFiles(shape: LogShape, paths: string[], begun: string[], opt
     result.badAddresses += log.counts.badAddresses;
     last = log;
   }
+  for (const path of paths) await rename(partOf(path), path);
   return result;
+}
+
+/** What a log is called while it is written. */
+function partOf(path: string): string {
+  return join(dirname(path), `.${basename(path)}.part`);
 }
 
 /** Fills the next segment while the one before is written; never more than one write is under way. */

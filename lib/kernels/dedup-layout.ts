@@ -7,7 +7,7 @@
  *
  *   h = lo * factor0 + hi * factor1 (mod 2^64);   slot = ((h ^ h >> 32) * factor0) >> (64 - bits)
  *
- * The factors are odd and random, drawn for each run: whoever chooses the ids cannot know which of them collide
+ * The factors are odd and random, drawn for each run: whoever chooses the ids cannot know which of them share a slot
  * (vector multiply-shift: Dietzfelbinger et al. 1997, "A reliable randomized algorithm for the closest-pair problem").
  *
  *   +0 slots: u32    address of the first slot       +16 hasZero: u32

@@ -257,6 +257,19 @@ describe('files that are there', () => {
     assert.deepEqual(readdirSync(folder), ['mine.csv']);
   });
 
+  test('an abort while overwriting keeps the logs that were there', async (t) => {
+    const folder = temporaryFolder(t);
+    await generateLogs({ folder, ...small });
+    const before = readdirSync(folder).map((name) => readFileSync(join(folder, name)));
+    const controller = new AbortController();
+    const onProgress = (written: number): void => {
+      if (written > 7 * MB) controller.abort();
+    };
+    const run = generateLogs({ folder, files: 2, size: 10 * MB, overwrite: true, signal: controller.signal, onProgress });
+    await assert.rejects(run, code('ETL_ABORTED'));
+    assert.deepEqual(readdirSync(folder).map((name) => readFileSync(join(folder, name))), before);
+  });
+
   test('a folder that cannot be made is an output error', async (t) => {
     const file = join(temporaryFolder(t), 'file');
     writeFileSync(file, '');
