@@ -168,7 +168,7 @@ function writeRegression(name: string, { files, options }: FuzzCase, why: string
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, bytes);
   }
-  writeFileSync(join(folder, 'options.json'), `${JSON.stringify({ why, ...options }, null, 2)}\n`);
+  writeFileSync(join(folder, 'options.json'), `${JSON.stringify({ why: why.slice(0, 1000), ...options }, null, 2)}\n`);
 }
 
 /** How often each rare thing happened. */

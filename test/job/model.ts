@@ -233,9 +233,10 @@ function lineEndAt(text: string, at: number): number {
   return text[at + 1] === '\n' ? 2 : 1;
 }
 
-/** The first mebibyte's; undefined when it has no record with the right number of fields. */
+/** The first mebibyte's; undefined when it has no record with the right number of fields and a value that is no malformed field. */
 function scaleOf({ text, width, places, records }: Table): number | undefined {
-  const sampled = records.filter(({ fields, next }) => fields.length === width && (text.length < LIMIT || next <= LIMIT));
+  const sampled = records.filter(({ fields, next }) =>
+    fields.length === width && !fields[places.value]!.fault && (text.length < LIMIT || next <= LIMIT));
   const significant = sampled.map(({ fields }) => placesOf(fields[places.value]!.text) ?? 0);
   return significant.length === 0 ? undefined : Math.min(6, Math.max(...significant));
 }

@@ -28,7 +28,7 @@ export interface FuzzCase {
 }
 
 const bytesOf = (text: string): string => Buffer.from(text).toString('latin1');
-const NAMES = ['a.csv', 'B.csv', 'a/z.csv', 'a-.csv', 'a/b/c.CSV', 'ä.csv', '\u{1f600}.csv', '10.csv', '9.csv'];
+const NAMES = ['a.csv', 'B.csv', 'a/z.csv', 'a-.csv', 'a/b/c.CSV', 'ä.csv', '\uff5e.csv', '\u{1f600}.csv', '10.csv', '9.csv'];
 const COLUMNS: readonly ColumnNames[] = [
   { id: 'log_id', user: 'user_id', ip: 'ip_address', value: 'watch_time(min)' },
   { id: 'a,b', user: 'w "x"', ip: 'ü', value: ' v' },
@@ -75,7 +75,7 @@ class CaseMaker {
   }
 
   make(): FuzzCase {
-    const long = this.#chance(0.01);
+    const long = this.#chance(0.04);
     const columns = this.#chance(0.8) ? COLUMNS[0]! : this.#pick(COLUMNS);
     const row = this.#rows();
     const broken = this.#pick([0, 0, 0.003, 0.03]);
@@ -83,7 +83,7 @@ class CaseMaker {
     const mutated = this.#chance(0.3);
     const size = this.#chance(0.1) ? 2500 : this.#chance(0.4) ? 80 : 12;
     const files = names.map((name, i) => {
-      let text = this.#chance(0.02) ? this.#pick(['', '\n', '\r\n\n', ' ', ',,,', '\xef\xbb\xbf\n']) : this.#file(columns, row, broken, this.#int(size));
+      let text = this.#chance(0.02) ? this.#pick(['', '\n', '\r\n\n', ' ', ',,,', '\xef\xbb\xbf', '\xef\xbb\xbf\n']) : this.#file(columns, row, broken, this.#int(size));
       if (long && i === 0) text = this.#withLongRecord(text, columns);
       else if (mutated) text = this.#mutated(text);
       return { name, bytes: Buffer.from(text, 'latin1') };
@@ -165,7 +165,7 @@ class CaseMaker {
     const end = this.#pick(LINE_ENDS);
     const names = this.#shuffled(['id', 'user', 'ip', 'value'] as const);
     const header = names.map((role) => this.#field(bytesOf(columns[role]), 1, 0)).join(',');
-    const length = RECORD_LIMIT + this.#pick([-5000, -1, 0, 1, 2, 5000, 1_200_000]);
+    const length = RECORD_LIMIT + this.#pick([0, 0, 1, 1, 1, 2, 5000, 1_200_000]);
     const quote = this.#pick(['', '"']);
     const record = (padding: number): string =>
       names.map((role) => (role === 'ip' ? quote + 'x'.repeat(padding) + quote : { id: 'long', user: 'u', value: '2.5' }[role])).join(',');

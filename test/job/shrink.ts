@@ -1,26 +1,26 @@
 /** A failing case made small: fewer options, files, lines, bytes, as long as it still fails. */
-import type { FuzzCase, FuzzFile, FuzzOptions } from './random-case.ts';
+import type { FuzzCase, FuzzOptions } from './random-case.ts';
 
-/** Runs that shrinking may take. */
-const MOST_TRIALS = 2500;
+/** Shrinking ends after so long, however far it got. */
+const MOST_MILLISECONDS = 60_000;
 
 /** `fails` tells whether a candidate still shows the fault. Gives the smallest case found. */
 export async function shrink(found: FuzzCase, fails: (candidate: FuzzCase) => Promise<boolean>): Promise<FuzzCase> {
   let best = found;
-  let trials = 0;
+  const end = Date.now() + MOST_MILLISECONDS;
   const accept = async (candidate: FuzzCase): Promise<boolean> => {
-    if (trials++ >= MOST_TRIALS || !(await fails(candidate))) return false;
+    if (!(await fails(candidate))) return false;
     best = candidate;
     return true;
   };
-  const withFile = (place: number, bytes: Buffer): FuzzCase => ({
-    ...best, files: best.files.map((file, i) => (i === place ? { ...file, bytes } : file)),
+  const withFile = (place: number, parts: string[]): FuzzCase => ({
+    ...best, files: best.files.map((file, i) => (i === place ? { ...file, bytes: Buffer.from(parts.join(''), 'latin1') } : file)),
   });
 
-  await removeParts([...best.files], (files: FuzzFile[]) => files.length > 0 ? accept({ ...best, files }) : Promise.resolve(false));
+  await removeParts([...best.files], end, async (files) => files.length > 0 && accept({ ...best, files }));
   for (const cut of [lines, single]) {
     for (let place = 0; place < best.files.length; place++) {
-      await removeParts(cut(best.files[place]!.bytes), (parts) => accept(withFile(place, Buffer.concat(parts))));
+      await removeParts(cut(best.files[place]!.bytes.toString('latin1')), end, (parts) => accept(withFile(place, parts)));
     }
   }
   for (const option of Object.keys(best.options) as (keyof FuzzOptions)[]) {
@@ -31,9 +31,9 @@ export async function shrink(found: FuzzCase, fails: (candidate: FuzzCase) => Pr
 }
 
 /** Tries to leave out ever shorter runs of parts. */
-async function removeParts<T>(parts: T[], accept: (parts: T[]) => Promise<boolean>): Promise<void> {
+async function removeParts<T>(parts: T[], end: number, accept: (parts: T[]) => Promise<boolean>): Promise<void> {
   for (let run = parts.length; run >= 1; run = Math.floor(run / 2)) {
-    for (let at = 0; at < parts.length; ) {
+    for (let at = 0; at < parts.length && Date.now() < end; ) {
       const candidate = [...parts.slice(0, at), ...parts.slice(at + run)];
       if (await accept(candidate)) parts = candidate;
       else at += run;
@@ -41,10 +41,11 @@ async function removeParts<T>(parts: T[], accept: (parts: T[]) => Promise<boolea
   }
 }
 
-function lines(bytes: Buffer): Buffer[] {
-  return (bytes.toString('latin1').match(/[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+$/g) ?? []).map((line) => Buffer.from(line, 'latin1'));
+/** With their ends. */
+function lines(text: string): string[] {
+  return text.match(/[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+$/g) ?? [];
 }
 
-function single(bytes: Buffer): Buffer[] {
-  return Array.from(bytes, (byte) => Buffer.of(byte));
+function single(text: string): string[] {
+  return text.split('');
 }
