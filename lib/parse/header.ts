@@ -26,19 +26,20 @@ export function mapHeader(names: readonly string[], wanted: ColumnNames, inputNa
       hint: 'The first line must name the columns.',
     });
   }
-  const faults: string[] = [];
+  const missing: string[] = [];
+  const repeated: string[] = [];
   const place = (column: keyof typeof options): number => {
     const name = wanted[column];
     const at = names.indexOf(name);
-    const remedy = `(${options[column]} NAME chooses another)`;
-    if (at < 0) faults.push(`has no column ${shown(name)} ${remedy}`);
-    else if (names.includes(name, at + 1)) faults.push(`has the column ${shown(name)} more than once ${remedy}`);
+    if (at < 0) missing.push(`${shown(name)} (${options[column]})`);
+    else if (names.includes(name, at + 1)) repeated.push(`the column ${shown(name)} more than once (${options[column]})`);
     return at;
   };
   const map = { fields: names.length, id: place('id'), user: place('user'), ip: place('ip'), value: place('value') };
+  const faults = [...(missing.length > 0 ? [`no column ${missing.join(', ')}`] : []), ...repeated];
   if (faults.length > 0) {
-    throw new EtlError('ETL_HEADER', `The header of ${inputName} ${faults.join(', and ')}.`, {
-      hint: `It has ${list(names)}.`,
+    throw new EtlError('ETL_HEADER', `The header of ${inputName} has ${faults.join(', and ')}.`, {
+      hint: `It has ${list(names)}. The options in parentheses choose columns by other names; commas separate them.`,
     });
   }
   return map;
