@@ -39,6 +39,7 @@ export function createProgram(done: (code: number) => void): Command {
     .option('--temp <folder>', 'folder for temporary files (default: beside the output)')
     .option('--json', 'print the summary as JSON on stdout')
     .option('-q, --quiet', 'print nothing but errors')
+    .helpCommand('help [command]', 'show what a command accepts')
     .addHelpText('after', EXAMPLES)
     .action(async (inputs: string[], flags: RunFlags, command: Command) => {
       if (inputs.length === 0 && process.stdin.isTTY) command.help({ error: true });
