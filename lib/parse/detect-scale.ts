@@ -22,9 +22,10 @@ const POINT = 0x2e;
 
 /**
  * The most significant decimal places (trailing zeros not counted) that any value in `sample` has, at most
- * MAX_VALUE_SCALE; of records with the right number of fields and a well-formed value field, whole in the sample. `sample` is the start of an input:
- * bytes past SCALE_SAMPLE_BYTES are not looked at, and a shorter sample is taken for the whole input.
- * undefined when there is no such record, so that nothing can be told. Throws ETL_HEADER, as the stage would.
+ * MAX_VALUE_SCALE; of records with the right number of fields and a well-formed value field, whole in the sample.
+ * `sample` is the start of an input: bytes past SCALE_SAMPLE_BYTES are not looked at, and a shorter sample is taken for
+ * the whole input. undefined when there is no such record, so that nothing can be told. Throws ETL_HEADER, as the stage
+ * would.
  */
 export function detectScale(sample: Uint8Array, columns: ColumnNames, options: DetectScaleOptions = {}): number | undefined {
   const { delimiter, quote = '"', name = 'the input' } = options;
