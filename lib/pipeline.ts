@@ -18,7 +18,7 @@ import { Aggregator } from './aggregate/aggregator.ts';
 import { RunFiles } from './aggregate/run-files.ts';
 import { createAggregateStage } from './aggregate/stage.ts';
 import { assertBalanced, newCounters } from './core/counters.ts';
-import { EtlError } from './core/errors.ts';
+import { EtlError, messageOf } from './core/errors.ts';
 import type { ColumnNames, JobOptions } from './core/options.ts';
 import { Resources } from './core/resources.ts';
 import type { ResultBatch, SortedRun } from './core/stage.ts';
@@ -67,6 +67,7 @@ interface Plan {
   readonly tempFolder: OwnFolder;
   readonly rejects: RejectsFile;
   readonly scale: number;
+  readonly parseKernel: ParseKernel;
   readonly geo: { readonly kernel: GeoKernel; readonly table: RangeTable };
 }
 
@@ -101,6 +102,7 @@ class Job {
   readonly #resources: Resources;
   readonly #counters = newCounters();
   readonly #memory = new LinearMemory();
+  readonly #version = packageVersion();
   readonly #progress: ProgressTeller;
 
   constructor(options: JobOptions, context: JobContext, resources: Resources) {
@@ -128,7 +130,7 @@ class Job {
       geoDatabase: { type, buildDate },
       seconds: (performance.now() - started) / 1000,
       phases: progress.seconds,
-      version: packageVersion(),
+      version: this.#version,
     });
   }
 
@@ -153,14 +155,15 @@ class Job {
       inputs, memory, counters: this.#counters, signal: this.#context.signal, blockBytes: this.#context.limits?.blockBytes,
     });
     this.#resources.add(() => source.close());
-    const scale = valueScale ?? (await scaleOf(source, columns));
+    const parseKernel = await loadKernel<ParseKernel>('parse', memory);
+    const scale = valueScale ?? (await scaleOf(source, columns, memory, parseKernel));
     const kernel = await loadKernel<GeoKernel>('geo', memory);
     const table = await openRangeTable({ file: geoDb, field: geoField }, memory, kernel);
-    return { inputs, source, staging, tempFolder, rejects, scale, geo: { kernel, table } };
+    return { inputs, source, staging, tempFolder, rejects, scale, parseKernel, geo: { kernel, table } };
   }
 
   /** Lane 1. */
-  async #scatter({ source, rejects, scale, geo }: Plan): Promise<MemoryPartitionStore> {
+  async #scatter({ source, rejects, scale, parseKernel, geo }: Plan): Promise<MemoryPartitionStore> {
     const memory = this.#memory;
     const kernel = await loadKernel<PartitionKernel>('partition', memory);
     const store = new MemoryPartitionStore({ memory, kernel });
@@ -168,8 +171,7 @@ class Job {
     await pipeline(
       source.stream(),
       createParseStage({
-        memory, kernel: await loadKernel<ParseKernel>('parse', memory), counters: this.#counters, rejects, scale,
-        columns: this.#options.columns,
+        memory, kernel: parseKernel, counters: this.#counters, rejects, scale, columns: this.#options.columns,
       }),
       createGeoStage({ memory, ...geo }),
       createScatterStage({ memory, kernel, store }),
@@ -215,15 +217,14 @@ class Job {
     const regions = new Set<string>();
     const memory = this.#memory;
     const counters = this.#counters;
-    const version = packageVersion();
     const { type, buildDate } = table.database;
     const distinct = new DistinctUsers({
       memory, kernel: await loadKernel<UsersKernel>('users', memory), seed: randomBytes(8).readBigUInt64LE(),
     });
     const parquet = createParquetStage({
-      folder: staging.folder, groupBy, scale, compression, encoding: parquetEncoding, counters, version,
+      folder: staging.folder, groupBy, scale, compression, encoding: parquetEncoding, counters, version: this.#version,
       metadata: {
-        'etl-stream.version': version,
+        'etl-stream.version': this.#version,
         'etl-stream.columns': JSON.stringify(columns),
         'etl-stream.geo_database': type,
         'etl-stream.geo_database_build_date': buildDate,
@@ -254,7 +255,7 @@ class Job {
     assertBalanced(counters);
     const { read, counted, duplicate, rejected } = counters;
     await describeDataset(staging.folder, {
-      format: 1, version, groupBy, columns: { ...columns }, valueScale: scale, geoDatabase: { type, buildDate },
+      format: 1, version: this.#version, groupBy, columns: { ...columns }, valueScale: scale, geoDatabase: { type, buildDate },
       rows: { read, counted, duplicates: duplicate, rejected },
       files: parquet.files.map(({ path, rows, bytes }) => ({ path, rows, bytes })),
     });
@@ -287,9 +288,9 @@ function assertOutside(output: string, temp: string | undefined, inputs: readonl
 }
 
 /** Decimal places of the value column, from the first input that has a row to tell by; 0 when none has. */
-async function scaleOf(source: BlockSource, columns: ColumnNames): Promise<number> {
+async function scaleOf(source: BlockSource, columns: ColumnNames, memory: LinearMemory, kernel: ParseKernel): Promise<number> {
   for await (const { input, bytes } of source.samples()) {
-    const scale = bytes.length > 0 ? detectScale(bytes, columns, { name: input.name }) : undefined;
+    const scale = bytes.length > 0 ? detectScale(bytes, columns, { name: input.name, memory, kernel }) : undefined;
     if (scale !== undefined) return scale;
   }
   return 0;
@@ -298,6 +299,5 @@ async function scaleOf(source: BlockSource, columns: ColumnNames): Promise<numbe
 /** What stopped the run: its caller, if it did so, since what fails after that fails because of it. */
 function asAborted(error: unknown, signal: AbortSignal | undefined): unknown {
   if (!signal?.aborted) return error;
-  const reason = signal.reason instanceof Error ? signal.reason.message : String(signal.reason);
-  return new EtlError('ETL_ABORTED', `The run was stopped (${reason}); nothing was published.`, { cause: signal.reason });
+  return new EtlError('ETL_ABORTED', `The run was stopped (${messageOf(signal.reason)}); nothing was published.`, { cause: signal.reason });
 }

@@ -157,11 +157,12 @@ export class Aggregator {
     this.#seal();
     const writer = await temp.create();
     try {
-      if (this.#closed) throw new EtlError('ETL_ABORTED', 'The aggregate was closed before it wrote a run.');
-      for (let bytes; (bytes = kernel.fillRun(this.#table, this.#spillBuffer, SPILL_BUFFER_BYTES)) > 0; ) {
+      for (;;) {
+        if (this.#closed) throw new EtlError('ETL_ABORTED', 'The aggregate was closed while it wrote a run.');
+        const bytes = kernel.fillRun(this.#table, this.#spillBuffer, SPILL_BUFFER_BYTES);
+        if (bytes === 0) break;
         await writer.write(memory.bytes(this.#spillBuffer, bytes));
         counters.runBytesSpilled += bytes;
-        if (this.#closed) throw new EtlError('ETL_ABORTED', 'The aggregate was closed while it wrote a run.');
       }
     } catch (error) {
       throw await writer.discard().then(() => error, (extra: unknown) => withCleanupError(error, extra));

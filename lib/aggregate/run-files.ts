@@ -9,7 +9,7 @@
 import { randomUUID } from 'node:crypto';
 import { open, unlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EtlError } from '../core/errors.ts';
+import { EtlError, messageOf } from '../core/errors.ts';
 import type { SortedRun } from '../core/stage.ts';
 import { MAX_USER_BYTES, RUN_USER } from '../kernels/layout.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
@@ -134,8 +134,7 @@ function ignoreMissing(error: unknown): void {
 }
 
 function tempError(path: string, doing: string, cause: unknown): EtlError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new EtlError('ETL_TEMP_WRITE', `${doing} the temporary file ${path} failed: ${reason}.`, {
+  return new EtlError('ETL_TEMP_WRITE', `${doing} the temporary file ${path} failed: ${messageOf(cause)}.`, {
     cause,
     hint: 'Check free space and permissions of the temporary folder, or choose another one with --temp.',
   });

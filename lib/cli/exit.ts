@@ -1,5 +1,5 @@
 /** How a command ends: exit codes, and messages of errors for a person. */
-import { EtlError } from '../core/errors.ts';
+import { EtlError, messageOf } from '../core/errors.ts';
 
 export const EXIT_DONE = 0;
 export const EXIT_FAILED = 1;
@@ -25,7 +25,7 @@ export function reportError(error: unknown): number {
     const stopped = error.cause instanceof StoppedBySignal ? error.cause : undefined;
     process.stderr.write(`etl-stream: ${printable(error.message)} [${error.code}]\n`);
     if (error.hint) process.stderr.write(`  ${printable(error.hint)}\n`);
-    for (const extra of error.suppressed) process.stderr.write(`  cleaning up failed too: ${extra instanceof Error ? extra.message : String(extra)}\n`);
+    for (const extra of error.suppressed) process.stderr.write(`  cleaning up failed too: ${messageOf(extra)}\n`);
     if (stopped) return EXIT_SIGNAL[stopped.signal];
     return error.code === 'ETL_USAGE' ? EXIT_USAGE : EXIT_FAILED;
   }

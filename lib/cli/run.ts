@@ -24,9 +24,7 @@ export interface RunFlags {
 
 export async function runCommand(inputs: readonly string[], flags: RunFlags): Promise<number> {
   const { idColumn, userColumn, ipColumn, valueColumn, json, quiet, ...same } = flags;
-  const columns = { ...(idColumn !== undefined && { id: idColumn }), ...(userColumn !== undefined && { user: userColumn }),
-    ...(ipColumn !== undefined && { ip: ipColumn }), ...(valueColumn !== undefined && { value: valueColumn }) };
-  const options: RunOptions = { ...same, inputs, columns };
+  const options: RunOptions = { ...same, inputs, columns: { id: idColumn, user: userColumn, ip: ipColumn, value: valueColumn } };
 
   const summary = await untilSignalled((signal) => run(options, { signal }));
   if (json) process.stdout.write(`${JSON.stringify(summary, null, 2)}\n`);

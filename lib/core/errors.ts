@@ -35,11 +35,16 @@ export const errorCodes = {
 
 export type ErrorCode = keyof typeof errorCodes;
 
+/** What a caught value says, whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** `first`, with a failure of cleaning up after it added, so that neither is lost. */
 export function withCleanupError(first: unknown, extra: unknown): unknown {
   if (first instanceof EtlError) {
     first.suppressed.push(extra);
     return first;
   }
-  return new AggregateError([first, extra], first instanceof Error ? first.message : String(first), { cause: first });
+  return new AggregateError([first, extra], messageOf(first), { cause: first });
 }

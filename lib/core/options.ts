@@ -28,7 +28,7 @@ export interface JobOptions {
   readonly output: string;
   readonly overwrite: boolean;
   readonly columns: ColumnNames;
-  /** Decimal places of the value column; undefined = found in the first block. */
+  /** Decimal places of the value column; undefined = found in the first MiB. */
   readonly valueScale: number | undefined;
   /** Path of an MMDB file; undefined = the embedded one. */
   readonly geoDb: string | undefined;
@@ -47,7 +47,7 @@ export const DEFAULT_OUTPUT = './etl-output';
 /** What a caller of the library may leave out. */
 export type RunOptions = Partial<Omit<JobOptions, 'inputs' | 'columns'>> & {
   readonly inputs: readonly string[];
-  readonly columns?: Partial<ColumnNames>;
+  readonly columns?: { readonly [Role in keyof ColumnNames]?: string | undefined };
 };
 
 /** Fills in the defaults. Throws ETL_USAGE with what is wrong and what is accepted. */
@@ -56,7 +56,7 @@ export function validateOptions(options: RunOptions): JobOptions {
   if (!Array.isArray(inputs) || inputs.length === 0 || !inputs.every((input) => typeof input === 'string' && input !== '')) {
     throw usage('inputs must be a list of at least one path; "-" is standard input');
   }
-  const columns = { ...defaultColumns, ...withoutUndefined(options.columns ?? {}) };
+  const columns: ColumnNames = { ...defaultColumns, ...withoutUndefined(options.columns ?? {}) };
   const roles = Object.keys(defaultColumns) as (keyof ColumnNames)[];
   for (const role of roles) {
     if (typeof columns[role] !== 'string' || columns[role] === '') throw usage(`--${role}-column must be the name of a column`);
@@ -91,8 +91,8 @@ function oneOf<T extends string>(option: string, value: T, accepted: readonly T[
   throw usage(`${option} must be one of ${accepted.join(', ')}, not ${JSON.stringify(value)}`);
 }
 
-function withoutUndefined<T extends object>(object: T): T {
-  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as T;
+function withoutUndefined<T>(object: { readonly [Key in string]?: T | undefined }): Record<string, T> {
+  return Object.fromEntries(Object.entries(object).filter((entry): entry is [string, T] => entry[1] !== undefined));
 }
 
 function usage(problem: string): EtlError {

@@ -21,13 +21,14 @@ export class OwnFolder {
   /** `make` gets the parent, which exists then, and gives the new folder's path. Throws what the file system throws. */
   static create(parent: string, make: (parent: string) => string): OwnFolder {
     const made = mkdirSync(parent, { recursive: true });
-    let folder;
+    let path;
     try {
-      folder = new OwnFolder(make(parent), made);
+      path = make(parent);
     } catch (error) {
-      new OwnFolder(parent, made).#removeParentsSync(parent);
+      removeEmptySync(parent, made);
       throw error;
     }
+    const folder = new OwnFolder(path, made);
     if (open.size === 0) process.on('exit', removeAll);
     open.add(folder);
     return folder;
@@ -44,31 +45,31 @@ export class OwnFolder {
     if (!open.has(this)) return;
     await rm(this.path, { recursive: true, force: true });
     this.keep();
-    for (const parent of this.#parents(dirname(this.path))) {
+    for (const parent of upTo(this.#made, dirname(this.path))) {
       if (!(await rmdir(parent).then(() => true, () => false))) return; // something else is in it now
     }
   }
 
   removeSync(): void {
     rmSync(this.path, { recursive: true, force: true });
-    this.#removeParentsSync(dirname(this.path));
+    removeEmptySync(dirname(this.path), this.#made);
   }
+}
 
-  #removeParentsSync(from: string): void {
-    for (const parent of this.#parents(from)) {
-      try {
-        rmdirSync(parent);
-      } catch {
-        return;
-      }
+function removeEmptySync(from: string, made: string | undefined): void {
+  for (const parent of upTo(made, from)) {
+    try {
+      rmdirSync(parent);
+    } catch {
+      return;
     }
   }
+}
 
-  /** `from` and what is above it, up to the topmost that was made. */
-  *#parents(from: string): Generator<string> {
-    if (this.#made === undefined) return;
-    for (let parent = from; parent.startsWith(this.#made); parent = dirname(parent)) yield parent;
-  }
+/** `from` and what is above it, up to `made`; nothing when nothing was made. */
+function* upTo(made: string | undefined, from: string): Generator<string> {
+  if (made === undefined) return;
+  for (let parent = from; parent.startsWith(made); parent = dirname(parent)) yield parent;
 }
 
 function removeAll(): void {

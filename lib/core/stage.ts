@@ -6,6 +6,22 @@
  * its producer does not reuse the memory. Producers hold a small fixed number of such values, so a slow consumer makes
  * them wait: this is the back-pressure besides the streams' own.
  */
+import { EtlError } from './errors.ts';
+
+/** Most bytes of one record: blocks have as much headroom, and a longer record is a reject. */
+export const MAX_RECORD_BYTES = 1 << 20;
+/** How much of an input's start is looked at before the run: a constant, so that nothing depends on how it is cut. */
+export const SAMPLE_BYTES = 1 << 20;
+
+/** A `release()` that does `free`, and throws ETL_INTERNAL when it is called again: the memory has another owner by then. */
+export function releaseOnce(what: string, free: () => void): () => void {
+  let released = false;
+  return () => {
+    if (released) throw new EtlError('ETL_INTERNAL', `${what} was released twice.`);
+    released = true;
+    free();
+  };
+}
 
 /**
  * lane 1, source -> parse. A slice of one input's (decompressed) bytes, in linear memory.

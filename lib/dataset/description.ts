@@ -4,7 +4,7 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { EtlError } from '../core/errors.ts';
+import { EtlError, messageOf } from '../core/errors.ts';
 
 /** Where it stands in a dataset. */
 export const DATASET_FILE = '_etl/dataset.json';
@@ -29,6 +29,6 @@ export async function describeDataset(folder: string, description: DatasetDescri
     await mkdir(dirname(path), { recursive: true });
     await writeFile(path, `${JSON.stringify(description, null, 2)}\n`, { flag: 'wx' });
   } catch (cause) {
-    throw new EtlError('ETL_OUTPUT_WRITE', `Cannot write ${path}: ${(cause as Error).message}.`, { cause });
+    throw new EtlError('ETL_OUTPUT_WRITE', `Cannot write ${path}: ${messageOf(cause)}.`, { cause });
   }
 }

@@ -6,7 +6,7 @@ import { createWriteStream, type WriteStream } from 'node:fs';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
-import { EtlError } from '../core/errors.ts';
+import { EtlError, messageOf } from '../core/errors.ts';
 import type { Reject, RejectSink } from '../core/rejects.ts';
 
 export const REJECTS_FILE = '_rejects.jsonl';
@@ -61,6 +61,6 @@ export class RejectsFile implements RejectSink {
 
   #check(): void {
     if (this.#error === undefined) return;
-    throw new EtlError('ETL_OUTPUT_WRITE', `Cannot write ${this.#path}: ${(this.#error as Error).message}.`, { cause: this.#error });
+    throw new EtlError('ETL_OUTPUT_WRITE', `Cannot write ${this.#path}: ${messageOf(this.#error)}.`, { cause: this.#error });
   }
 }

@@ -12,7 +12,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { EtlError, withCleanupError } from '../core/errors.ts';
+import { EtlError, messageOf, withCleanupError } from '../core/errors.ts';
 import { OwnFolder } from '../core/own-folder.ts';
 import { checkReplaceable, exists, isDataset } from './replaceable.ts';
 
@@ -58,12 +58,11 @@ export class Staging {
 
   /** Makes what was written visible under the output's name, in one step. */
   async publish(): Promise<void> {
-    let replaced = false;
+    let replaces = false;
     try {
       await writeFile(join(this.folder, '_SUCCESS'), '', { flag: 'wx' });
       await checkReplaceable(this.#output, this.#overwrite);
-      const replaces = await exists(this.#output);
-      replaced = replaces;
+      replaces = await exists(this.#output);
       if (replaces) {
         if (await isDataset(this.#previous)) await rm(this.#previous, { recursive: true });
         await rename(this.#output, this.#previous);
@@ -84,7 +83,7 @@ export class Staging {
       throw writeError(`Cannot publish the output ${this.#output}`, cause);
     }
     // The new output stands. What is left of the old one, if this fails, goes with the next run.
-    if (replaced) await rm(this.#previous, { recursive: true, force: true }).catch(() => undefined);
+    if (replaces) await rm(this.#previous, { recursive: true, force: true }).catch(() => undefined);
   }
 
   /** Removes everything that was written; idempotent, and harmless after `publish`. */
@@ -94,7 +93,7 @@ export class Staging {
 }
 
 function writeError(what: string, cause: unknown): EtlError {
-  return new EtlError('ETL_OUTPUT_WRITE', `${what}: ${cause instanceof Error ? cause.message : String(cause)}.`, {
+  return new EtlError('ETL_OUTPUT_WRITE', `${what}: ${messageOf(cause)}.`, {
     cause,
     hint: 'Nothing was published; an earlier output is as it was.',
   });

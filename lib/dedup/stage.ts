@@ -10,7 +10,7 @@
 import { Transform } from 'node:stream';
 import type { Counters } from '../core/counters.ts';
 import { EtlError } from '../core/errors.ts';
-import type { PartitionChunk, Winners } from '../core/stage.ts';
+import { releaseOnce, type PartitionChunk, type Winners } from '../core/stage.ts';
 import { WINNERS_MAX } from '../kernels/layout.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
 import type { KeySet } from './key-set.ts';
@@ -68,10 +68,11 @@ export function createDedupStage({ memory, keySet, counters }: DedupStageOptions
           continue;
         }
         holders++;
-        push(winnersAt(area, admitted.winners, () => {
+        const release = releaseOnce('A list of winners', () => {
           giveArea(area);
           leave();
-        }));
+        });
+        push({ ptr: area, count: admitted.winners, release });
       }
     } finally {
       leave();
@@ -89,17 +90,4 @@ export function createDedupStage({ memory, keySet, counters }: DedupStageOptions
       dedup(chunk, (winners) => this.push(winners)).then(() => callback(), callback);
     },
   });
-}
-
-function winnersAt(ptr: number, count: number, free: () => void): Winners {
-  let released = false;
-  return {
-    ptr,
-    count,
-    release() {
-      if (released) throw new EtlError('ETL_INTERNAL', 'Winners were released twice.');
-      released = true;
-      free();
-    },
-  };
 }

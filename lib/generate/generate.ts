@@ -12,7 +12,7 @@
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { EtlError, withCleanupError } from '../core/errors.ts';
+import { EtlError, messageOf, withCleanupError } from '../core/errors.ts';
 import { LogFile, SEGMENTS, SEGMENT_BYTES } from './log-file.ts';
 import type { RowCounts } from './log-file.ts';
 import { logShape } from './options.ts';
@@ -123,6 +123,3 @@ function aborted(signal: AbortSignal): EtlError {
   return new EtlError('ETL_ABORTED', 'Generating logs was stopped; the files begun are removed.', { cause: signal.reason });
 }
 
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
-}

@@ -4,7 +4,7 @@
  */
 import { open } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { EtlError } from '../core/errors.ts';
+import { EtlError, messageOf } from '../core/errors.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
 import { RecordGuard } from './record-guard.ts';
 
@@ -55,7 +55,7 @@ export async function openDatabase(file: string | undefined, memory: LinearMemor
     try {
       return work();
     } catch (cause) {
-      throw error(`is damaged: ${what} cannot be decoded (${cause instanceof Error ? cause.message : cause})`, { cause });
+      throw error(`is damaged: ${what} cannot be decoded (${messageOf(cause)})`, { cause });
     }
   };
 
@@ -111,7 +111,7 @@ export async function openDatabase(file: string | undefined, memory: LinearMemor
 /** Reads a file into linear memory; `close` turns that memory into free pages. */
 async function readInto(memory: LinearMemory, path: string, error: GeoDatabase['error']) {
   const handle = await open(path).catch((cause: unknown) => {
-    throw error(`cannot be opened (${cause instanceof Error ? cause.message : cause})`, { cause });
+    throw error(`cannot be opened (${messageOf(cause)})`, { cause });
   });
   try {
     const stat = await handle.stat();

@@ -14,12 +14,12 @@
  *
  * `plain` is for readers that know neither delta nor dictionary pages.
  */
-import { WebAssembly } from '../kernels/webassembly.ts';
 import { readFile } from 'node:fs/promises';
 import type { WriterProperties } from 'parquet-wasm/esm/parquet_wasm.js';
 import type { Compression, GroupBy, ParquetEncoding } from '../core/options.ts';
 import type { ResultBatch } from '../core/stage.ts';
 import { EtlError } from '../core/errors.ts';
+import { WebAssembly } from '../kernels/webassembly.ts';
 import { ArrowIpc, type Column } from './arrow-ipc.ts';
 import { PARTITION_COLUMN } from './hive-path.ts';
 import { stringColumn, wellFormedUsers } from './strings.ts';

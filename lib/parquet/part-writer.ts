@@ -5,7 +5,7 @@
  */
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EtlError } from '../core/errors.ts';
+import { EtlError, messageOf } from '../core/errors.ts';
 import type { EncodedRowGroup } from './encoder.ts';
 import { Footer, MAGIC, type FooterOptions } from './footer.ts';
 
@@ -109,7 +109,7 @@ export async function onDisk<T>(action: string, path: string, call: Promise<T>):
     return await call;
   } catch (cause) {
     const full = (cause as NodeJS.ErrnoException | undefined)?.code === 'ENOSPC';
-    throw new EtlError('ETL_OUTPUT_WRITE', `Could not ${action} ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+    throw new EtlError('ETL_OUTPUT_WRITE', `Could not ${action} ${path}: ${messageOf(cause)}`, {
       cause,
       ...(full && { hint: 'Free some space on that disk, or choose another output.' }),
     });

@@ -1,41 +1,41 @@
 /**
  * How many decimal places the value column has, from the start of the first input. It looks at a fixed number of bytes,
- * so the answer does not depend on how an input is cut into blocks. Reads with the kernel's twin: it runs once, on 1 MiB,
- * before there is a kernel.
+ * so the answer does not depend on how an input is cut into blocks.
  */
 import { MAX_VALUE_SCALE, type ColumnNames } from '../core/options.ts';
+import { SAMPLE_BYTES } from '../core/stage.ts';
 import { LinearMemory } from '../kernels/linear-memory.ts';
 import { ENTRY_BAD, ENTRY_POSITION } from '../kernels/parse-layout.ts';
-import { createParseTwin } from '../kernels/twins/parse.ts';
+import { createParseTwin, type ParseKernel } from '../kernels/twins/parse.ts';
 import { headerNames, mapHeader, type HeaderMap } from './header.ts';
 import { Scanner, fieldText, type Dialect } from './scanner.ts';
 
 export interface DetectScaleOptions extends Dialect {
   /** What error messages call the input. */
   readonly name?: string;
+  /** Where the sample is parsed; default: a memory of its own, by the kernel's twin. */
+  readonly memory?: LinearMemory;
+  readonly kernel?: ParseKernel;
 }
 
-/** What `detectScale` looks at: exactly this much of the first input that is not empty. */
-export const SCALE_SAMPLE_BYTES = 1 << 20;
-
 const POINT = 0x2e;
+/** The scan takes 64 bytes at a time. */
+const KERNEL_READS_PAST = 128;
 
 /**
  * The most significant decimal places (trailing zeros not counted) that any value in `sample` has, at most
  * MAX_VALUE_SCALE; of records with the right number of fields and a well-formed value field, whole in the sample.
- * `sample` is the start of an input: bytes past SCALE_SAMPLE_BYTES are not looked at, and a shorter sample is taken for
+ * `sample` is the start of an input: bytes past SAMPLE_BYTES are not looked at, and a shorter sample is taken for
  * the whole input. undefined when there is no such record, so that nothing can be told. Throws ETL_HEADER, as the stage
  * would.
  */
 export function detectScale(sample: Uint8Array, columns: ColumnNames, options: DetectScaleOptions = {}): number | undefined {
-  const { delimiter, quote = '"', name = 'the input' } = options;
-  const bytes = sample.subarray(0, SCALE_SAMPLE_BYTES);
-  const whole = bytes.length < SCALE_SAMPLE_BYTES;
-  const memory = new LinearMemory();
-  const ptr = memory.slab(bytes.length, 'sample');
+  const { delimiter, quote = '"', name = 'the input', memory = new LinearMemory(), kernel = createParseTwin(memory) } = options;
+  const bytes = sample.subarray(0, SAMPLE_BYTES);
+  const whole = bytes.length < SAMPLE_BYTES;
+  const ptr = memory.slab(bytes.length + KERNEL_READS_PAST, 'sample');
   memory.bytes(ptr, bytes.length).set(bytes);
-  const kernel = createParseTwin(memory);
-  const scanner = new Scanner({ memory, kernel, recordLimit: SCALE_SAMPLE_BYTES, delimiter, quote });
+  const scanner = new Scanner({ memory, kernel, recordLimit: SAMPLE_BYTES, delimiter, quote });
   scanner.begin();
   scanner.open(ptr, bytes.length, whole);
 
@@ -56,6 +56,7 @@ export function detectScale(sample: Uint8Array, columns: ColumnNames, options: D
       }
     }
   }
+  memory.giveSlab(ptr, bytes.length + KERNEL_READS_PAST);
   return scale === undefined ? undefined : Math.min(scale, MAX_VALUE_SCALE);
 }
 

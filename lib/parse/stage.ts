@@ -13,7 +13,7 @@ import type { Counters } from '../core/counters.ts';
 import { EtlError } from '../core/errors.ts';
 import type { ColumnNames } from '../core/options.ts';
 import type { RejectSink } from '../core/rejects.ts';
-import type { Batch, Block, InputInfo } from '../core/stage.ts';
+import { MAX_RECORD_BYTES, releaseOnce, type Batch, type Block, type InputInfo } from '../core/stage.ts';
 import { BATCH_BYTES, BATCH_RECORD_START, BATCH_STATUS, REJECT_NONE, REJECT_RECORD_TOO_LONG } from '../kernels/layout.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
 import {
@@ -25,8 +25,6 @@ import { describeReject } from './describe-reject.ts';
 import { headerNames, mapHeader, type HeaderMap } from './header.ts';
 import { Scanner, type Dialect } from './scanner.ts';
 
-/** Most bytes of one record; blocks need as much headroom. */
-export const MAX_RECORD_BYTES = 1 << 20;
 /** One being filled, one being routed, one waiting between them. */
 const SLOTS = 3;
 
@@ -214,14 +212,11 @@ class ParseStage extends Transform {
   #batch(held: HeldBlock, ptr: number, rows: number): Batch {
     const { input, index } = held.block;
     held.hold();
-    let released = false;
-    const release = (): void => {
-      if (released) throw new Error('a batch was released twice');
-      released = true;
+    const release = releaseOnce('A batch', () => {
       this.#freeSlots.push(ptr);
       this.#slotFreed?.();
       held.release();
-    };
+    });
     return { ptr, rows, input, block: index, release };
   }
 

@@ -11,7 +11,7 @@
  */
 import { Readable } from 'node:stream';
 import { EtlError } from '../core/errors.ts';
-import type { Batch, PartitionChunk } from '../core/stage.ts';
+import { releaseOnce, type Batch, type PartitionChunk } from '../core/stage.ts';
 import { PARTITIONS } from '../kernels/layout.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
 import { STORE_BYTES, STORE_FIRST, STORE_ROWS } from '../kernels/partition-layout.ts';
@@ -84,12 +84,7 @@ export class MemoryPartitionStore implements PartitionStore {
       const first = chains[partition]!;
       if (first === 0) continue;
       chains[partition] = 0;
-      let released = false;
-      const release = (): void => {
-        if (released) throw new EtlError('ETL_INTERNAL', `A chunk of partition ${partition} was released twice.`);
-        released = true;
-        this.#kernel.giveChain(first);
-      };
+      const release = releaseOnce(`A chunk of partition ${partition}`, () => this.#kernel.giveChain(first));
       yield { partition, first, last: true, release };
     }
   }

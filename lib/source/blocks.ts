@@ -6,17 +6,15 @@
 import { Readable } from 'node:stream';
 import type { Counters } from '../core/counters.ts';
 import { EtlError } from '../core/errors.ts';
-import type { Block } from '../core/stage.ts';
+import { releaseOnce, SAMPLE_BYTES, MAX_RECORD_BYTES, type Block } from '../core/stage.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
 import type { InputFile } from './inputs.ts';
 import { InputReader } from './reader.ts';
 
 /** Large enough that a block's fixed costs vanish, small enough to stay in the L2 cache while it is parsed. */
 export const BLOCK_BYTES = 1 << 20;
-/** What `samples` shows of an input: a constant, so that what is told from it does not depend on the blocks. */
-const SAMPLE_BYTES = 1 << 20;
-/** Room before a block for the record that the block before left unfinished: the longest record there may be. */
-const HEADROOM = (1 << 20) + 64;
+/** Room before a block for the record that the block before left unfinished. */
+const HEADROOM = MAX_RECORD_BYTES + 64;
 /** What kernels may read past a block's end, 64 bytes at a time. */
 const SLACK = 128;
 /** One being parsed, one read and waiting, one being read. */
@@ -141,15 +139,12 @@ export class BlockSource {
   }
 
   #releaser(buffer: number): () => void {
-    let released = false;
-    return () => {
-      if (released) throw new Error('a block was released twice');
-      released = true;
+    return releaseOnce('A block', () => {
       const waiting = this.#waiting;
       this.#waiting = undefined;
       if (waiting) waiting(buffer);
       else this.#free.push(buffer);
-    };
+    });
   }
 }
 

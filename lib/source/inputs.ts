@@ -5,7 +5,7 @@
  */
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EtlError } from '../core/errors.ts';
+import { EtlError, messageOf } from '../core/errors.ts';
 import type { InputInfo } from '../core/stage.ts';
 
 export interface InputFile extends InputInfo {
@@ -56,7 +56,7 @@ async function filesAt(path: string): Promise<{ path: string; size: number | und
   try {
     info = await stat(path);
   } catch (cause) {
-    throw new EtlError('ETL_INPUT_NOT_FOUND', `Cannot find the input ${path}: ${reason(cause)}.`, { cause });
+    throw new EtlError('ETL_INPUT_NOT_FOUND', `Cannot find the input ${path}: ${messageOf(cause)}.`, { cause });
   }
   if (!info.isDirectory()) return [{ path, size: info.isFile() ? info.size : undefined }];
 
@@ -67,7 +67,7 @@ async function filesAt(path: string): Promise<{ path: string; size: number | und
     try {
       entries = await readdir(folder, { withFileTypes: true });
     } catch (cause) {
-      throw new EtlError('ETL_INPUT_READ', `Cannot list the folder ${folder}: ${reason(cause)}.`, { cause });
+      throw new EtlError('ETL_INPUT_READ', `Cannot list the folder ${folder}: ${messageOf(cause)}.`, { cause });
     }
     for (const entry of entries) {
       if (entry.name.startsWith('.')) continue;
@@ -75,7 +75,7 @@ async function filesAt(path: string): Promise<{ path: string; size: number | und
       if (entry.isDirectory()) folders.push(child);
       else if (LOG_NAME.test(entry.name)) {
         const target = await stat(child).catch((cause: unknown) => {
-          throw new EtlError('ETL_INPUT_READ', `Cannot read the input ${child}: ${reason(cause)}.`, { cause });
+          throw new EtlError('ETL_INPUT_READ', `Cannot read the input ${child}: ${messageOf(cause)}.`, { cause });
         });
         if (target.isFile()) files.push({ path: child, size: target.size });
       }
@@ -87,8 +87,4 @@ async function filesAt(path: string): Promise<{ path: string; size: number | und
 /** Byte order of the UTF-8 paths: the same on every machine and locale. */
 function comparePaths(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
-}
-
-function reason(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

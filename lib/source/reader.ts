@@ -5,7 +5,7 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { read as readDescriptor } from 'node:fs';
 import { promisify } from 'node:util';
-import { EtlError } from '../core/errors.ts';
+import { EtlError, messageOf } from '../core/errors.ts';
 import type { InputFile } from './inputs.ts';
 
 const read = promisify(readDescriptor);
@@ -45,7 +45,7 @@ export class InputReader {
       }
     } catch (cause) {
       if (cause instanceof EtlError) throw cause;
-      throw new EtlError('ETL_INPUT_READ', `Cannot read the input ${this.#input.name}: ${(cause as Error).message}.`, { cause });
+      throw new EtlError('ETL_INPUT_READ', `Cannot read the input ${this.#input.name}: ${messageOf(cause)}.`, { cause });
     }
     if (!this.#begun) this.#refuseCompressed(target.subarray(0, filled));
     this.#begun = true;

@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { newCounters, type Counters } from '../../lib/core/counters.ts';
 import type { Reject, RejectCode } from '../../lib/core/rejects.ts';
 import { rejectCodes } from '../../lib/core/rejects.ts';
-import type { Batch, Block } from '../../lib/core/stage.ts';
+import { MAX_RECORD_BYTES, type Batch, type Block } from '../../lib/core/stage.ts';
 import {
   BATCH_ID_LEN, BATCH_ID_PTR, BATCH_IP_LEN, BATCH_IP_PTR, BATCH_RECORD_END, BATCH_RECORD_START, BATCH_STATUS, BATCH_USER_LEN,
   BATCH_USER_PTR, BATCH_VALUE,
@@ -12,7 +12,7 @@ import {
 import { LinearMemory } from '../../lib/kernels/linear-memory.ts';
 import { loadKernel } from '../../lib/kernels/loader.ts';
 import { createParseTwin, type ParseKernel } from '../../lib/kernels/twins/parse.ts';
-import { createParseStage, MAX_RECORD_BYTES, type ParseStageOptions } from '../../lib/parse/stage.ts';
+import { createParseStage, type ParseStageOptions } from '../../lib/parse/stage.ts';
 
 export const columns = { id: 'i', user: 'u', ip: 'p', value: 'v' };
 

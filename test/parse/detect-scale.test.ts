@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { detectScale, SCALE_SAMPLE_BYTES } from '../../lib/parse/detect-scale.ts';
+import { SAMPLE_BYTES } from '../../lib/core/stage.ts';
+import { detectScale } from '../../lib/parse/detect-scale.ts';
 import { columns } from './blocks.ts';
 
 const scaleOf = (text: string): number | undefined => detectScale(Buffer.from(text), columns);
@@ -19,10 +20,10 @@ test('looks at whole records of the first MiB, and at nothing else', () => {
   const start = 'i,u,p,v\n1,2,3,1.5\n1,2,3,';
   const upTo = (length: number, end: string): string => `${start.padEnd(length - end.length, '0')}${end}`;
   const rest = '1,2,3,1.125\n';
-  assert.equal(scaleOf(upTo(SCALE_SAMPLE_BYTES, '.25\n') + rest), 2, 'the last byte of the sample ends the record');
-  assert.equal(scaleOf(upTo(SCALE_SAMPLE_BYTES + 1, '.25\n') + rest), 1, 'the record goes on past the sample');
-  assert.equal(scaleOf(upTo(SCALE_SAMPLE_BYTES - 1, '.25')), 2, 'the input ends before the sample does');
-  assert.equal(scaleOf(upTo(SCALE_SAMPLE_BYTES, '.25')), 1, 'nobody knows whether it goes on');
+  assert.equal(scaleOf(upTo(SAMPLE_BYTES, '.25\n') + rest), 2, 'the last byte of the sample ends the record');
+  assert.equal(scaleOf(upTo(SAMPLE_BYTES + 1, '.25\n') + rest), 1, 'the record goes on past the sample');
+  assert.equal(scaleOf(upTo(SAMPLE_BYTES - 1, '.25')), 2, 'the input ends before the sample does');
+  assert.equal(scaleOf(upTo(SAMPLE_BYTES, '.25')), 1, 'nobody knows whether it goes on');
 });
 
 test('a value of a million zeros takes no time to speak of', () => {
