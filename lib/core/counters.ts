@@ -17,10 +17,18 @@ export interface Counters {
   rejectedBy: Map<number, number>;
   /** Counted rows whose address gave no region. */
   unknownRegion: number;
-  /** Sorted runs that the merge took, and how many of them had been written to a file. */
+  /** What went to temporary files, all together. */
+  spilledBytes: number;
+  spilledFiles: number;
+  /** Rows of partitions that went to a file at least once, those that were put off later not counted again. */
+  rowsSpilled: number;
+  /** Partitions, or parts of them, that had more ids than fit memory at once, so that some of their rows were put off. */
+  splits: number;
+  /** Sorted runs that the aggregate made, and how many of them were written to a file. */
   runs: number;
   runsSpilled: number;
-  runBytesSpilled: number;
+  /** Merges, the last one included: more than 1 when there were more runs than can be merged at once. */
+  mergePasses: number;
   /** Logs in the rows that were published. */
   published: number;
   /** Rows, files and bytes published. */
@@ -32,7 +40,7 @@ export interface Counters {
 export function newCounters(): Counters {
   return {
     bytes: 0, read: 0, emptyLines: 0, counted: 0, duplicate: 0, rejected: 0, rejectedBy: new Map(), unknownRegion: 0,
-    runs: 0, runsSpilled: 0, runBytesSpilled: 0, published: 0, groups: 0, files: 0, outputBytes: 0,
+    spilledBytes: 0, spilledFiles: 0, rowsSpilled: 0, splits: 0, runs: 0, runsSpilled: 0, mergePasses: 0, published: 0, groups: 0, files: 0, outputBytes: 0,
   };
 }
 

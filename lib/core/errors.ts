@@ -28,6 +28,8 @@ export const errorCodes = {
   ETL_OUTPUT_EXISTS: 'The output folder exists already.',
   ETL_OUTPUT_WRITE: 'Writing the output failed.',
   ETL_TEMP_WRITE: 'Writing or reading a temporary file failed.',
+  ETL_TEMP_DAMAGED: 'A temporary file does not hold what was written to it.',
+  ETL_MAX_SPILL: 'Temporary files would take more than --max-spill.',
   ETL_MEMORY: 'Linear memory is exhausted.',
   ETL_UNBALANCED: 'Rows read, counted, duplicate, rejected and published do not balance: a bug in etl-stream.',
   ETL_INTERNAL: 'Something that cannot happen did: a bug in etl-stream.',

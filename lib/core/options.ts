@@ -39,6 +39,10 @@ export interface JobOptions {
   readonly parquetEncoding: ParquetEncoding;
   /** Folder for temporary files; undefined = beside the output. */
   readonly temp: string | undefined;
+  /** Most bytes that temporary files may take at a time; undefined = as many as there are. */
+  readonly maxSpill: number | undefined;
+  /** Most bytes that the process may have resident; undefined = half of what there is, at most 2 GB, at least 128 MB. */
+  readonly memory: number | undefined;
 }
 
 export const defaultColumns: ColumnNames = { id: 'log_id', user: 'user_id', ip: 'ip_address', value: 'watch_time(min)' };
@@ -71,6 +75,9 @@ export function validateOptions(options: RunOptions): JobOptions {
   const output = options.output ?? DEFAULT_OUTPUT;
   if (typeof output !== 'string' || output === '') throw usage('--output must be the path of a folder');
   if (options.temp === '') throw usage('--temp must be the path of a folder');
+  for (const [option, bytes] of [['--memory', options.memory], ['--max-spill', options.maxSpill]] as const) {
+    if (bytes !== undefined && !(Number.isSafeInteger(bytes) && bytes > 0)) throw usage(`${option} must be a number of bytes, not ${String(bytes)}`);
+  }
   return {
     inputs,
     output,
@@ -83,6 +90,8 @@ export function validateOptions(options: RunOptions): JobOptions {
     compression: oneOf('--compression', options.compression ?? 'zstd', compressions),
     parquetEncoding: oneOf('--parquet-encoding', options.parquetEncoding ?? 'auto', parquetEncodings),
     temp: options.temp,
+    maxSpill: options.maxSpill,
+    memory: options.memory,
   };
 }
 

@@ -64,14 +64,24 @@ export interface Batch {
 
 /**
  * lane 2, partition store -> dedup. Rows of one partition, in input order: a chain of partition pages starting at
- * `first` (see kernels/layout.ts). A partition comes as one or more chunks, the last one marked; partitions come in
- * ascending order, each once. `release()` gives the pages back.
+ * `first` (see kernels/layout.ts; in a chunk that was read from a file, pages are packed and start anywhere).
+ *
+ * Partitions come in ascending order. A partition comes in one or more parts, a part in one or more chunks, the last one
+ * of a part marked. Part 0 has all rows of the partition; the rows of later parts are those that the consumer put off
+ * with `defer`, because it had no room to decide on their ids: all rows of an id are put off together, so each id is
+ * decided in exactly one part. `release()` gives the pages back.
  */
 export interface PartitionChunk {
   readonly partition: number;
+  readonly part: number;
   /** Address of the first page; 0 when the chunk is empty. */
   readonly first: number;
   readonly last: boolean;
+  /**
+   * Puts rows of this chunk off: copies them, to come again in a later part of the partition. `count` u32 addresses at
+   * `ptr`, in order; wait for the result before the next call, and before the chunk is released.
+   */
+  defer(ptr: number, count: number): void | Promise<void>;
   release(): void;
 }
 

@@ -1,12 +1,14 @@
 /**
  * The one linear memory (shared, imported by every kernel) and who owns which part of it.
  *
- *   0      64 KiB           slabs and page extents, in the order they were asked for
- *   [control][slab][pages 1 MiB][pages 1 MiB][slab] ...
+ *   0        64 KiB                 workspace                                            limit
+ *   [control][slab][slab][free][slab]│[extent of pages][extent][slab][extent] ...
  *
- * A slab is a contiguous area for one owner. The pool hands out 16 KiB pages (kernels take them themselves, see
- * assembly/pages.ts); a slab that is given back becomes pages. Memory never shrinks, so what is given back is reused,
- * and address space is at most 4 GiB, of which only touched pages are resident.
+ * A slab is a contiguous area for one owner, from the lowest free range that holds it: the workspace is kept for slabs.
+ * The pool hands out 16 KiB pages (kernels take them themselves, see assembly/pages.ts), which it gets an extent at a
+ * time. What is given back is used again before anything new is touched; where nothing else is left, a slab is made of
+ * free pages that lie side by side. Memory never shrinks and never grows past `limit`: this is where the shares of the
+ * memory budget are enforced. Only touched pages are resident. Content is undefined unless an owner clears it.
  */
 import { EtlError } from '../core/errors.ts';
 import { WebAssembly, type WasmMemory } from './webassembly.ts';
@@ -17,14 +19,30 @@ const WASM_PAGE = 65536;
 const EXTENT_BYTES = 1 << 20;
 const MAX_WASM_PAGES = 65536;
 
+export interface LinearMemoryOptions {
+  /** Bytes of linear memory that may be handed out; default, and at most, 4 GiB less one WASM page. */
+  readonly limit?: number;
+  /** Bytes at the start that never become pages. */
+  readonly workspace?: number;
+}
+
+/** A free area, whole pages. */
+interface Range {
+  at: number;
+  end: number;
+}
+
 export class LinearMemory {
   readonly memory: WasmMemory;
-  readonly #limit: number;
+  readonly limit: number;
+  readonly #workspace: number;
+  /** In order of address, none touching the next. */
+  readonly #free: Range[] = [];
   #end = FIRST_FREE_AT;
 
-  /** `limit`: bytes of linear memory that may be handed out, at most 4 GiB less one WASM page. */
-  constructor(limit: number = (MAX_WASM_PAGES - 1) * WASM_PAGE) {
-    this.#limit = Math.min(limit, (MAX_WASM_PAGES - 1) * WASM_PAGE);
+  constructor({ limit = Infinity, workspace = 0 }: LinearMemoryOptions = {}) {
+    this.limit = Math.min(wholePages(limit), (MAX_WASM_PAGES - 1) * WASM_PAGE);
+    this.#workspace = wholePages(workspace);
     try {
       this.memory = new WebAssembly.Memory({ initial: FIRST_FREE_AT / WASM_PAGE, maximum: MAX_WASM_PAGES, shared: true });
     } catch (cause) {
@@ -33,9 +51,10 @@ export class LinearMemory {
         hint: 'Address space costs no memory. Raise its limit: ulimit -v unlimited',
       });
     }
+    if (this.#workspace > FIRST_FREE_AT) this.giveSlab(this.#extend(this.#workspace - FIRST_FREE_AT, 'workspace'), this.#workspace - FIRST_FREE_AT);
   }
 
-  /** Bytes handed out so far, slabs and extents together. */
+  /** Bytes up to the end of what was ever handed out, the workspace included. */
   get size(): number {
     return this.#end;
   }
@@ -45,23 +64,22 @@ export class LinearMemory {
     return this.view(POOL_AT + POOL_USED, 4).getUint32(0, true);
   }
 
-  /** A contiguous area of at least `bytes`, aligned to a page. It was never used before, so it is zeroed. */
+  /** A contiguous area of at least `bytes`, aligned to a page, its content undefined. Throws ETL_MEMORY. */
   slab(bytes: number, purpose: string): number {
-    const size = Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES;
-    const at = this.#end;
-    if (at + size > this.#limit) {
-      throw new EtlError('ETL_MEMORY', `No room for ${size} bytes of linear memory (${purpose}): ${at} of ${this.#limit} are in use.`);
-    }
-    const missing = at + size - this.memory.buffer.byteLength;
-    if (missing > 0) {
-      try {
-        this.memory.grow(Math.ceil(missing / WASM_PAGE));
-      } catch (cause) {
-        throw new EtlError('ETL_MEMORY', `The system gives no more memory: ${at} bytes are in use, ${size} more were asked for (${purpose}).`, { cause });
-      }
-    }
-    this.#end = at + size;
-    return at;
+    const at = this.trySlab(bytes, purpose);
+    if (at !== 0) return at;
+    throw new EtlError('ETL_MEMORY', `No room for ${bytes} bytes of linear memory (${purpose}): ${this.#end} of ${this.limit} are in use.`, {
+      hint: 'Give the run more memory with --memory.',
+    });
+  }
+
+  /** The same, but 0 when there is no room within the limit. Throws ETL_MEMORY when the system gives less than that. */
+  trySlab(bytes: number, purpose: string): number {
+    const size = Math.max(Math.ceil(bytes / PAGE_BYTES), 1) * PAGE_BYTES;
+    const range = this.#free.find(({ at, end }) => end - at >= size);
+    if (range) return this.#cut(range, size);
+    if (this.#end + size <= this.limit) return this.#extend(size, purpose);
+    return this.#slabOfPages(size);
   }
 
   /** Throws ETL_INTERNAL unless the area was handed out. Host wrappers check what they pass to a kernel with it. */
@@ -70,28 +88,58 @@ export class LinearMemory {
     throw new EtlError('ETL_INTERNAL', `${what} at ${at}, ${bytes} bytes, is not inside linear memory (${FIRST_FREE_AT} to ${this.#end}).`);
   }
 
-  /** Turns a slab of `bytes`, as asked for, into free pages. */
+  /** Takes a slab back; `bytes` as asked for. */
   giveSlab(at: number, bytes: number): void {
-    const pool = this.view(POOL_AT, 16);
-    for (let page = at; page < at + bytes; page += PAGE_BYTES) {
-      this.view(page, 4).setUint32(0, pool.getUint32(POOL_FREE, true), true);
-      pool.setUint32(POOL_FREE, page, true);
+    const end = at + Math.max(Math.ceil(bytes / PAGE_BYTES), 1) * PAGE_BYTES;
+    const next = this.#free.findIndex((range) => range.at >= end);
+    const place = next < 0 ? this.#free.length : next;
+    const before = this.#free[place - 1];
+    const after = this.#free[place];
+    if ((before && before.end > at) || at < FIRST_FREE_AT || end > this.#end) {
+      throw new EtlError('ETL_INTERNAL', `The slab at ${at}, ${bytes} bytes, was not handed out.`);
+    }
+    const joins = { before: before?.end === at, after: after?.at === end };
+    if (joins.before && joins.after) {
+      before!.end = after!.end;
+      this.#free.splice(place, 1);
+    } else if (joins.before) {
+      before!.end = end;
+    } else if (joins.after) {
+      after!.at = at;
+    } else {
+      this.#free.splice(place, 0, { at, end });
     }
   }
 
-  /** Gives the pool a new extent. Call when a kernel found it empty. Throws ETL_MEMORY at the limit. */
-  refillPool(): void {
+  /** Gives the pool more pages, if it has none. False when it has none and there is no room within the limit. */
+  refillPool(): boolean {
     const pool = this.view(POOL_AT, 16);
-    if (pool.getUint32(POOL_FREE, true) !== 0 || pool.getUint32(POOL_NEXT, true) !== pool.getUint32(POOL_END, true)) return;
-    const at = this.slab(EXTENT_BYTES, 'pages');
+    if (pool.getUint32(POOL_FREE, true) !== 0 || pool.getUint32(POOL_NEXT, true) !== pool.getUint32(POOL_END, true)) return true;
+    const range = this.#free.find(({ end }) => end > this.#workspace);
+    let at: number;
+    let size: number;
+    if (range) {
+      // The part outside of the workspace: ranges join across its end.
+      size = Math.min(EXTENT_BYTES, range.end - Math.max(range.at, this.#workspace, FIRST_FREE_AT));
+      at = range.end - size;
+      range.end = at;
+      if (range.at === at) this.#free.splice(this.#free.indexOf(range), 1);
+    } else {
+      size = Math.min(EXTENT_BYTES, this.limit - this.#end);
+      if (size <= 0) return false;
+      at = this.#extend(size, 'pages');
+    }
     pool.setUint32(POOL_NEXT, at, true);
-    pool.setUint32(POOL_END, at + EXTENT_BYTES, true);
+    pool.setUint32(POOL_END, at + size, true);
+    return true;
   }
 
-  /** A page, refilling as needed; aligned to PAGE_BYTES, like every page. */
+  /** A page, refilling as needed; aligned to PAGE_BYTES, like every page. Throws ETL_MEMORY. */
   takePage(): number {
-    this.refillPool();
-    return this.takePageIfAny();
+    if (this.refillPool()) return this.takePageIfAny();
+    throw new EtlError('ETL_MEMORY', `No page of linear memory is left: ${this.#end} of ${this.limit} bytes are in use.`, {
+      hint: 'Give the run more memory with --memory.',
+    });
   }
 
   /** Host twin of the kernels' takePage: 0 when the pool has to be refilled. */
@@ -111,8 +159,9 @@ export class LinearMemory {
 
   /** Returns one page to the pool. */
   givePage(page: number): void {
-    this.giveSlab(page, PAGE_BYTES);
     const pool = this.view(POOL_AT, 16);
+    this.view(page, 4).setUint32(0, pool.getUint32(POOL_FREE, true), true);
+    pool.setUint32(POOL_FREE, page, true);
     pool.setUint32(POOL_USED, pool.getUint32(POOL_USED, true) - 1, true);
   }
 
@@ -129,7 +178,56 @@ export class LinearMemory {
     return new DataView(this.#buffer, at, length);
   }
 
+  /** `size` bytes at the end of what is in use. */
+  #extend(size: number, purpose: string): number {
+    const at = this.#end;
+    const missing = at + size - this.memory.buffer.byteLength;
+    if (missing > 0) {
+      try {
+        this.memory.grow(Math.ceil(missing / WASM_PAGE));
+      } catch (cause) {
+        throw new EtlError('ETL_MEMORY', `The system gives no more memory: ${at} bytes are in use, ${size} more were asked for (${purpose}).`, { cause });
+      }
+    }
+    this.#end = at + size;
+    return at;
+  }
+
+  #cut(range: Range, size: number): number {
+    const { at } = range;
+    range.at += size;
+    if (range.at === range.end) this.#free.splice(this.#free.indexOf(range), 1);
+    return at;
+  }
+
+  /** Takes neighbouring pages out of the pool's list of free ones; 0 when there are not enough. Rare: it sorts the list. */
+  #slabOfPages(size: number): number {
+    const pool = this.view(POOL_AT, 16);
+    const all = this.view(0, this.#end);
+    const pages: number[] = [];
+    for (let page = pool.getUint32(POOL_FREE, true); page !== 0; page = all.getUint32(page, true)) pages.push(page);
+    for (let page = pool.getUint32(POOL_NEXT, true); page < pool.getUint32(POOL_END, true); page += PAGE_BYTES) pages.push(page);
+    const sorted = Uint32Array.from(pages).sort();
+    const count = size / PAGE_BYTES;
+    const first = sorted.findIndex((page, i) => sorted[i + count - 1] === page + size - PAGE_BYTES);
+    if (first < 0) return 0;
+    let head = 0;
+    for (let i = sorted.length - 1; i >= 0; i--) {
+      if (i >= first && i < first + count) continue;
+      all.setUint32(sorted[i]!, head, true);
+      head = sorted[i]!;
+    }
+    pool.setUint32(POOL_FREE, head, true);
+    pool.setUint32(POOL_NEXT, 0, true);
+    pool.setUint32(POOL_END, 0, true);
+    return sorted[first]!;
+  }
+
   get #buffer(): SharedArrayBuffer {
     return this.memory.buffer;
   }
+}
+
+function wholePages(bytes: number): number {
+  return Math.floor(bytes / PAGE_BYTES) * PAGE_BYTES;
 }

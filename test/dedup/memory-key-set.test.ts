@@ -126,7 +126,7 @@ for (const [name, create] of kernels) {
   });
 
   test(`${name}: a table that linear memory has no room for is an error, not a loop`, async () => {
-    const memory = new LinearMemory(4 << 20);
+    const memory = new LinearMemory({ limit: 4 << 20 });
     const table = new IdTable({ memory, kernel: await create(memory) });
     const { chunk } = chunkOf(memory, ids(25000, (i) => [BigInt(i), 1n]), 1);
     assert.throws(() => admitAll(memory, table, chunk), { code: 'ETL_MEMORY' });

@@ -1,0 +1,133 @@
+/**
+ * How much memory a run may have, and who gets how much of it. The limit is a promise about the resident memory of the
+ * whole process (heap, code, WASM, buffers, all workers), so what the process has already and what it will need besides
+ * linear memory is taken off first; the rest is linear memory, divided by lane:
+ *
+ *   limit │ process now │ heap and code │ encoder │ linear ─────────────────────────────────────────────┐
+ *                                                  │ workspace (slabs) │ pages                           │
+ *   lane 1                                         │ blocks, batches   │ partition store                 │
+ *   lane 2                                         │ ids, chunks       │ rest of the store + aggregate   │
+ *   lane 3                                         │ columns, buffers  │ last run + hashes of users      │
+ *
+ * Nobody allocates big memory without a share from here; LinearMemory enforces their sum. The result of a run does not
+ * depend on any of these numbers.
+ */
+import { EtlError } from './errors.ts';
+
+const MB = 1e6;
+const MiB = 1 << 20;
+
+export const DEFAULT_MEMORY_LEAST = 128 * MB;
+export const DEFAULT_MEMORY_MOST = 2000 * MB;
+
+/** Growth of V8's heap, compiled kernels and thread stacks over a run. */
+const HEAP_BYTES = 14 * MB;
+/** The Parquet encoder: code, its WASM memory with one row group, the row groups on their way to the disk. */
+const ENCODER_BYTES = { baseline: 36 * MB, optimized: 72 * MB } as const;
+/** From this limit on, the encoder's hot functions are compiled a second time, for speed: it costs 30 MB for a while. */
+const OPTIMIZED_FROM = 200 * MB;
+/** What a process of ours has before a run. */
+const PROCESS_BYTES = 56 * MB;
+/** A further worker: its heap and its workspace. */
+const WORKER_BYTES = 24 * MB;
+/** Below this much linear memory there is no room for one block, one chunk and one page for every partition. */
+const LINEAR_LEAST = 18 * MiB;
+/** All that 32-bit addresses reach, less one WASM page. */
+const LINEAR_MOST = 2 ** 32 - 65536;
+
+export interface MemoryBudget {
+  /** Most bytes that the process may have resident. */
+  readonly limit: number;
+  /** Workers that fit: at most as many as asked for. */
+  readonly jobs: number;
+  /** All linear memory. */
+  readonly linear: number;
+  /** Of it, what is kept for slabs: pages take none of it. */
+  readonly workspace: number;
+  /** Lane 1: bytes of one input block, and how many there are. */
+  readonly blockBytes: number;
+  readonly blocks: number;
+  /** Lane 1: pages of the partition store, in bytes; and log2 of its partitions. */
+  readonly storeBytes: number;
+  readonly partitionBits: number;
+  /** Lane 2: bytes of each of the two buffers that read spilled partitions back. */
+  readonly chunkBytes: number;
+  /** Lane 2: the largest table of ids, in bytes. */
+  readonly idTableBytes: number;
+  /** Lane 2: pages of rows that were put off because the table of ids was full, in bytes. */
+  readonly deferredBytes: number;
+  /** Lane 2: the aggregate's table, in bytes. */
+  readonly aggregateBytes: number;
+  /** Lane 3: runs merged at once, and bytes of buffer for each. */
+  readonly fanIn: number;
+  readonly runBufferBytes: number;
+  /** Lane 3: row groups as columns, in linear memory. */
+  readonly columnAreas: number;
+  /** Lane 3: pages of hashes of users, in bytes; the table that counts them has as much, from the workspace. */
+  readonly distinctBytes: number;
+  readonly encoder: 'baseline' | 'optimized';
+  /** Lane 3: row groups that may be on their way to the disk. */
+  readonly writesAtOnce: number;
+}
+
+export interface BudgetRequest {
+  /** Bytes; undefined = `defaultMemory` of what there is. */
+  readonly limit: number;
+  readonly jobs: number;
+  /** Resident bytes of the process as it is now. */
+  readonly resident?: number;
+}
+
+/**
+ * Divides `limit`. Fewer jobs than asked for when they do not fit. Throws ETL_USAGE, naming the floor, when not even one
+ * does.
+ */
+export function planMemory({ limit, jobs, resident = 0 }: BudgetRequest): MemoryBudget {
+  const encoder = limit < OPTIMIZED_FROM ? 'baseline' : 'optimized';
+  const fixed = Math.max(resident, PROCESS_BYTES) + HEAP_BYTES;
+  const floor = Math.ceil((fixed + ENCODER_BYTES.baseline + LINEAR_LEAST) / MB) * MB;
+  if (limit < floor) {
+    throw new EtlError('ETL_USAGE', `--memory ${limit / MB}MB is less than this process needs: at least ${floor / MB}MB.`);
+  }
+  const spare = limit - fixed - ENCODER_BYTES[encoder];
+  const fitting = Math.max(1, Math.min(jobs, 1 + Math.floor((spare - LINEAR_LEAST) / (WORKER_BYTES + LINEAR_LEAST))));
+  const linear = Math.min(LINEAR_MOST, wholePages(spare - (fitting - 1) * WORKER_BYTES));
+  return { limit, jobs: fitting, encoder, ...divide(linear) };
+}
+
+/** The shares of so much linear memory. */
+export function divide(linear: number): Omit<MemoryBudget, 'limit' | 'jobs' | 'encoder'> {
+  const small = linear < 64 * MiB;
+  const blockBytes = small ? 256 << 10 : MiB;
+  const blocks = small ? 2 : 3;
+  const chunkBytes = small ? 512 << 10 : 2 * MiB;
+  const idTableBytes = powerOfTwoBelow(Math.min(Math.max(linear / 8, 2 * MiB), 256 * MiB));
+  const fanIn = small ? 16 : 64;
+  const runBufferBytes = small ? 32 << 10 : 128 << 10;
+  const columnAreas = small ? 1 : 2;
+  const distinctBytes = wholePages(Math.max(linear / 32, 1.25 * MiB));
+  // The most that a lane has in slabs: see each lane's stages.
+  const lane1 = blocks * (blockBytes + MiB) + 8 * MiB;
+  const lane2 = idTableBytes + 2 * chunkBytes + 2 * MiB;
+  const lane3 = columnAreas * 4 * MiB + fanIn * 2 * runBufferBytes + distinctBytes + 2 * MiB;
+  const workspace = wholePages(Math.min(Math.max(lane1, lane2, lane3), linear * 0.6));
+  const pages = linear - workspace;
+  const storeBytes = wholePages(pages * (small ? 1 : 7 / 8));
+  // An open page for every partition is at most a quarter of the store.
+  const partitionBits = Math.min(10, Math.max(4, Math.floor(Math.log2(storeBytes / 4 / 16384))));
+  const deferredBytes = wholePages(Math.max(pages / 8, 1.25 * MiB));
+  return {
+    linear, workspace, blockBytes, blocks, storeBytes, partitionBits, chunkBytes, idTableBytes, deferredBytes,
+    aggregateBytes: wholePages(pages - Math.max(deferredBytes, distinctBytes)),
+    fanIn, runBufferBytes, columnAreas, distinctBytes,
+    writesAtOnce: small ? 2 : 4,
+  };
+}
+
+function wholePages(bytes: number): number {
+  return Math.floor(bytes / 16384) * 16384;
+}
+
+function powerOfTwoBelow(bytes: number): number {
+  return 2 ** Math.floor(Math.log2(bytes));
+}
