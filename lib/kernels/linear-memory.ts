@@ -6,9 +6,10 @@
  *
  * A slab is a contiguous area for one owner, from the lowest free range that holds it: the workspace is kept for slabs.
  * The pool hands out 16 KiB pages (kernels take them themselves, see assembly/pages.ts), which it gets an extent at a
- * time. What is given back is used again before anything new is touched; where nothing else is left, a slab is made of
- * free pages that lie side by side. Memory never shrinks and never grows past `limit`: this is where the shares of the
- * memory budget are enforced. Only touched pages are resident. Content is undefined unless an owner clears it.
+ * time, from the highest free range outside of the workspace. What is given back is used again before anything new is
+ * touched; a slab that fits nowhere else is made of free pages that lie side by side. Memory never shrinks and never
+ * grows past `limit`: this is where the shares of the memory budget are enforced. Only touched pages are resident.
+ * Content is undefined unless an owner clears it.
  */
 import { EtlError } from '../core/errors.ts';
 import { WebAssembly, type WasmMemory } from './webassembly.ts';
@@ -38,11 +39,13 @@ export class LinearMemory {
   readonly #workspace: number;
   /** In order of address, none touching the next. */
   readonly #free: Range[] = [];
+  /** Address and size of each slab that someone holds. */
+  readonly #slabs = new Map<number, number>();
   #end = FIRST_FREE_AT;
 
   constructor({ limit = Infinity, workspace = 0 }: LinearMemoryOptions = {}) {
     this.limit = Math.min(wholePages(limit), (MAX_WASM_PAGES - 1) * WASM_PAGE);
-    this.#workspace = wholePages(workspace);
+    this.#workspace = Math.min(wholePages(workspace), this.limit);
     try {
       this.memory = new WebAssembly.Memory({ initial: FIRST_FREE_AT / WASM_PAGE, maximum: MAX_WASM_PAGES, shared: true });
     } catch (cause) {
@@ -51,7 +54,7 @@ export class LinearMemory {
         hint: 'Address space costs no memory. Raise its limit: ulimit -v unlimited',
       });
     }
-    if (this.#workspace > FIRST_FREE_AT) this.giveSlab(this.#extend(this.#workspace - FIRST_FREE_AT, 'workspace'), this.#workspace - FIRST_FREE_AT);
+    if (this.#workspace > FIRST_FREE_AT) this.#addFree({ at: this.#extend(this.#workspace, 'workspace'), end: this.#workspace });
   }
 
   /** Bytes up to the end of what was ever handed out, the workspace included. */
@@ -64,22 +67,27 @@ export class LinearMemory {
     return this.view(POOL_AT + POOL_USED, 4).getUint32(0, true);
   }
 
+  /** Slabs that someone holds. */
+  get slabsInUse(): number {
+    return this.#slabs.size;
+  }
+
   /** A contiguous area of at least `bytes`, aligned to a page, its content undefined. Throws ETL_MEMORY. */
   slab(bytes: number, purpose: string): number {
     const at = this.trySlab(bytes, purpose);
     if (at !== 0) return at;
-    throw new EtlError('ETL_MEMORY', `No room for ${bytes} bytes of linear memory (${purpose}): ${this.#end} of ${this.limit} are in use.`, {
+    throw new EtlError('ETL_MEMORY', `No room for ${bytes} bytes of linear memory (${purpose}) within the limit of ${this.limit}.`, {
       hint: 'Give the run more memory with --memory.',
     });
   }
 
   /** The same, but 0 when there is no room within the limit. Throws ETL_MEMORY when the system gives less than that. */
   trySlab(bytes: number, purpose: string): number {
-    const size = Math.max(Math.ceil(bytes / PAGE_BYTES), 1) * PAGE_BYTES;
-    const range = this.#free.find(({ at, end }) => end - at >= size);
-    if (range) return this.#cut(range, size);
-    if (this.#end + size <= this.limit) return this.#extend(size, purpose);
-    return this.#slabOfPages(size);
+    const size = slabSize(bytes);
+    let at = this.#place(size, purpose);
+    if (at === 0 && this.#drainPool()) at = this.#place(size, purpose);
+    if (at !== 0) this.#slabs.set(at, size);
+    return at;
   }
 
   /** Throws ETL_INTERNAL unless the area was handed out. Host wrappers check what they pass to a kernel with it. */
@@ -88,46 +96,30 @@ export class LinearMemory {
     throw new EtlError('ETL_INTERNAL', `${what} at ${at}, ${bytes} bytes, is not inside linear memory (${FIRST_FREE_AT} to ${this.#end}).`);
   }
 
-  /** Takes a slab back; `bytes` as asked for. */
+  /** Takes a slab back; `bytes` as asked for. Throws ETL_INTERNAL when nobody holds such a slab. */
   giveSlab(at: number, bytes: number): void {
-    const end = at + Math.max(Math.ceil(bytes / PAGE_BYTES), 1) * PAGE_BYTES;
-    const next = this.#free.findIndex((range) => range.at >= end);
-    const place = next < 0 ? this.#free.length : next;
-    const before = this.#free[place - 1];
-    const after = this.#free[place];
-    if ((before && before.end > at) || at < FIRST_FREE_AT || end > this.#end) {
-      throw new EtlError('ETL_INTERNAL', `The slab at ${at}, ${bytes} bytes, was not handed out.`);
-    }
-    const joins = { before: before?.end === at, after: after?.at === end };
-    if (joins.before && joins.after) {
-      before!.end = after!.end;
-      this.#free.splice(place, 1);
-    } else if (joins.before) {
-      before!.end = end;
-    } else if (joins.after) {
-      after!.at = at;
-    } else {
-      this.#free.splice(place, 0, { at, end });
-    }
+    const size = slabSize(bytes);
+    if (this.#slabs.get(at) !== size) throw new EtlError('ETL_INTERNAL', `Nobody holds a slab of ${bytes} bytes at ${at}.`);
+    this.#slabs.delete(at);
+    this.#addFree({ at, end: at + size });
   }
 
   /** Gives the pool more pages, if it has none. False when it has none and there is no room within the limit. */
   refillPool(): boolean {
     const pool = this.view(POOL_AT, 16);
     if (pool.getUint32(POOL_FREE, true) !== 0 || pool.getUint32(POOL_NEXT, true) !== pool.getUint32(POOL_END, true)) return true;
-    const range = this.#free.find(({ end }) => end > this.#workspace);
+    const range = this.#free.at(-1);
     let at: number;
     let size: number;
-    if (range) {
+    if (range && range.end > this.#workspace) {
       // The part outside of the workspace: ranges join across its end.
-      size = Math.min(EXTENT_BYTES, range.end - Math.max(range.at, this.#workspace, FIRST_FREE_AT));
-      at = range.end - size;
-      range.end = at;
-      if (range.at === at) this.#free.splice(this.#free.indexOf(range), 1);
+      size = Math.min(EXTENT_BYTES, range.end - Math.max(range.at, this.#workspace));
+      at = range.end -= size;
+      if (range.at === at) this.#free.pop();
     } else {
       size = Math.min(EXTENT_BYTES, this.limit - this.#end);
       if (size <= 0) return false;
-      at = this.#extend(size, 'pages');
+      at = this.#extend(this.#end + size, 'pages');
     }
     pool.setUint32(POOL_NEXT, at, true);
     pool.setUint32(POOL_END, at + size, true);
@@ -137,7 +129,7 @@ export class LinearMemory {
   /** A page, refilling as needed; aligned to PAGE_BYTES, like every page. Throws ETL_MEMORY. */
   takePage(): number {
     if (this.refillPool()) return this.takePageIfAny();
-    throw new EtlError('ETL_MEMORY', `No page of linear memory is left: ${this.#end} of ${this.limit} bytes are in use.`, {
+    throw new EtlError('ETL_MEMORY', `No page of linear memory is left within the limit of ${this.limit} bytes.`, {
       hint: 'Give the run more memory with --memory.',
     });
   }
@@ -178,49 +170,64 @@ export class LinearMemory {
     return new DataView(this.#buffer, at, length);
   }
 
-  /** `size` bytes at the end of what is in use. */
-  #extend(size: number, purpose: string): number {
+  /** Moves the end of what is in use; gives where it was. */
+  #extend(end: number, purpose: string): number {
     const at = this.#end;
-    const missing = at + size - this.memory.buffer.byteLength;
+    const missing = end - this.memory.buffer.byteLength;
     if (missing > 0) {
       try {
         this.memory.grow(Math.ceil(missing / WASM_PAGE));
       } catch (cause) {
-        throw new EtlError('ETL_MEMORY', `The system gives no more memory: ${at} bytes are in use, ${size} more were asked for (${purpose}).`, { cause });
+        throw new EtlError('ETL_MEMORY', `The system gives no more memory: ${at} bytes are in use, ${end - at} more were asked for (${purpose}).`, { cause });
       }
     }
-    this.#end = at + size;
+    this.#end = end;
     return at;
   }
 
-  #cut(range: Range, size: number): number {
+  /** The lowest free area of `size` bytes, up to the limit; 0 when there is none. */
+  #place(size: number, purpose: string): number {
+    const place = this.#free.findIndex(({ at, end }) => end - at >= size || (end === this.#end && at + size <= this.limit));
+    const range = this.#free[place];
+    if (!range) return this.#end + size <= this.limit ? this.#extend(this.#end + size, purpose) : 0;
     const { at } = range;
+    if (at + size > range.end) {
+      this.#extend(at + size, purpose);
+      range.end = this.#end;
+    }
     range.at += size;
-    if (range.at === range.end) this.#free.splice(this.#free.indexOf(range), 1);
+    if (range.at === range.end) this.#free.splice(place, 1);
     return at;
   }
 
-  /** Takes neighbouring pages out of the pool's list of free ones; 0 when there are not enough. Rare: it sorts the list. */
-  #slabOfPages(size: number): number {
+  /** Adds a range, which joins its neighbours. */
+  #addFree(added: Range): void {
+    const place = this.#free.findLastIndex(({ at }) => at < added.at) + 1;
+    const before = this.#free[place - 1];
+    const after = this.#free[place];
+    const joinsBefore = before?.end === added.at;
+    const joinsAfter = after?.at === added.end;
+    const joined = { at: joinsBefore ? before.at : added.at, end: joinsAfter ? after.end : added.end };
+    this.#free.splice(place - Number(joinsBefore), Number(joinsBefore) + Number(joinsAfter), joined);
+  }
+
+  /** Makes free ranges of the pages that the pool has; false when it has none. Rare: it sorts them. */
+  #drainPool(): boolean {
     const pool = this.view(POOL_AT, 16);
     const all = this.view(0, this.#end);
-    const pages: number[] = [];
-    for (let page = pool.getUint32(POOL_FREE, true); page !== 0; page = all.getUint32(page, true)) pages.push(page);
-    for (let page = pool.getUint32(POOL_NEXT, true); page < pool.getUint32(POOL_END, true); page += PAGE_BYTES) pages.push(page);
-    const sorted = Uint32Array.from(pages).sort();
-    const count = size / PAGE_BYTES;
-    const first = sorted.findIndex((page, i) => sorted[i + count - 1] === page + size - PAGE_BYTES);
-    if (first < 0) return 0;
-    let head = 0;
-    for (let i = sorted.length - 1; i >= 0; i--) {
-      if (i >= first && i < first + count) continue;
-      all.setUint32(sorted[i]!, head, true);
-      head = sorted[i]!;
+    const ranges: Range[] = [];
+    for (let at = pool.getUint32(POOL_FREE, true); at !== 0; at = all.getUint32(at, true)) ranges.push({ at, end: at + PAGE_BYTES });
+    const extent = { at: pool.getUint32(POOL_NEXT, true), end: pool.getUint32(POOL_END, true) };
+    if (extent.at !== extent.end) ranges.push(extent);
+    if (ranges.length === 0) return false;
+    for (const word of [POOL_FREE, POOL_NEXT, POOL_END]) pool.setUint32(word, 0, true);
+    const sorted = ranges.concat(this.#free.splice(0)).sort((a, b) => a.at - b.at);
+    for (const range of sorted) {
+      const before = this.#free.at(-1);
+      if (before?.end === range.at) before.end = range.end;
+      else this.#free.push(range);
     }
-    pool.setUint32(POOL_FREE, head, true);
-    pool.setUint32(POOL_NEXT, 0, true);
-    pool.setUint32(POOL_END, 0, true);
-    return sorted[first]!;
+    return true;
   }
 
   get #buffer(): SharedArrayBuffer {
@@ -230,4 +237,8 @@ export class LinearMemory {
 
 function wholePages(bytes: number): number {
   return Math.floor(bytes / PAGE_BYTES) * PAGE_BYTES;
+}
+
+function slabSize(bytes: number): number {
+  return Math.max(Math.ceil(bytes / PAGE_BYTES), 1) * PAGE_BYTES;
 }
