@@ -1,5 +1,6 @@
 /**
  * npm run bench [-- quick | full | small | formulations] [--rounds N] [--keep]
+ * npm run bench -- memory: see memory.ts
  *
  * etl-stream beside DuckDB on the same files and the same output, turn by turn, each as a whole process. Both answers
  * are compared row for row before a figure is printed. See README.md here for the method.
@@ -13,6 +14,7 @@ import { benchmarkLogs, benchmarkRanges, warm } from './data.ts';
 import type { Data } from './data.ts';
 import { measure, measureNode } from './measure.ts';
 import type { Measured } from './measure.ts';
+import { memoryBenchmark } from './memory.ts';
 import { context, otherWork, publish, table } from './report.ts';
 import type { Contender } from './report.ts';
 
@@ -94,12 +96,18 @@ function figures({ name, first, warm }: Contender): object {
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { rounds: { type: 'string' }, keep: { type: 'boolean', default: false } },
+    options: { rounds: { type: 'string' }, keep: { type: 'boolean', default: false }, sizes: { type: 'string' }, budgets: { type: 'string' } },
   });
+  const numbers = (text: string): number[] => text.split(',').map(Number);
+  if (positionals[0] === 'memory') {
+    return memoryBenchmark({
+      sizes: numbers(values.sizes ?? '0.1,1,10'), budgets: numbers(values.budgets ?? '128,256,512,2000'), rounds: Number(values.rounds ?? 1),
+    });
+  }
   const mode = (positionals[0] ?? 'full') as Mode;
   const rounds = Number(values.rounds ?? modes[mode]?.rounds);
   if (!Object.hasOwn(modes, mode) || positionals.length > 1 || !Number.isInteger(rounds) || rounds < 1) {
-    throw new Error(`usage: npm run bench [-- ${Object.keys(modes).join(' | ')}] [--rounds 1..] [--keep]`);
+    throw new Error(`usage: npm run bench [-- ${[...Object.keys(modes), 'memory'].join(' | ')}] [--rounds 1..] [--keep]`);
   }
   if (mode !== 'formulations' && !existsSync(etlStream)) throw new Error(`${etlStream} is not there: npm run build`);
 

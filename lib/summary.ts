@@ -24,22 +24,27 @@ export interface Summary {
   /** Decimal places of the totals. */
   readonly valueScale: number;
   readonly geoDatabase: { readonly type: string; readonly buildDate: string };
-  /** Sorted runs that were merged, and those of them that went through a file. */
-  readonly runs: { readonly merged: number; readonly spilled: number; readonly spilledBytes: number };
+  /** Bytes: what the process was allowed to have resident, and the most that it ever had. */
+  readonly memory: { readonly limit: number; readonly peakRss: number };
+  /**
+   * What went to temporary files: bytes and files in all, rows of partitions, and how often a partition had more ids than
+   * fit memory at once, so that it was split.
+   */
+  readonly spill: { readonly bytes: number; readonly files: number; readonly rows: number; readonly splits: number };
+  /** Sorted runs that were made, those of them that went to a file, and merges that it took to make one of them. */
+  readonly runs: { readonly made: number; readonly spilled: number; readonly merges: number };
   readonly seconds: number;
   /** Seconds of each phase. */
   readonly phases: Readonly<Record<Phase, number>>;
   readonly megabytesPerSecond: number;
   readonly rowsPerSecond: number;
-  /** Most memory that the process ever had resident, in bytes. */
-  readonly peakRss: number;
   readonly version: string;
 }
 
 /** What only the pipeline knows. */
 export type Outcome = Pick<Summary, 'output' | 'inputs' | 'users' | 'regions' | 'valueScale' | 'geoDatabase' | 'seconds' | 'phases' | 'version'>;
 
-export function summarize(counters: Readonly<Counters>, outcome: Outcome): Summary {
+export function summarize(counters: Readonly<Counters>, memoryLimit: number, outcome: Outcome): Summary {
   const { bytes, read, duplicate, rejected, counted, rejectedBy, emptyLines, unknownRegion, groups, files, outputBytes } = counters;
   const { seconds } = outcome;
   return {
@@ -52,10 +57,11 @@ export function summarize(counters: Readonly<Counters>, outcome: Outcome): Summa
     groups,
     files,
     outputBytes,
-    runs: { merged: counters.runs, spilled: counters.runsSpilled, spilledBytes: counters.runBytesSpilled },
+    // maxRSS is in kilobytes on every platform that Node runs on.
+    memory: { limit: memoryLimit, peakRss: process.resourceUsage().maxRSS * 1024 },
+    spill: { bytes: counters.spilledBytes, files: counters.spilledFiles, rows: counters.rowsSpilled, splits: counters.splits },
+    runs: { made: counters.runs, spilled: counters.runsSpilled, merges: counters.mergePasses },
     megabytesPerSecond: bytes / 1e6 / seconds,
     rowsPerSecond: read / seconds,
-    // Kilobytes on every platform that Node runs on.
-    peakRss: process.resourceUsage().maxRSS * 1024,
   };
 }

@@ -1,9 +1,9 @@
-// The same job by DuckDB, as fast as we could write it: node duckdb.mjs <folder> <output> <ranges> [formulation].
+// The same job by DuckDB, as fast as we could write it: node duckdb.mjs <folder> <output> <ranges> [formulation] [memory limit].
 // Plain JavaScript, so that no transpiler is in its time. What the formulations gave stands in ../README.md.
 import { DuckDBInstance } from '@duckdb/node-api';
 
 const THREADS = 2;
-const [folder, output, ranges, name] = process.argv.slice(2);
+const [folder, output, ranges, name, memoryLimit] = process.argv.slice(2);
 const quote = (text) => `'${text.replaceAll("'", "''")}'`;
 
 const log = (id = 'VARCHAR') => `read_csv(${quote(`${folder}/*.csv`)}, header = true, auto_detect = false, delim = ',', quote = '"',
@@ -74,7 +74,7 @@ if (folder === '--list') {
 
 const instance = await DuckDBInstance.create(':memory:', { threads: String(THREADS) });
 const connection = await instance.connect();
-const statements = formulations[name ?? Object.keys(formulations)[0]];
+const statements = formulations[name || Object.keys(formulations)[0]];
 const result = statements.at(-1);
 const wide = (column) => `${column}_high::UHUGEINT * 18446744073709551616 + ${column}_low AS ${column}`;
 const tables = {
@@ -87,6 +87,7 @@ const tables = {
 const parquet = (file) => quote(`${ranges}/${file}.parquet`);
 for (const statement of [
   'SET preserve_insertion_order = false',
+  ...(memoryLimit ? [`SET memory_limit = ${quote(memoryLimit)}`, `SET temp_directory = ${quote(`${output}.tmp`)}`] : []),
   'SET partitioned_write_max_open_files = 400', // there are some 240 regions; 100 is the default
   `CREATE MACRO filled(ip) AS trim(replace(ip, '::', ':' || repeat('0:',
     8 - (length(ip) - length(replace(ip, ':', ''))) + starts_with(ip, '::')::INTEGER + ends_with(ip, '::')::INTEGER)), ':')`,

@@ -37,6 +37,8 @@ export function createProgram(done: (code: number) => void): Command {
     .addOption(new Option('--compression <codec>', 'codec of the Parquet files').choices(compressions).default('zstd'))
     .addOption(new Option('--parquet-encoding <how>', 'smallest encodings, or plain for old readers').choices(parquetEncodings).default('auto'))
     .option('--temp <folder>', 'folder for temporary files (default: beside the output)')
+    .option('--memory <size>', 'most memory that the process may have resident (default: half of what there is, 128MB to 2GB)')
+    .option('--max-spill <size>', 'most that temporary files may take (default: no limit)')
     .option('--json', 'print the summary as JSON on stdout')
     .option('-q, --quiet', 'print nothing but errors')
     .helpCommand('help [command]', 'show what a command accepts')

@@ -12,7 +12,7 @@ export function formatSummary(summary: Summary): string {
     ['users', number(summary.users), ''],
     ['regions', number(summary.regions), summary.unknownRegion === 0 ? '' : `${number(summary.unknownRegion)} logs without a region are in ZZ`],
     ['seconds', summary.seconds.toFixed(2), `${number(Math.round(summary.megabytesPerSecond))} MB/s, ${number(Math.round(summary.rowsPerSecond))} rows/s`],
-    ['peak RSS', size(summary.peakRss), ''],
+    ['peak RSS', size(summary.memory.peakRss), `of ${size(summary.memory.limit)}${spilled(summary)}`],
     ['output', number(summary.groups), `rows in ${number(summary.files)} files, ${size(summary.outputBytes)}: ${summary.output}`],
   ];
   const width = Math.max(...rows.map(([, figure]) => figure.length));
@@ -26,6 +26,13 @@ function reasons(summary: Summary): string {
 /** Decimals in a later input than the first are the one kind of reject that an option can mend. */
 function scaleHint({ rejectedBy, valueScale }: Summary): string {
   return rejectedBy.value_precision ? `; values had ${valueScale} decimal places at the start, see --value-scale` : '';
+}
+
+/** What did not fit memory; nothing when everything did. */
+function spilled({ spill, runs }: Summary): string {
+  if (spill.bytes === 0) return '';
+  const splits = spill.splits === 0 ? '' : `, ${number(spill.splits)} splits`;
+  return `; ${size(spill.bytes)} went to ${number(spill.files)} temporary files (${number(spill.rows)} rows${splits}, ${number(runs.spilled)} runs, ${number(runs.merges)} merges)`;
 }
 
 function number(value: number): string {

@@ -71,11 +71,16 @@ export interface MemoryBudget {
 }
 
 export interface BudgetRequest {
-  /** Bytes; undefined = `defaultMemory` of what there is. */
+  /** Bytes. */
   readonly limit: number;
   readonly jobs: number;
   /** Resident bytes of the process as it is now. */
   readonly resident?: number;
+}
+
+/** The least limit that one worker can run in. */
+export function leastMemory(resident: number): number {
+  return Math.ceil((Math.max(resident, PROCESS_BYTES) + HEAP_BYTES + ENCODER_BYTES.baseline + LINEAR_LEAST) / MB) * MB;
 }
 
 /**
@@ -85,7 +90,7 @@ export interface BudgetRequest {
 export function planMemory({ limit, jobs, resident = 0 }: BudgetRequest): MemoryBudget {
   const encoder = limit < OPTIMIZED_FROM ? 'baseline' : 'optimized';
   const fixed = Math.max(resident, PROCESS_BYTES) + HEAP_BYTES;
-  const floor = Math.ceil((fixed + ENCODER_BYTES.baseline + LINEAR_LEAST) / MB) * MB;
+  const floor = leastMemory(resident);
   if (limit < floor) {
     throw new EtlError('ETL_USAGE', `--memory ${limit / MB}MB is less than this process needs: at least ${floor / MB}MB.`);
   }
