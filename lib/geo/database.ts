@@ -108,7 +108,7 @@ export async function openDatabase(file: string | undefined, memory: LinearMemor
   }
 }
 
-/** Reads a file into linear memory; `close` turns that memory into free pages. */
+/** Reads a file into linear memory. */
 async function readInto(memory: LinearMemory, path: string, error: GeoDatabase['error']) {
   const handle = await open(path).catch((cause: unknown) => {
     throw error(`cannot be opened (${messageOf(cause)})`, { cause });
@@ -116,14 +116,21 @@ async function readInto(memory: LinearMemory, path: string, error: GeoDatabase['
   try {
     const stat = await handle.stat();
     if (!stat.isFile() || stat.size > MAX_FILE_BYTES) throw error('is not a file of at most 2 GiB');
-    const at = memory.slab(stat.size, 'IP database');
-    const view = memory.bytes(at, stat.size);
-    for (let done = 0; done < view.length;) {
-      const { bytesRead } = await handle.read(view, done, view.length - done, done);
-      if (bytesRead === 0) throw error('became shorter while it was read');
-      done += bytesRead;
+    const { size } = stat;
+    const at = memory.slab(size, `the IP database ${path}`);
+    const close = (): void => memory.giveSlab(at, size);
+    try {
+      const view = memory.bytes(at, size);
+      for (let done = 0; done < size;) {
+        const { bytesRead } = await handle.read(view, done, size - done, done);
+        if (bytesRead === 0) throw error('became shorter while it was read');
+        done += bytesRead;
+      }
+    } catch (cause) {
+      close();
+      throw cause instanceof EtlError ? cause : error(`cannot be read (${messageOf(cause)})`, { cause });
     }
-    return { at, length: stat.size, close: () => memory.giveSlab(at, stat.size) };
+    return { at, length: size, close };
   } finally {
     await handle.close();
   }

@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { Reader, type Response } from 'maxmind';
 import { EtlError } from '../../lib/core/errors.ts';
+import { openRangeTable } from '../../lib/geo/range-table.ts';
+import { LinearMemory } from '../../lib/kernels/linear-memory.ts';
+import { loadKernel } from '../../lib/kernels/loader.ts';
+import type { GeoKernel } from '../../lib/kernels/twins/geo.ts';
 import { random } from '../random.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { type MmdbPlan, writeMmdb } from './mmdb-writer.ts';
-import { expectedRegion, openLookup, type SideName, sideNames } from './sides.ts';
+import { EMBEDDED_FILE, expectedRegion, openLookup, openSide, type SideName, sideNames } from './sides.ts';
 
 function save(t: TestContext, plan: MmdbPlan): { file: string; reader: Reader<Response> } {
   const bytes = writeMmdb(plan);
@@ -141,3 +145,31 @@ for (const name of sideNames) {
     }
   });
 }
+
+test('a closed table gives its memory back, once; its names stay', async () => {
+  const { memory, kernel } = await openSide('kernel');
+  const table = await openRangeTable({}, memory, kernel);
+  table.close();
+  table.close();
+  assert.equal(memory.slabsInUse, 0);
+  assert.ok(table.regions.includes('DE') && table.regions[table.unknown] === 'ZZ');
+  assert.match(table.database.type, /country/);
+});
+
+test('a database larger than the memory there is: an error that names --memory, and nothing is left', async () => {
+  const { size } = statSync(EMBEDDED_FILE);
+  let opened = 0;
+  for (const limit of [1 << 20, size, size + (1 << 20), size + (4 << 20), 13 << 20]) {
+    const memory = new LinearMemory({ limit, workspace: 8 << 20 });
+    const kernel = await loadKernel<GeoKernel>('geo', memory);
+    try {
+      (await openRangeTable({ file: EMBEDDED_FILE }, memory, kernel)).close();
+      opened++;
+    } catch (error) {
+      assert.ok(error instanceof EtlError && error.code === 'ETL_MEMORY' && /--memory/.test(error.hint ?? ''), String(error));
+      if (limit < size) assert.match(error.message, /dbip-country\.mmdb/);
+    }
+    assert.equal(memory.slabsInUse, 0, `limit ${limit}`);
+  }
+  assert.equal(opened, 1);
+});

@@ -1,8 +1,9 @@
 /** What every geo test runs twice: the kernel and its twin, on a table that each built itself. And the oracle, maxmind. */
+import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { Reader, type Response } from 'maxmind';
 import { openRangeTable, type RangeTable, type RangeTableOptions } from '../../lib/geo/range-table.ts';
-import { BATCH_BYTES, BATCH_IP_LEN, BATCH_IP_PTR, BATCH_REGION, BATCH_ROWS, BATCH_STATUS } from '../../lib/kernels/layout.ts';
+import { BATCH_BYTES, BATCH_IP_LEN, BATCH_IP_PTR, BATCH_REGION, BATCH_ROWS, BATCH_STATUS, FIRST_FREE_AT } from '../../lib/kernels/layout.ts';
 import { LinearMemory } from '../../lib/kernels/linear-memory.ts';
 import { loadKernel } from '../../lib/kernels/loader.ts';
 import { createGeoTwin, type GeoKernel } from '../../lib/kernels/twins/geo.ts';
@@ -35,7 +36,12 @@ const MAX_TEXT = 1024;
 export async function openLookup(name: SideName, options: RangeTableOptions): Promise<Lookup> {
   const side = await openSide(name);
   const { memory, kernel } = side;
-  const table = await openRangeTable(options, memory, kernel);
+  const table = await openRangeTable(options, memory, kernel).catch((error: unknown) => {
+    assert.equal(memory.slabsInUse, 0, 'a database that is refused leaves nothing behind');
+    throw error;
+  });
+  assert.equal(memory.slabsInUse, 1, 'nothing stays but the table ...');
+  assert.equal(table.ptr, FIRST_FREE_AT, '... at the lowest place');
   const batch = memory.slab(BATCH_BYTES, 'batch');
   const textAt = memory.slab(BATCH_ROWS * MAX_TEXT, 'texts');
   const [ptr, length, status, region] = [BATCH_IP_PTR, BATCH_IP_LEN, BATCH_STATUS, BATCH_REGION].map((at) => memory.u32(batch + at, BATCH_ROWS));
