@@ -1,0 +1,1 @@
+export { packRows, unpackBlocks } from "../run-blocks";
