@@ -1,10 +1,15 @@
 /**
  * The table of totals: adds rows up by (region, user) and gives them as sorted runs.
  *
- * Takes addresses of rows; they may be reused when `add` is done. Holds at most `limits.bytes` of linear memory (slots
- * and groups, though never less than the smallest table; while growing, old and new slots together): before it would
- * hold more, the table is sorted, written as a run file and emptied. The last table stays in memory and is a run too.
- * Sorting needs no memory of its own. Sums are 128 bits wide and never overflow. Nothing survives a crash.
+ *   table, regions   a slab     fixed
+ *   run buffers      a slab     fixed; rows in order on their way to a run file, packed in the other half
+ *   slots            a slab     grows while there is room          ┐ within limits.bytes; while growing,
+ *   groups           pages      as they come                       ┘ old and new slots together
+ *
+ * Takes addresses of rows; they may be reused when `add` is done. When the limit is reached, or linear memory has no more,
+ * the table is sorted, written as a run file and emptied, its slots kept. All that this needs was taken at the start, and
+ * sorting is done in place. The last table stays in memory and is a run too. Sums are 128 bits wide and never overflow.
+ * Nothing survives a crash.
  */
 import { randomBytes } from 'node:crypto';
 import type { Counters } from '../core/counters.ts';
@@ -12,57 +17,78 @@ import { EtlError, withCleanupError } from '../core/errors.ts';
 import type { GroupBy } from '../core/options.ts';
 import type { SortedRun, Winners } from '../core/stage.ts';
 import {
-  MAX_SLOTS, MIN_SLOTS, SECRET_BYTES, SLOT_BYTES, TABLE_GROUPS, TABLE_MAX_GROUPS, TABLE_MAX_PAGES, TABLE_MAX_REGION, TABLE_PAGES,
-  TABLE_SECRET, TABLE_UNKNOWN,
+  MAX_SLOTS, MIN_SLOTS, SECRET_BYTES, SLOT_BYTES, TABLE_BYTES, TABLE_GROUPS, TABLE_MAX_GROUPS, TABLE_MAX_PAGES, TABLE_MAX_REGION,
+  TABLE_PAGE, TABLE_PAGES, TABLE_SECRET, TABLE_UNKNOWN,
 } from '../kernels/aggregate-layout.ts';
 import { PAGE_BYTES } from '../kernels/layout.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
 import type { AggregateKernel } from '../kernels/twins/aggregate.ts';
-import type { RunFiles } from './run-files.ts';
+import type { Area, RunFiles } from '../spill/run-files.ts';
 
-/** One write to a run file. */
-const SPILL_BUFFER_BYTES = 1 << 18;
+/** Both run buffers together: small where memory is. */
+const RUN_BUFFER_BYTES = { small: 128 << 10, large: 512 << 10 } as const;
+const SMALL_BELOW = 32 << 20;
 
 export interface AggregatorOptions {
   readonly memory: LinearMemory;
   readonly kernel: AggregateKernel;
   readonly groupBy: GroupBy;
+  /** How many regions there are: numbers are smaller than this. */
+  readonly regions: number;
   /** Number of the region whose rows are counted as unknown. */
   readonly unknownRegion: number;
   readonly counters: Counters;
-  /** Bytes of linear memory to use before the table is written to a file; Infinity = no bound. */
+  /**
+   * Bytes of slots and groups to use before the table is written to a file, though never less than the smallest slots
+   * and one page; Infinity = as much as linear memory has.
+   */
   readonly limits: { readonly bytes: number };
   readonly temp: RunFiles;
   /** SECRET_BYTES that key the hash; random unless a test says otherwise. */
   readonly secret?: Uint8Array;
 }
 
+const NONE: Area = { at: 0, bytes: 0 };
+
 export class Aggregator {
   readonly #options: AggregatorOptions;
-  /** A page; 0 once the table was given away or freed. */
-  #table: number;
-  #slots: Area;
-  #buckets: Area = { at: 0, bytes: 0 };
-  #spillBuffer = 0;
+  /** The table, and behind it the ends of the regions' buckets. */
+  #table = NONE;
+  #buffers = NONE;
+  #slots = NONE;
   #spilled: SortedRun[] = [];
   /** Rows that are being added behind a run that has to be written first. */
   #pending: Promise<void> = Promise.resolve();
+  /** Rows can be added: no run is being written, and it neither failed nor ended. */
+  #open = false;
   #closed = false;
 
+  /** Throws ETL_MEMORY. */
   constructor(options: AggregatorOptions) {
     this.#options = options;
-    const { memory, secret = randomBytes(SECRET_BYTES) } = options;
-    this.#table = memory.takePage();
-    memory.bytes(this.#table + TABLE_SECRET, SECRET_BYTES).set(secret);
-    this.#slots = newArea(memory, MIN_SLOTS * SLOT_BYTES, 'slots of the aggregate');
+    const { memory, regions, limits, secret = randomBytes(SECRET_BYTES) } = options;
+    const small = Math.min(limits.bytes, memory.limit) < SMALL_BELOW;
+    try {
+      this.#table = newArea(memory, TABLE_BYTES + regions * 4, 'table of totals');
+      this.#setField(TABLE_PAGE, 0);
+      this.#buffers = newArea(memory, RUN_BUFFER_BYTES[small ? 'small' : 'large'], 'writing runs');
+      this.#slots = newArea(memory, MIN_SLOTS * SLOT_BYTES, 'slots of totals');
+    } catch (error) {
+      this.#free();
+      throw error;
+    }
+    memory.bytes(this.#table.at + TABLE_SECRET, SECRET_BYTES).set(secret);
     this.#reset();
+    this.#open = true;
   }
 
-  /** Adds the rows. A promise when a run has to be written first; rows must stay until it is settled. */
+  /**
+   * Adds the rows. A promise when a run has to be written first; rows must stay until it is settled. Throws, or rejects
+   * with, ETL_MEMORY when not even one group has room, and what writing a run throws: then only `close` is left to do.
+   */
   add({ ptr, count }: Pick<Winners, 'ptr' | 'count'>): Promise<void> | undefined {
-    if (ptr % 4 !== 0 || ptr + count * 4 > this.#options.memory.size) {
-      throw new EtlError('ETL_INTERNAL', `A list of ${count} rows at ${ptr} lies outside of linear memory.`);
-    }
+    this.#options.memory.assertHolds(ptr, count * 4, 'A list of rows');
+    if (!this.#open || ptr % 4 !== 0) throw new EtlError('ETL_INTERNAL', `The list of rows at ${ptr} cannot be added now.`);
     const added = this.#addWhileRoom(ptr, count, 0);
     if (added === count) return undefined;
     this.#pending = this.#addAndSpill(ptr, count, added);
@@ -71,22 +97,22 @@ export class Aggregator {
 
   /** Ends the adding and gives all runs, the caller owning them. Sorting is done as the runs are read. */
   async finish(): Promise<SortedRun[]> {
-    const { counters } = this.#options;
     const runs = this.#spilled;
     this.#spilled = [];
+    this.#open = false;
     if (this.#field(TABLE_GROUPS) > 0) {
       this.#seal();
       runs.push(this.#takeTable());
-    } else {
-      this.#free();
     }
-    counters.runs += runs.length;
+    this.#free();
+    this.#options.counters.runs += runs.length;
     return runs;
   }
 
   /** Frees memory and files of an aggregator that will not finish; harmless after `finish`. Idempotent. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#open = false;
     await this.#pending.catch(() => undefined); // whoever added the rows was told
     this.#free();
     const runs = this.#spilled;
@@ -96,24 +122,29 @@ export class Aggregator {
 
   #addWhileRoom(ptr: number, count: number, from: number): number {
     for (;;) {
-      from = this.#options.kernel.aggregateBatch(this.#table, ptr, count, from) >>> 0;
+      from = this.#options.kernel.aggregateBatch(this.#table.at, ptr, count, from) >>> 0;
       if (from === count || !this.#makeRoom()) return from;
     }
   }
 
   async #addAndSpill(ptr: number, count: number, from: number): Promise<void> {
+    this.#open = false;
     while (from < count) {
+      if (this.#field(TABLE_GROUPS) === 0) {
+        throw new EtlError('ETL_MEMORY', 'No linear memory is left for totals, not even for one, and there is none to write to a file.', {
+          hint: 'Give the run more memory with --memory.',
+        });
+      }
       await this.#spill();
       from = this.#addWhileRoom(ptr, count, from);
     }
+    this.#open = !this.#closed;
   }
 
-  /** After a batch ended early: false when there is no room within the limit. */
+  /** After a batch ended early: false when there is no room. */
   #makeRoom(): boolean {
     if (this.#field(TABLE_GROUPS) >= this.#field(TABLE_MAX_GROUPS)) return this.#grow();
-    if (this.#field(TABLE_PAGES) >= this.#field(TABLE_MAX_PAGES)) return false;
-    this.#options.memory.refillPool();
-    return true;
+    return this.#field(TABLE_PAGES) < this.#field(TABLE_MAX_PAGES) && this.#options.memory.refillPool();
   }
 
   #grow(): boolean {
@@ -121,15 +152,17 @@ export class Aggregator {
     const old = this.#slots;
     const bytes = old.bytes * 2;
     if (bytes > MAX_SLOTS * SLOT_BYTES || this.#field(TABLE_PAGES) * PAGE_BYTES + old.bytes + bytes > limits.bytes) return false;
-    this.#slots = newArea(memory, bytes, 'slots of the aggregate');
-    kernel.growTable(this.#table, this.#slots.at, bytes / SLOT_BYTES);
+    const at = memory.trySlab(bytes, 'slots of totals');
+    if (at === 0) return false;
+    this.#slots = { at, bytes };
+    kernel.growTable(this.#table.at, at, bytes / SLOT_BYTES);
     memory.giveSlab(old.at, old.bytes);
     this.#limitPages();
     return true;
   }
 
   #reset(): void {
-    this.#options.kernel.resetTable(this.#table, this.#slots.at, this.#slots.bytes / SLOT_BYTES);
+    this.#options.kernel.resetTable(this.#table.at, this.#slots.at, this.#slots.bytes / SLOT_BYTES);
     this.#limitPages();
   }
 
@@ -139,94 +172,72 @@ export class Aggregator {
   }
 
   #seal(): void {
-    const { memory, kernel, groupBy, unknownRegion, counters } = this.#options;
-    const byUser = groupBy === 'user';
+    const { memory, kernel, groupBy, regions, unknownRegion, counters } = this.#options;
     const maxRegion = this.#field(TABLE_MAX_REGION);
-    const bytes = byUser ? 4 : (maxRegion + 1) * 4;
-    if (bytes > this.#buckets.bytes) {
-      memory.giveSlab(this.#buckets.at, this.#buckets.bytes);
-      this.#buckets = newArea(memory, bytes, 'regions of the aggregate');
-    }
-    kernel.sealTable(this.#table, this.#buckets.at, byUser ? 1 : 0, maxRegion, unknownRegion);
-    counters.unknownRegion += Number(memory.view(this.#table + TABLE_UNKNOWN, 8).getBigUint64(0, true));
+    if (maxRegion >= regions) throw new EtlError('ETL_INTERNAL', `A row has region ${maxRegion}, but there are ${regions}.`);
+    kernel.sealTable(this.#table.at, this.#table.at + TABLE_BYTES, groupBy === 'user' ? 1 : 0, maxRegion, unknownRegion);
+    counters.unknownRegion += Number(memory.view(this.#table.at + TABLE_UNKNOWN, 8).getBigUint64(0, true));
   }
 
   async #spill(): Promise<void> {
-    const { memory, kernel, temp, counters } = this.#options;
-    this.#spillBuffer ||= memory.slab(SPILL_BUFFER_BYTES, 'writing runs');
+    const { kernel, temp, counters } = this.#options;
     this.#seal();
-    const writer = await temp.create();
+    const half = this.#buffers.bytes / 2;
+    const writer = await temp.create({ at: this.#buffers.at + half, bytes: half });
     try {
       for (;;) {
         if (this.#closed) throw new EtlError('ETL_ABORTED', 'The aggregate was closed while it wrote a run.');
-        const bytes = kernel.fillRun(this.#table, this.#spillBuffer, SPILL_BUFFER_BYTES);
+        const bytes = kernel.fillRun(this.#table.at, this.#buffers.at, half);
         if (bytes === 0) break;
-        await writer.write(memory.bytes(this.#spillBuffer, bytes));
-        counters.runBytesSpilled += bytes;
+        await writer.write(this.#buffers.at, bytes);
       }
+      this.#spilled.push(await writer.finish(this.#field(TABLE_GROUPS)));
     } catch (error) {
       throw await writer.discard().then(() => error, (extra: unknown) => withCleanupError(error, extra));
     }
-    this.#spilled.push(writer.finish(this.#field(TABLE_GROUPS)));
     counters.runsSpilled++;
-    kernel.freeGroups(this.#table);
+    kernel.freeGroups(this.#table.at);
     this.#reset();
   }
 
   /** The sealed table as a run, which now owns its memory. */
   #takeTable(): SortedRun {
-    const { kernel } = this.#options;
+    const { memory, kernel } = this.#options;
     const table = this.#table;
-    const release = this.#detach();
+    const slots = this.#slots;
+    const rows = this.#field(TABLE_GROUPS);
+    this.#table = NONE;
+    this.#slots = NONE;
     let open = true;
     return {
-      rows: this.#groupsOf(table),
-      fill: (ptr, capacity) => (open ? kernel.fillRun(table, ptr, capacity) : 0),
+      rows,
+      fill: (ptr, capacity) => (open ? kernel.fillRun(table.at, ptr, capacity) : 0),
       close: async () => {
-        if (open) release();
+        if (!open) return;
         open = false;
+        kernel.freeGroups(table.at);
+        memory.giveSlab(slots.at, slots.bytes);
+        memory.giveSlab(table.at, table.bytes);
       },
     };
   }
 
   #free(): void {
-    if (this.#table !== 0) this.#detach()();
-  }
-
-  /** Lets go of all memory; the function that is returned gives it back. */
-  #detach(): () => void {
     const { memory, kernel } = this.#options;
-    const table = this.#table;
-    const slots = this.#slots;
-    const buckets = this.#buckets;
-    this.#table = 0;
-    if (this.#spillBuffer !== 0) memory.giveSlab(this.#spillBuffer, SPILL_BUFFER_BYTES);
-    this.#spillBuffer = 0;
-    return () => {
-      kernel.freeGroups(table);
-      memory.giveSlab(slots.at, slots.bytes);
-      memory.giveSlab(buckets.at, buckets.bytes);
-      memory.givePage(table);
-    };
-  }
-
-  #groupsOf(table: number): number {
-    return this.#options.memory.view(table + TABLE_GROUPS, 4).getUint32(0, true);
+    if (this.#table !== NONE) kernel.freeGroups(this.#table.at);
+    for (const { at, bytes } of [this.#slots, this.#buffers, this.#table]) {
+      if (at !== 0) memory.giveSlab(at, bytes);
+    }
+    this.#table = this.#buffers = this.#slots = NONE;
   }
 
   #field(offset: number): number {
-    return this.#options.memory.view(this.#table + offset, 4).getUint32(0, true);
+    return this.#options.memory.view(this.#table.at + offset, 4).getUint32(0, true);
   }
 
   #setField(offset: number, value: number): void {
-    this.#options.memory.view(this.#table + offset, 4).setUint32(0, value, true);
+    this.#options.memory.view(this.#table.at + offset, 4).setUint32(0, value, true);
   }
-}
-
-/** A slab with its size. */
-interface Area {
-  readonly at: number;
-  readonly bytes: number;
 }
 
 function newArea(memory: LinearMemory, wanted: number, purpose: string): Area {

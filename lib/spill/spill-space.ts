@@ -14,9 +14,11 @@ import { EtlError, messageOf } from '../core/errors.ts';
 
 /** The calls that touch the disk, so that a test can make any of them fail. */
 export interface SpillFileSystem {
-  open(path: string, flags: 'wx+', mode: number): Promise<Pick<FileHandle, 'writev' | 'read' | 'close'>>;
+  open(path: string, flags: 'wx+', mode: number): Promise<SpillHandle>;
   unlink(path: string): Promise<void>;
 }
+
+export type SpillHandle = Pick<FileHandle, 'writev' | 'read' | 'close'>;
 
 export interface SpillSpaceOptions {
   /** An existing folder. */
@@ -31,96 +33,123 @@ export interface SpillSpaceOptions {
 export class SpillSpace {
   readonly #options: SpillSpaceOptions;
   readonly #fs: SpillFileSystem;
-  /** Bytes in all files that are open. */
-  bytes = 0;
+  readonly #files = new Set<SpillFile>();
+  #bytes = 0;
 
   constructor(options: SpillSpaceOptions) {
     this.#options = options;
     this.#fs = options.fs ?? { open, unlink };
   }
 
+  /** Bytes of all files that are open, those on their way to the disk included. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** A new, empty file; `purpose` is part of its name. Throws ETL_TEMP_WRITE. */
   async create(purpose: string): Promise<SpillFile> {
     const path = join(this.#options.folder, `${purpose}-${randomUUID()}.tmp`);
-    try {
-      const file = await this.#fs.open(path, 'wx+', 0o600);
-      const removed = await this.#fs.unlink(path).then(() => true, () => false);
-      this.#options.counters.spilledFiles++;
-      return new SpillFile(this, file, path, removed);
-    } catch (cause) {
+    const handle = await this.#fs.open(path, 'wx+', 0o600).catch((cause: unknown) => {
       throw tempError(path, 'Opening', cause);
-    }
+    });
+    const removed = await this.#fs.unlink(path).then(() => true, () => false);
+    const file: SpillFile = new SpillFile(handle, path, {
+      reserve: (bytes) => this.#reserve(bytes),
+      written: (bytes) => void (this.#options.counters.spilledBytes += bytes),
+      closed: async () => {
+        this.#bytes -= file.size;
+        this.#files.delete(file);
+        // What cannot be removed now, the owner of the folder removes with the folder, or reports.
+        if (!removed) await this.#fs.unlink(path).catch(() => undefined);
+      },
+    });
+    this.#files.add(file);
+    this.#options.counters.spilledFiles++;
+    return file;
   }
 
-  /** Accounts for bytes that are about to be written. Throws ETL_MAX_SPILL. */
-  reserve(bytes: number): void {
-    const { maxBytes = Infinity, counters } = this.#options;
-    if (this.bytes + bytes > maxBytes) {
-      throw new EtlError('ETL_MAX_SPILL', `Temporary files would take more than --max-spill ${maxBytes} bytes: ${this.bytes} are in use, ${bytes} more are needed.`, {
+  /** Closes every file that is still open: before the folder is removed, whatever happened. Idempotent. */
+  async close(): Promise<void> {
+    await Promise.all(Array.from(this.#files, (file) => file.close()));
+  }
+
+  #reserve(bytes: number): void {
+    const { maxBytes = Infinity } = this.#options;
+    if (this.#bytes + bytes > maxBytes) {
+      const use = `${readable(this.#bytes)} are in use, ${readable(bytes)} more are needed`;
+      throw new EtlError('ETL_MAX_SPILL', `Temporary files would take more than --max-spill ${readable(maxBytes)}: ${use}.`, {
         hint: 'Raise --max-spill, or --memory, so that less has to go to disk.',
       });
     }
-    this.bytes += bytes;
-    counters.spilledBytes += bytes;
-  }
-
-  /** Gives back the bytes of a file that was closed. */
-  release(bytes: number): void {
-    this.bytes -= bytes;
-  }
-
-  removeFile(path: string): Promise<void> {
-    return this.#fs.unlink(path);
+    this.#bytes += bytes;
   }
 }
 
-/** One temporary file. One call of `append` at a time; reads may overlap it and each other. */
+/** What a file tells the space it is in. */
+interface Account {
+  /** Before bytes are written. Throws ETL_MAX_SPILL. */
+  reserve(bytes: number): void;
+  written(bytes: number): void;
+  closed(): Promise<void>;
+}
+
+/** One temporary file. Reads and appends may overlap; each append has its own place, in the order of the calls. */
 export class SpillFile {
-  /** Bytes appended. */
-  size = 0;
   readonly path: string;
-  readonly #space: SpillSpace;
-  readonly #removed: boolean;
-  #file: Awaited<ReturnType<SpillFileSystem['open']>> | undefined;
+  readonly #account: Account;
+  #handle: SpillHandle | undefined;
+  #size = 0;
+  #closed: Promise<void> | undefined;
 
   /** Made by SpillSpace.create. */
-  constructor(space: SpillSpace, file: Awaited<ReturnType<SpillFileSystem['open']>>, path: string, removed: boolean) {
-    this.#space = space;
-    this.#file = file;
+  constructor(handle: SpillHandle, path: string, account: Account) {
+    this.#handle = handle;
     this.path = path;
-    this.#removed = removed;
+    this.#account = account;
   }
 
-  /** Writes the parts one behind the other at the end. Throws ETL_TEMP_WRITE or ETL_MAX_SPILL. */
+  /** Bytes appended, those on their way to the disk, or lost on it, included: until `close` they count against the quota. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /**
+   * Writes the parts one behind the other at the end. They must stay as they are until the promise is settled. Throws
+   * ETL_TEMP_WRITE (then the file is good for nothing but `close`), or ETL_MAX_SPILL.
+   */
   async append(parts: readonly Uint8Array[]): Promise<void> {
-    const total = parts.reduce((sum, { length }) => sum + length, 0);
-    this.#space.reserve(total);
-    let left = [...parts];
-    const end = this.size + total;
+    let left = parts.filter(({ length }) => length > 0);
+    const total = left.reduce((sum, { length }) => sum + length, 0);
+    this.#account.reserve(total);
+    let at = this.#size;
+    this.#size += total;
     try {
-      for (let at = this.size; at < end; ) {
-        let { bytesWritten } = await this.#opened.writev(left, at);
+      while (left.length > 0) {
+        const { bytesWritten } = await this.#opened.writev(left, at);
+        if (bytesWritten === 0) throw new Error('the file system takes no more bytes');
         at += bytesWritten;
-        while (left.length > 0 && bytesWritten >= left[0]!.length) bytesWritten -= left.shift()!.length;
-        if (bytesWritten > 0) left = [left[0]!.subarray(bytesWritten), ...left.slice(1)];
+        left = after(left, bytesWritten);
       }
     } catch (cause) {
       throw tempError(this.path, 'Writing', cause);
-    } finally {
-      this.size = end; // what was reserved is given back on close
     }
+    this.#account.written(total);
   }
 
-  /** Fills `target` with what stands at `position`. Throws ETL_TEMP_WRITE. */
+  /** Fills `target` with what stands at `position`, all of it written before. Throws ETL_TEMP_WRITE or ETL_TEMP_DAMAGED. */
   async read(target: Uint8Array, position: number): Promise<void> {
-    try {
-      for (let done = 0; done < target.length; ) {
-        const { bytesRead } = await this.#opened.read(target, done, target.length - done, position + done);
-        if (bytesRead === 0) throw new Error(`the file ends at ${position + done} of ${this.size} bytes`);
-        done += bytesRead;
+    if (position < 0 || position + target.length > this.#size) {
+      throw new EtlError('ETL_INTERNAL', `${target.length} bytes at ${position} were read of ${this.#size} in ${this.path}.`);
+    }
+    for (let done = 0; done < target.length; ) {
+      let bytesRead: number;
+      try {
+        ({ bytesRead } = await this.#opened.read(target, done, target.length - done, position + done));
+      } catch (cause) {
+        throw tempError(this.path, 'Reading', cause);
       }
-    } catch (cause) {
-      throw tempError(this.path, 'Reading', cause);
+      if (bytesRead === 0) throw this.damaged(position + done);
+      done += bytesRead;
     }
   }
 
@@ -131,32 +160,59 @@ export class SpillFile {
     });
   }
 
-  /** Frees the space; idempotent. Reads and writes that are under way must have ended. */
-  async close(): Promise<void> {
-    const file = this.#file;
-    this.#file = undefined;
-    if (!file) return;
-    this.#space.release(this.size);
-    await file.close();
-    if (!this.#removed) await this.#space.removeFile(this.path).catch(ignoreMissing);
+  /** Frees the space. What is under way ends first, or fails. Idempotent. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
   }
 
-  get #opened(): Awaited<ReturnType<SpillFileSystem['open']>> {
-    if (!this.#file) throw new Error('the file is closed');
-    return this.#file;
+  async #close(): Promise<void> {
+    const handle = this.#opened;
+    this.#handle = undefined;
+    try {
+      await handle.close();
+    } catch (cause) {
+      throw tempError(this.path, 'Closing', cause);
+    } finally {
+      await this.#account.closed();
+    }
+  }
+
+  get #opened(): SpillHandle {
+    if (!this.#handle) throw new Error('the file is closed');
+    return this.#handle;
   }
 }
 
-function ignoreMissing(error: unknown): void {
-  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+/** What is left of the parts behind their first `bytes` bytes. */
+function after(parts: readonly Uint8Array[], bytes: number): Uint8Array[] {
+  let first = 0;
+  while (first < parts.length && bytes >= parts[first]!.length) bytes -= parts[first++]!.length;
+  const left = parts.slice(first);
+  if (bytes > 0) left[0] = left[0]!.subarray(bytes);
+  return left;
 }
+
+const FULL = 'Free space, choose another folder with --temp, or give more --memory so that less has to go to disk.';
+const HINTS: Readonly<Record<string, string>> = {
+  ENOSPC: `The disk of the temporary folder is full. ${FULL}`,
+  EDQUOT: `The disk quota of the temporary folder is used up. ${FULL}`,
+  EFBIG: 'The file system of the temporary folder, or ulimit -f, allows no larger file. Choose another folder with --temp, or give more --memory.',
+  EMFILE: 'Raise the limit of open files (ulimit -n), or give more --memory so that fewer files are needed.',
+};
 
 function tempError(path: string, doing: string, cause: unknown): EtlError {
-  const full = ['ENOSPC', 'EDQUOT', 'EFBIG'].includes((cause as NodeJS.ErrnoException | undefined)?.code ?? '');
+  const { code = '' } = cause as NodeJS.ErrnoException;
   return new EtlError('ETL_TEMP_WRITE', `${doing} the temporary file ${path} failed: ${messageOf(cause)}.`, {
     cause,
-    hint: full
-      ? 'The disk of the temporary folder is full. Free space, choose another folder with --temp, or give more --memory so that less has to go to disk.'
-      : 'Check permissions and the disk of the temporary folder, or choose another one with --temp.',
+    hint: HINTS[code] ?? 'Check permissions and the disk of the temporary folder, or choose another one with --temp.',
   });
+}
+
+/** Bytes for a person: in the units that --max-spill takes. */
+function readable(bytes: number): string {
+  const units = ['B', 'KB', 'MB', 'GB', 'TB'];
+  let power = 0;
+  while (power < units.length - 1 && bytes >= 1000 ** (power + 1)) power++;
+  return `${Number((bytes / 1000 ** power).toFixed(2))} ${units[power]}`;
 }

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { suite, test, type TestContext } from 'node:test';
 import { Aggregator, type AggregatorOptions } from '../../lib/aggregate/aggregator.ts';
-import { RunFiles } from '../../lib/aggregate/run-files.ts';
 import { createAggregateStage } from '../../lib/aggregate/stage.ts';
 import { newCounters } from '../../lib/core/counters.ts';
 import { EtlError } from '../../lib/core/errors.ts';
@@ -13,6 +12,9 @@ import { MAX_REGIONS, RUN_USER, MAX_USER_BYTES } from '../../lib/kernels/layout.
 import { LinearMemory } from '../../lib/kernels/linear-memory.ts';
 import { loadKernel } from '../../lib/kernels/loader.ts';
 import { createAggregateTwin, type AggregateKernel } from '../../lib/kernels/twins/aggregate.ts';
+import { createSpillTwin, type SpillKernel } from '../../lib/kernels/twins/spill.ts';
+import { RunFiles } from '../../lib/spill/run-files.ts';
+import { SpillSpace } from '../../lib/spill/spill-space.ts';
 import { random } from '../random.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { addUp, randomUser, randomValue, readRun, show, writeRows, type Row, type Total } from './rows.ts';
@@ -35,15 +37,23 @@ const makers: Record<string, (memory: LinearMemory) => Promise<AggregateKernel>>
 for (const [name, makeKernel] of Object.entries(makers)) {
   suite(`aggregate, ${name}`, () => {
     async function setUp(context: TestContext, options: Partial<AggregatorOptions> = {}) {
-      const memory = new LinearMemory();
+      const memory = options.memory ?? new LinearMemory();
       const kernel = await makeKernel(memory);
       const counters = newCounters();
       const folder = temporaryFolder(context);
-      const temp = new RunFiles({ folder, memory, kernel });
+      const spill = new SpillSpace({ folder, counters });
+      const runKernel = name === 'twin' ? createSpillTwin(memory) : await loadKernel<SpillKernel>('spill', memory);
+      const temp = new RunFiles({ spill, memory, kernel: runKernel });
+      const slabs = memory.slabsInUse;
       const aggregator = new Aggregator({
-        memory, kernel, counters, temp, groupBy: 'region', unknownRegion: 7, limits: { bytes: Infinity }, ...options,
+        memory, kernel, counters, temp, groupBy: 'region', regions: 250, unknownRegion: 7, limits: { bytes: Infinity }, ...options,
       });
-      return { memory, kernel, counters, folder, temp, aggregator };
+      const assertNothingHeld = (more = 0): void => {
+        assert.equal(memory.pagesInUse, 0, 'all pages are given back');
+        assert.equal(memory.slabsInUse - slabs, more, 'all slabs are given back');
+        assert.equal(spill.bytes, 0, 'all files are closed');
+      };
+      return { memory, kernel, counters, folder, spill, temp, aggregator, assertNothingHeld };
     }
 
     /** Adds rows in lists of random sizes; gives the totals of each run. */
@@ -51,7 +61,8 @@ for (const [name, makeKernel] of Object.entries(makers)) {
       context: TestContext, rows: readonly Row[], options: Partial<AggregatorOptions> = {}, capacity = ROW_LIMIT,
     ) {
       const made = await setUp(context, options);
-      const { ptr } = writeRows(made.memory, rows);
+      const list = writeRows(made.memory, rows);
+      const { ptr } = list;
       const next = random(rows.length);
       for (let from = 0; from < rows.length; ) {
         const count = Math.min(rows.length - from, 1 + Math.floor(next() * 4096));
@@ -63,7 +74,8 @@ for (const [name, makeKernel] of Object.entries(makers)) {
         totals.push(await readRun(made.memory, sorted, capacity));
         assert.equal(totals.at(-1)!.length, sorted.rows);
       }
-      assert.equal(made.memory.pagesInUse, 0, 'all pages are given back');
+      list.free();
+      made.assertNothingHeld();
       return { ...made, totals };
     }
 
@@ -91,7 +103,7 @@ for (const [name, makeKernel] of Object.entries(makers)) {
           }));
           const limits = { bytes: seed * 50000 - 49999 };
           const { totals, counters, folder } = await run(context, rows, { groupBy: order, limits });
-          assert.ok(counters.runsSpilled > 1 && counters.runBytesSpilled > 0);
+          assert.ok(counters.runsSpilled > 1 && counters.spilledFiles === counters.runsSpilled && counters.spilledBytes > 0);
           assert.equal(counters.runs, totals.length);
           for (const part of totals) assert.deepEqual(show(part), show(addUp(part, order)), `seed ${seed}: keys once, in order`);
           assert.deepEqual(show(addUp(totals.flat(), order)), show(addUp(rows, order)), `seed ${seed}`);
@@ -155,7 +167,7 @@ for (const [name, makeKernel] of Object.entries(makers)) {
         const rows = Array.from({ length: regions }, (_, i) => ({
           region: MAX_REGIONS - 1 - ((i * 1234567) % MAX_REGIONS), user: Buffer.from('u'), value: 1n,
         }));
-        const { totals } = await run(context, rows, { groupBy: order });
+        const { totals } = await run(context, rows, { groupBy: order, regions: MAX_REGIONS });
         assert.deepEqual(show(totals[0]!), show(addUp(rows, order)));
       }
     });
@@ -185,19 +197,21 @@ for (const [name, makeKernel] of Object.entries(makers)) {
     });
 
     test('nothing added: no runs', async (context) => {
-      const { totals, memory } = await run(context, []);
+      const { totals } = await run(context, []);
       assert.deepEqual(totals, []);
-      assert.equal(memory.pagesInUse, 0);
     });
 
     test('close gives memory and files back, twice', async (context) => {
-      const { aggregator, memory, counters } = await setUp(context, { limits: { bytes: 1 } });
+      const { aggregator, memory, counters, assertNothingHeld } = await setUp(context, { limits: { bytes: 1 } });
       const rows = Array.from({ length: 3000 }, (_, i) => ({ region: 0, user: Buffer.from(String(i)), value: 1n }));
-      await aggregator.add(writeRows(memory, rows));
+      const list = writeRows(memory, rows);
+      await aggregator.add(list);
       assert.ok(counters.runsSpilled > 1);
       await aggregator.close();
       await aggregator.close();
-      assert.equal(memory.pagesInUse, 0);
+      list.free();
+      assertNothingHeld();
+      assert.throws(() => aggregator.add(list), { code: 'ETL_INTERNAL' });
     });
 
     test('the stage counts rows and releases every list once, also when writing a run fails', async (context) => {
@@ -205,21 +219,26 @@ for (const [name, makeKernel] of Object.entries(makers)) {
       for (const fails of [false, true]) {
         const made = await setUp(context);
         const { memory, kernel, counters } = made;
-        const temp = fails ? new RunFiles({ folder: `${made.folder}/missing`, memory, kernel }) : made.temp;
+        const spill = new SpillSpace({ folder: made.folder, maxBytes: 1000, counters });
+        const temp = fails ? new RunFiles({ spill, memory, kernel: createSpillTwin(memory) }) : made.temp;
         const aggregator = new Aggregator({
-          memory, kernel, counters, temp, groupBy: 'region', unknownRegion: 0, limits: { bytes: fails ? 1 : Infinity },
+          memory, kernel, counters, temp, groupBy: 'region', regions: 1, unknownRegion: 0, limits: { bytes: fails ? 1 : Infinity },
         });
         const stage = createAggregateStage({ aggregator, counters });
         let released = 0;
         const ended = new Promise<unknown>((resolve) => stage.on('finish', resolve).on('error', resolve));
-        stage.end({ ...writeRows(memory, rows), release: () => released++ });
+        const list = writeRows(memory, rows);
+        stage.end({ ...list, release: () => released++ });
         const error = await ended;
         assert.equal(released, 1);
         assert.equal(counters.counted, fails ? 0 : 3000);
-        if (fails) assert.ok(error instanceof EtlError && error.code === 'ETL_TEMP_WRITE');
+        if (fails) assert.ok(error instanceof EtlError && error.code === 'ETL_MAX_SPILL');
         await aggregator.close();
+        await made.aggregator.close();
+        list.free();
+        made.assertNothingHeld();
+        assert.equal(spill.bytes, 0);
       }
     });
   });
 }
-

@@ -19,11 +19,13 @@ export interface Total {
   readonly count: bigint;
 }
 
-/** Writes rows back to back, unaligned, and a list of their addresses. The memory is never given back. */
-export function writeRows(memory: LinearMemory, rows: readonly Row[]): { ptr: number; count: number } {
-  const sizes = rows.map(({ user }) => ROW_FIXED + 8 + user.length);
-  const ptr = memory.slab(rows.length * 4 + 16, 'test list');
-  let at = memory.slab(sizes.reduce((sum, size) => sum + size, 16), 'test rows') + 3;
+/** Writes rows back to back, unaligned, and a list of their addresses. */
+export function writeRows(memory: LinearMemory, rows: readonly Row[]): { ptr: number; count: number; free: () => void } {
+  const listBytes = rows.length * 4 + 16;
+  const bytes = rows.reduce((sum, { user }) => sum + ROW_FIXED + 8 + user.length, 16);
+  const ptr = memory.slab(listBytes, 'test list');
+  const start = memory.slab(bytes, 'test rows');
+  let at = start + 3;
   const list = memory.u32(ptr, rows.length);
   for (const [i, { region, user, value }] of rows.entries()) {
     const inline = value >= -VALUE_BIAS && value < VALUE_BIAS - 1;
@@ -37,7 +39,11 @@ export function writeRows(memory: LinearMemory, rows: readonly Row[]): { ptr: nu
     memory.bytes(at, user.length).set(user);
     at += user.length;
   }
-  return { ptr, count: rows.length };
+  const free = (): void => {
+    memory.giveSlab(ptr, listBytes);
+    memory.giveSlab(start, bytes);
+  };
+  return { ptr, count: rows.length, free };
 }
 
 export type Order = 'region' | 'user';
@@ -80,6 +86,7 @@ export async function readRun(memory: LinearMemory, run: SortedRun, capacity: nu
     }
   }
   await run.close();
+  memory.giveSlab(buffer, capacity);
   return totals;
 }
 

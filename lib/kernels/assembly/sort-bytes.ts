@@ -40,8 +40,9 @@ export function commonBytes(a: u32, b: u32, len: u32): u32 {
     const differ = load<u64>(a + at) ^ load<u64>(b + at);
     if (differ) return at + (<u32>ctz(differ) >> 3);
   }
-  while (at < len && load<u8>(a + at) == load<u8>(b + at)) at++;
-  return at;
+  const rest = len & 7;
+  const differ = rest ? (load<u64>(a + len - 8) ^ load<u64>(b + len - 8)) >> (64 - (rest << 3)) : 0;
+  return differ ? at + (<u32>ctz(differ) >> 3) : len;
 }
 
 /** Below 0, 0 or above 0: order of unsigned bytes, the shorter of two that begin alike first. */

@@ -8,7 +8,7 @@ import {
   SECRET_HEAD, TABLE_BUCKET, TABLE_BUCKETS, TABLE_BY_USER, TABLE_GROUPS, TABLE_NEXT, TABLE_PAGE, TABLE_PREFIX, TABLE_SECRET,
   TABLE_SLOTS, TABLE_SORTED, TABLE_STACK, TABLE_TOUCHED, TABLE_UNKNOWN,
 } from "../aggregate-layout";
-import { MAX_USER_BYTES, PAGE_HEADER, PAGE_NEXT, PAGE_USED, RUN_COUNT, RUN_REGION, RUN_USER, RUN_USER_LEN } from "../layout";
+import { PAGE_HEADER, PAGE_NEXT, PAGE_USED, RUN_COUNT, RUN_REGION, RUN_USER, RUN_USER_LEN } from "../layout";
 import { commonBytes, copyRow } from "./sort-bytes";
 import { sortGroups } from "./sort-keys";
 
@@ -105,20 +105,4 @@ function sortBucket(table: u32, start: u32): void {
   sortGroups(addresses + (start << 2), keys, end - start, load<u32>(table, TABLE_PREFIX), table + TABLE_STACK, secret);
   store<u32>(table, bucket + 1, TABLE_BUCKET);
   store<u32>(table, end, TABLE_SORTED);
-}
-
-/**
- * Bytes of the whole rows at the start of `bytes` bytes at `ptr`, or 0xffffffff when a row is impossible (its user is too
- * long): what was read from a run file is cut with it.
- */
-export function wholeRows(ptr: u32, bytes: u32): u32 {
-  const end = ptr + bytes;
-  let row = ptr;
-  while (end - row >= <u32>RUN_USER) {
-    const len = load<u32>(row, RUN_USER_LEN);
-    if (len > <u32>MAX_USER_BYTES) return u32.MAX_VALUE;
-    if (end - row - RUN_USER < len) break;
-    row += RUN_USER + len;
-  }
-  return row - ptr;
 }

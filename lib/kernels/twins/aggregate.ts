@@ -9,7 +9,7 @@ import {
   TABLE_SECRET, TABLE_SHIFT, TABLE_SLOTS, TABLE_SORTED, TABLE_UNKNOWN, TABLE_WRITE,
 } from '../aggregate-layout.ts';
 import {
-  HEAD_REGION_MASK, HEAD_REGION_SHIFT, HEAD_VALUE_SHIFT, MAX_USER_BYTES, PAGE_BYTES, PAGE_HEADER, PAGE_NEXT, PAGE_USED, POOL_AT,
+  HEAD_REGION_MASK, HEAD_REGION_SHIFT, HEAD_VALUE_SHIFT, PAGE_BYTES, PAGE_HEADER, PAGE_NEXT, PAGE_USED, POOL_AT,
   POOL_END, POOL_FREE, POOL_NEXT, ROW_FIXED, ROW_HEAD, RUN_COUNT, RUN_REGION, RUN_SUM_HI, RUN_SUM_LO, RUN_USER, RUN_USER_LEN,
   VALUE_BIAS, VALUE_ESCAPE,
 } from '../layout.ts';
@@ -34,8 +34,6 @@ export interface AggregateKernel {
   fillRun(table: number, to: number, capacity: number): number;
   /** Gives the groups' pages back to the pool. */
   freeGroups(table: number): void;
-  /** Bytes of the whole run rows at the start of `bytes` bytes; 2^32 - 1 (or -1) when a row is impossible. */
-  wholeRows(ptr: number, bytes: number): number;
 }
 
 const MASK_32 = 0xffffffffn;
@@ -222,17 +220,6 @@ export function createAggregateTwin(memory: LinearMemory): AggregateKernel {
       }
       set(table + TABLE_PAGE, 0);
       set(table + TABLE_PAGES, 0);
-    },
-
-    wholeRows(ptr, bytes) {
-      let at = 0;
-      while (bytes - at >= RUN_USER) {
-        const length = get(ptr + at + RUN_USER_LEN);
-        if (length > MAX_USER_BYTES) return 0xffffffff;
-        if (at + RUN_USER + length > bytes) break;
-        at += RUN_USER + length;
-      }
-      return at;
     },
   };
 }

@@ -1,2 +1,2 @@
 export { aggregateBatch, freeGroups, growTable, resetTable } from "../aggregate";
-export { fillRun, sealTable, wholeRows } from "../sort";
+export { fillRun, sealTable } from "../sort";
