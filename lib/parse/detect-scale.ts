@@ -33,12 +33,23 @@ export function detectScale(sample: Uint8Array, columns: ColumnNames, options: D
   const { delimiter, quote = '"', name = 'the input', memory = new LinearMemory(), kernel = createParseTwin(memory) } = options;
   const bytes = sample.subarray(0, SAMPLE_BYTES);
   const whole = bytes.length < SAMPLE_BYTES;
-  const ptr = memory.slab(bytes.length + KERNEL_READS_PAST, 'sample');
-  memory.bytes(ptr, bytes.length).set(bytes);
-  const scanner = new Scanner({ memory, kernel, recordLimit: SAMPLE_BYTES, delimiter, quote });
-  scanner.begin();
-  scanner.open(ptr, bytes.length, whole);
+  const slabBytes = bytes.length + KERNEL_READS_PAST;
+  const ptr = memory.slab(slabBytes, 'sample');
+  let scanner: Scanner | undefined;
+  try {
+    memory.bytes(ptr, bytes.length).set(bytes);
+    scanner = new Scanner({ memory, kernel, recordLimit: SAMPLE_BYTES, delimiter, quote });
+    scanner.begin();
+    scanner.open(ptr, bytes.length, whole);
+    const scale = scaleOf(scanner, whole, columns, name, quote);
+    return scale === undefined ? undefined : Math.min(scale, MAX_VALUE_SCALE);
+  } finally {
+    scanner?.close();
+    memory.giveSlab(ptr, slabBytes);
+  }
+}
 
+function scaleOf(scanner: Scanner, whole: boolean, columns: ColumnNames, name: string, quote: string): number | undefined {
   let header: HeaderMap | undefined;
   let scale: number | undefined;
   while (scanner.scan(whole) === 'records') {
@@ -56,8 +67,7 @@ export function detectScale(sample: Uint8Array, columns: ColumnNames, options: D
       }
     }
   }
-  memory.giveSlab(ptr, bytes.length + KERNEL_READS_PAST);
-  return scale === undefined ? undefined : Math.min(scale, MAX_VALUE_SCALE);
+  return scale;
 }
 
 function hasPoint(bytes: Uint8Array, from: number, to: number): boolean {

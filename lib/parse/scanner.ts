@@ -4,8 +4,8 @@
  *
  *   begin(); for each block { open(block); for (;;) switch (scan()) { records: take them; too_long: ...; end: break } }
  *
- * Memory: the index, 256 KiB to begin with (of which only as much is touched as a batch needs), doubled when one record
- * has more fields than fit: at most 4 bytes for every byte of the longest record.
+ * Memory: the index, 256 KiB to begin with (of which only as much is touched as a batch needs). When one record has more
+ * fields than fit, it grows to the most there can be: 4 bytes for every byte of the longest record.
  */
 import { EtlError } from '../core/errors.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
@@ -36,6 +36,7 @@ export class Scanner {
   readonly #words: Uint32Array;
   readonly #memory: LinearMemory;
   readonly #kernel: ParseKernel;
+  readonly #largest: number;
   /** Address of the state, for the kernel's functions that a reader calls itself. */
   readonly state: number;
   /** What `next` took last. */
@@ -44,6 +45,7 @@ export class Scanner {
   #window: Uint8Array<SharedArrayBuffer>;
   #bomPossible = false;
   #finished = false;
+  #closed = false;
   /** The input has ended, inside quotes, in a record that was too long. */
   lostInQuotes = false;
   /** Line number at the scan's position, as of the last `open`. */
@@ -58,6 +60,7 @@ export class Scanner {
     checkDialect(delimiter, quote);
     this.#memory = memory;
     this.#kernel = kernel;
+    this.#largest = recordLimit + 2 * INDEX_SLACK;
     this.state = memory.slab(STATE_BYTES, 'parser state');
     this.#words = memory.u32(this.state, STATE_BYTES / 4).fill(0);
     this.#index = this.#newIndex(FIRST_CAPACITY);
@@ -168,9 +171,17 @@ export class Scanner {
 
   #growIndex(): void {
     const old = this.#index;
-    this.#index = this.#newIndex(old.length * 2);
+    this.#index = this.#newIndex(Math.max(this.#largest, old.length * 2));
     this.#index.set(old);
     this.#memory.giveSlab(old.byteOffset, old.byteLength);
+  }
+
+  /** Gives the memory back; idempotent. Nothing else may be called after. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#memory.giveSlab(this.#index.byteOffset, this.#index.byteLength);
+    this.#memory.giveSlab(this.state, STATE_BYTES);
   }
 
   /** Physical line, from 1, of the record whose first byte is at this position. Ask in ascending order. */

@@ -4,8 +4,10 @@
  *
  * Rows that cannot be counted stay in their batch with a status, and go to `rejects` before the batch goes on.
  * The record that a block's end cuts is copied to just before the next block. A block is released when its batches are
- * and its cut record is copied. Memory: `slots` batches with scratch for unfolded quotes, and the index (scanner.ts),
- * whatever the input; a record longer than `maxRecordBytes` is rejected and its rest passed over.
+ * and its cut record is copied. Memory: `slots` batches with scratch for unfolded quotes, one large scratch for a record
+ * that needs more, and the index (scanner.ts), whatever the input; a record longer than `maxRecordBytes` is rejected and
+ * its rest passed over. Given back when the stream has ended and the last batch is released, or at once when it is
+ * destroyed.
  * What a record is: README.md in this room.
  */
 import { Transform, type TransformCallback } from 'node:stream';
@@ -16,9 +18,10 @@ import type { RejectSink } from '../core/rejects.ts';
 import { MAX_RECORD_BYTES, releaseOnce, type Batch, type Block, type InputInfo } from '../core/stage.ts';
 import { BATCH_BYTES, BATCH_RECORD_START, BATCH_STATUS, REJECT_NONE, REJECT_RECORD_TOO_LONG } from '../kernels/layout.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
+import { SlabPool } from '../kernels/slab-pool.ts';
 import {
   STATE_BASE, STATE_COLUMN_ID, STATE_COLUMN_IP, STATE_COLUMN_USER, STATE_COLUMN_VALUE, STATE_EMPTY_LINES, STATE_FIELDS,
-  STATE_SCRATCH, STATE_SCRATCH_END,
+  STATE_RECORDS, STATE_SCRATCH, STATE_SCRATCH_END,
 } from '../kernels/parse-layout.ts';
 import type { ParseKernel } from '../kernels/twins/parse.ts';
 import { describeReject } from './describe-reject.ts';
@@ -27,6 +30,8 @@ import { Scanner, type Dialect } from './scanner.ts';
 
 /** One being filled, one being routed, one waiting between them. */
 const SLOTS = 3;
+/** Scratch of a batch. Only fields with doubled quotes need any. */
+const SCRATCH_BYTES = 1 << 16;
 
 export interface ParseStageOptions extends Dialect {
   readonly memory: LinearMemory;
@@ -52,9 +57,11 @@ class ParseStage extends Transform {
   readonly #options: ParseStageOptions;
   readonly #scanner: Scanner;
   readonly #recordLimit: number;
-  /** Addresses of batches that are not out, each followed by its scratch. */
-  readonly #freeSlots: number[] = [];
-  #slotFreed: (() => void) | undefined;
+  /** Batches, each followed by its scratch. */
+  readonly #slots: SlabPool;
+  readonly #scratchBytes: number;
+  /** The scratch that holds any record. */
+  readonly #largeScratch: SlabPool;
   #input: InputInfo | undefined;
   /** Where the last record that was too long begins. */
   #longRecord = { line: 0, byte: 0 };
@@ -68,10 +75,11 @@ class ParseStage extends Transform {
     super({ objectMode: true, readableHighWaterMark: 1, writableHighWaterMark: 1 });
     this.#options = options;
     this.#recordLimit = options.maxRecordBytes ?? MAX_RECORD_BYTES;
+    this.#scratchBytes = Math.min(SCRATCH_BYTES, this.#recordLimit);
+    const { memory } = options;
+    this.#slots = new SlabPool(memory, options.slots ?? SLOTS, BATCH_BYTES + this.#scratchBytes, 'batches');
+    this.#largeScratch = new SlabPool(memory, 1, this.#recordLimit, 'unfolded quotes');
     this.#scanner = new Scanner({ ...options, recordLimit: this.#recordLimit });
-    for (let slot = 0; slot < (options.slots ?? SLOTS); slot++) {
-      this.#freeSlots.push(options.memory.slab(BATCH_BYTES + this.#recordLimit, 'batch'));
-    }
   }
 
   override _transform(block: Block, _encoding: BufferEncoding, callback: TransformCallback): void {
@@ -84,7 +92,11 @@ class ParseStage extends Transform {
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.#letGo();
-    this.#slotFreed?.();
+    this.#scanner.close();
+    for (const pool of [this.#slots, this.#largeScratch]) {
+      if (this.readableEnded) pool.end();
+      else pool.close();
+    }
     callback(error);
   }
 
@@ -98,9 +110,8 @@ class ParseStage extends Transform {
           this.#readHeader(block, found);
           continue;
         }
-        if (this.#freeSlots.length === 0) await this.#freeSlot();
-        const rejected = this.#fillBatch(held, found);
-        if (rejected) await rejected;
+        const filled = this.#fillBatch(held, found);
+        if (filled) await filled;
       }
       this.#closeBlock(held);
     } finally {
@@ -166,28 +177,52 @@ class ParseStage extends Transform {
     this.#scanner.set(STATE_COLUMN_VALUE, header.value);
   }
 
-  /** Fills the free slot and sends it on; a promise when rejects have to be written first. */
+  /** Fills a batch and sends it on; a promise when that has to wait, for a slot or for rejects to be written. */
   #fillBatch(held: HeldBlock, found: 'records' | 'too_long'): Promise<void> | undefined {
-    const { kernel, counters, scale } = this.#options;
+    const slot = this.#slots.take();
+    return typeof slot === 'number' ? this.#fillSlot(slot, held, found) : slot.then((ptr) => this.#fillSlot(ptr, held, found));
+  }
+
+  #fillSlot(ptr: number, held: HeldBlock, found: 'records' | 'too_long'): Promise<void> | undefined {
+    if (this.destroyed) throw stopped();
+    const { kernel } = this.#options;
     const { state } = this.#scanner;
-    const ptr = this.#freeSlots.at(-1)!;
-    this.#scanner.set(STATE_SCRATCH, ptr + BATCH_BYTES);
-    this.#scanner.set(STATE_SCRATCH_END, ptr + BATCH_BYTES + this.#recordLimit);
+    this.#setScratch(ptr + BATCH_BYTES, this.#scratchBytes);
     let rows = 1;
     if (found === 'records') rows = kernel.fields(state, ptr) >>> 0;
     else kernel.skip(state, ptr);
-    if (rows === 0) return undefined;
-    this.#freeSlots.pop();
+    if (rows > 0) return this.#send(held, ptr, rows);
+    if (this.#scanner.get(STATE_RECORDS) > 0) return this.#fillLarge(held, ptr);
+    this.#slots.give(ptr);
+    return undefined;
+  }
+
+  /** The next record has more to unfold than the batch's own scratch holds. */
+  async #fillLarge(held: HeldBlock, ptr: number): Promise<void> {
+    const scratch = await this.#largeScratch.take();
+    if (this.destroyed) throw stopped();
+    this.#setScratch(scratch, this.#recordLimit);
+    const rows = this.#options.kernel.fields(this.#scanner.state, ptr) >>> 0;
+    await this.#send(held, ptr, rows, () => this.#largeScratch.give(scratch));
+  }
+
+  #setScratch(at: number, bytes: number): void {
+    this.#scanner.set(STATE_SCRATCH, at);
+    this.#scanner.set(STATE_SCRATCH_END, at + bytes);
+  }
+
+  #send(held: HeldBlock, ptr: number, rows: number, giveScratch?: () => void): Promise<void> | undefined {
+    const { kernel, counters, scale } = this.#options;
     const rejected = kernel.values(ptr, rows, scale) >>> 0;
     counters.read += rows;
     counters.rejected += rejected;
-    if (rejected === 0) {
-      this.push(this.#batch(held, ptr, rows));
-      return undefined;
+    if (rejected > 0) {
+      return this.#sendRejects(held.block, ptr, rows).then(() => {
+        this.push(this.#batch(held, ptr, rows, giveScratch));
+      });
     }
-    return this.#sendRejects(held.block, ptr, rows).then(() => {
-      this.push(this.#batch(held, ptr, rows));
-    });
+    this.push(this.#batch(held, ptr, rows, giveScratch));
+    return undefined;
   }
 
   async #sendRejects(block: Block, batch: number, rows: number): Promise<void> {
@@ -209,23 +244,15 @@ class ParseStage extends Transform {
     }
   }
 
-  #batch(held: HeldBlock, ptr: number, rows: number): Batch {
+  #batch(held: HeldBlock, ptr: number, rows: number, giveScratch?: () => void): Batch {
     const { input, index } = held.block;
     held.hold();
     const release = releaseOnce('A batch', () => {
-      this.#freeSlots.push(ptr);
-      this.#slotFreed?.();
+      giveScratch?.();
+      this.#slots.give(ptr);
       held.release();
     });
     return { ptr, rows, input, block: index, release };
-  }
-
-  async #freeSlot(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      this.#slotFreed = resolve;
-    });
-    this.#slotFreed = undefined;
-    if (this.destroyed) throw stopped();
   }
 
   #letGo(): void {

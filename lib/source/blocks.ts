@@ -1,13 +1,15 @@
 /**
  * lane 1, first stage: inputs -> blocks of `blockBytes` in linear memory, in input order. It owns a fixed number of
  * block buffers and reads the next block while the one before is parsed; with all buffers out it waits for a release.
- * Memory: BLOCK_BUFFERS x (HEADROOM + blockBytes), of which headroom is only touched by carried records.
+ * Memory: `blocks` x (HEADROOM + blockBytes), of which headroom is only touched by carried records. Given back when the
+ * stream has ended and the last block is released, or at once when it is destroyed.
  */
 import { Readable } from 'node:stream';
 import type { Counters } from '../core/counters.ts';
 import { EtlError } from '../core/errors.ts';
 import { releaseOnce, SAMPLE_BYTES, MAX_RECORD_BYTES, type Block } from '../core/stage.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
+import { SlabPool } from '../kernels/slab-pool.ts';
 import type { InputFile } from './inputs.ts';
 import { InputReader } from './reader.ts';
 
@@ -18,7 +20,7 @@ const HEADROOM = MAX_RECORD_BYTES + 64;
 /** What kernels may read past a block's end, 64 bytes at a time. */
 const SLACK = 128;
 /** One being parsed, one read and waiting, one being read. */
-const BLOCK_BUFFERS = 3;
+export const BLOCKS = 3;
 
 export interface BlockSourceOptions {
   readonly inputs: readonly InputFile[];
@@ -27,25 +29,30 @@ export interface BlockSourceOptions {
   readonly signal?: AbortSignal | undefined;
   /** Default BLOCK_BYTES. */
   readonly blockBytes?: number | undefined;
+  /** Blocks that there may be at a time, at least 2: one may wait for the next to end its last record. Default BLOCKS. */
+  readonly blocks?: number | undefined;
 }
 
 export class BlockSource {
   readonly #inputs: readonly InputFile[];
   readonly #memory: LinearMemory;
   readonly #counters: Counters;
-  readonly #signal: AbortSignal | undefined;
   readonly #blockBytes: number;
+  readonly #count: number;
+  /** Ends what is being read: the caller's signal, or that the stream is destroyed. */
+  readonly #stop = new AbortController();
+  readonly #signal: AbortSignal;
+  #stream: Readable | undefined;
   /** What was sampled from inputs that cannot be read twice. */
   readonly #sampled = new Map<InputFile, { reader: InputReader; bytes: Uint8Array }>();
-  readonly #free: number[] = [];
-  #waiting: ((buffer: number) => void) | undefined;
 
   constructor(options: BlockSourceOptions) {
     this.#inputs = options.inputs;
     this.#memory = options.memory;
     this.#counters = options.counters;
-    this.#signal = options.signal;
+    this.#signal = options.signal ? AbortSignal.any([options.signal, this.#stop.signal]) : this.#stop.signal;
     this.#blockBytes = options.blockBytes ?? BLOCK_BYTES;
+    this.#count = options.blocks ?? BLOCKS;
   }
 
   /**
@@ -70,27 +77,46 @@ export class BlockSource {
     }
   }
 
-  /** Lets go of pipes that were sampled and not streamed; idempotent. */
+  /** Ends the stream, if it has not ended, and lets go of pipes that were sampled only. All memory is back then. Idempotent. */
   async close(): Promise<void> {
+    const stream = this.#stream;
+    if (stream && !stream.closed) await new Promise<void>((resolve) => stream.once('close', () => resolve()).destroy());
     for (const [input, { reader }] of this.#sampled) await close(reader, input);
     this.#sampled.clear();
   }
 
-  /** The stream of blocks. Call once. */
+  /** The stream of blocks. Call once. Throws ETL_MEMORY. */
   stream(): Readable {
-    for (let buffer = 0; buffer < BLOCK_BUFFERS; buffer++) {
-      this.#free.push(this.#memory.slab(HEADROOM + this.#blockBytes + SLACK, 'input blocks'));
-    }
-    return Readable.from(this.#blocks(), { objectMode: true, highWaterMark: 1 });
+    const buffers = new SlabPool(this.#memory, this.#count, HEADROOM + this.#blockBytes + SLACK, 'input blocks');
+    const blocks = this.#blocks(buffers);
+    const stop = this.#stop;
+    this.#stream = new Readable({
+      objectMode: true,
+      highWaterMark: 1,
+      read() {
+        blocks.next().then(({ done, value }) => this.push(done ? null : value), (error: Error) => this.destroy(error));
+      },
+      destroy(error, callback) {
+        buffers.end();
+        if (this.readableEnded) return callback(error);
+        stop.abort(error ?? new EtlError('ETL_ABORTED', 'Reading was stopped.'));
+        // What goes wrong from here on does so because of the stop.
+        blocks.return(undefined).catch(() => undefined).then(() => {
+          buffers.close();
+          callback(error);
+        });
+      },
+    });
+    return this.#stream;
   }
 
-  async *#blocks(): AsyncGenerator<Block> {
+  async *#blocks(buffers: SlabPool): AsyncGenerator<Block, undefined> {
     for (const input of this.#inputs) {
       const sampled = this.#sampled.get(input);
       this.#sampled.delete(input);
       const reader = sampled?.reader ?? new InputReader(input);
       try {
-        yield* this.#blocksOf(input, reader, sampled?.bytes ?? new Uint8Array(0));
+        yield* this.#blocksOf(input, reader, sampled?.bytes ?? new Uint8Array(0), buffers);
       } finally {
         await close(reader, input);
       }
@@ -98,11 +124,11 @@ export class BlockSource {
   }
 
   /** `begun` is what was read of the input before. */
-  async *#blocksOf(input: InputFile, reader: InputReader, begun: Uint8Array): AsyncGenerator<Block> {
+  async *#blocksOf(input: InputFile, reader: InputReader, begun: Uint8Array, buffers: SlabPool): AsyncGenerator<Block> {
     const blockBytes = this.#blockBytes;
     let offset = 0;
     for (let index = 0, last = false; !last; index++) {
-      const buffer = await this.#takeBuffer();
+      const buffer = await buffers.take();
       const ptr = buffer + HEADROOM;
       const bytes = this.#memory.bytes(ptr, blockBytes);
       const kept = begun.subarray(offset, offset + blockBytes);
@@ -113,7 +139,8 @@ export class BlockSource {
         throw new EtlError('ETL_INPUT_READ', `The input ${input.name} got shorter while it was read: ${offset + length} of ${input.size} bytes.`);
       }
       this.#counters.bytes += length;
-      yield { input, index, offset, ptr, length, headroom: HEADROOM, last, release: this.#releaser(buffer) };
+      const release = releaseOnce('A block', () => buffers.give(buffer));
+      yield { input, index, offset, ptr, length, headroom: HEADROOM, last, release };
       offset += length;
     }
   }
@@ -121,29 +148,11 @@ export class BlockSource {
   /** Fills `target`, or rejects at once when the run is stopped: a read from an idle pipe can only be left behind. */
   #fill(reader: InputReader, target: Uint8Array): Promise<number> {
     const signal = this.#signal;
-    if (!signal) return reader.fill(target);
     return new Promise((resolve, reject) => {
       const stop = (): void => reject(signal.reason as Error);
       if (signal.aborted) return stop();
       signal.addEventListener('abort', stop, { once: true });
       reader.fill(target).then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
-    });
-  }
-
-  #takeBuffer(): number | Promise<number> {
-    const buffer = this.#free.pop();
-    if (buffer !== undefined) return buffer;
-    return new Promise((resolve) => {
-      this.#waiting = resolve;
-    });
-  }
-
-  #releaser(buffer: number): () => void {
-    return releaseOnce('A block', () => {
-      const waiting = this.#waiting;
-      this.#waiting = undefined;
-      if (waiting) waiting(buffer);
-      else this.#free.push(buffer);
     });
   }
 }

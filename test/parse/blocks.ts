@@ -130,14 +130,19 @@ export async function runStage(
     drained: async () => undefined,
   };
   const kernel = await create(memory);
+  const others = memory.slabsInUse;
   const stage: Transform = createParseStage({ memory, kernel, counters: outcome.counters, rejects, columns, scale: 2, ...options });
-  await pipeline(Readable.from(blocks.of(inputs, emptyLast)), stage, async (batches: AsyncIterable<Batch>) => {
-    for await (const batch of batches) {
-      outcome.batches.push([batch.input.number, batch.block, batch.rows]);
-      outcome.rows.push(...rowsOf(memory, batch));
-      batch.release();
-    }
-  });
+  try {
+    await pipeline(Readable.from(blocks.of(inputs, emptyLast)), stage, async (batches: AsyncIterable<Batch>) => {
+      for await (const batch of batches) {
+        outcome.batches.push([batch.input.number, batch.block, batch.rows]);
+        outcome.rows.push(...rowsOf(memory, batch));
+        batch.release();
+      }
+    });
+  } finally {
+    if (memory.slabsInUse !== others) throw new Error(`the stage left ${memory.slabsInUse - others} slabs`);
+  }
   if (blocks.released !== blocks.made) throw new Error(`${blocks.made} blocks were made, ${blocks.released} released`);
   return outcome;
 }

@@ -1,10 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SAMPLE_BYTES } from '../../lib/core/stage.ts';
+import { LinearMemory } from '../../lib/kernels/linear-memory.ts';
+import { createParseTwin } from '../../lib/kernels/twins/parse.ts';
 import { detectScale } from '../../lib/parse/detect-scale.ts';
 import { columns } from './blocks.ts';
 
-const scaleOf = (text: string): number | undefined => detectScale(Buffer.from(text), columns);
+function scaleOf(text: string): number | undefined {
+  const memory = new LinearMemory();
+  try {
+    return detectScale(Buffer.from(text), columns, { memory, kernel: createParseTwin(memory) });
+  } finally {
+    assert.equal(memory.slabsInUse, 0);
+  }
+}
 
 test('the most significant decimal places of any value', () => {
   const cases: [string, number | undefined][] = [

@@ -167,6 +167,21 @@ test('a full scratch ends a batch early and loses nothing', async () => {
   }
 });
 
+test('a record that has more to unfold than a batch has scratch for gets the large scratch, one at a time', async () => {
+  const large = (id: string, length: number): string => `"${'""'.repeat(length)}${id}",u,p,1\n`;
+  const lengths = [65_535, 65_536, 200_000, 500_000, 3, 65_534, 400_000];
+  const text = `i,u,p,v\n${lengths.map((length, i) => large(String(i), length)).join('')}a,b,c,2\n`;
+  for (const { create } of implementations) {
+    for (const size of [1 << 16, 1 << 20]) {
+      const { rows } = await runStage(create, [input(text)], size);
+      assert.deepEqual(rows.map(({ id, status }) => [id.length, id.replaceAll('"', ''), status]), [
+        ...lengths.map((length, i) => [length + 1, String(i), 'none']), [1, 'a', 'none'],
+      ], `blocks of ${size}`);
+      assert.ok(rows.every(({ id }, i) => i === lengths.length || id.startsWith('"'.repeat(lengths[i]!))));
+    }
+  }
+});
+
 test('batches hold at most BATCH_ROWS rows and name the block that their records end in', async () => {
   const text = `i,u,p,v\n${'a,b,c,1\n'.repeat(3 * BATCH_ROWS + 5)}`;
   const { batches, rows } = await runStage(implementations[0]!.create, [input(text)], 1 << 20);
@@ -241,6 +256,7 @@ test('every row a reject: no byte is looked at more than a few times', async () 
 });
 
 interface Bench {
+  readonly memory: LinearMemory;
   readonly stage: ReturnType<typeof createParseStage>;
   readonly blocks: TestBlocks;
   readonly rejected: Reject[];
@@ -255,7 +271,7 @@ async function bench(size: number, rejects?: { write(reject: Reject): boolean; d
     memory, kernel: createParseTwin(memory), counters: newCounters(), rejects: sink, columns, scale: 0, maxRecordBytes: 100, slots: 2,
   });
   return {
-    stage, rejected, blocks: new TestBlocks(memory, size, 100, 8),
+    memory, stage, rejected, blocks: new TestBlocks(memory, size, 100, 8),
     async write(blocks) {
       for await (const block of blocks) stage.write(block);
       stage.end();
@@ -287,7 +303,7 @@ test('with all slots out the stage waits, and goes on at a release', async () =>
 });
 
 test('destroyed while it waits for a slot, it lets its block go and does not hang', async () => {
-  const { stage, blocks } = await bench(8);
+  const { memory, stage, blocks } = await bench(8);
   for await (const block of blocks.of([input('i,u,p,v\n1,2,3,4\n1,2,3,5\n1,2,3,6\n')])) stage.write(block);
   await settle();
   const held = [stage.read() as Batch, stage.read() as Batch];
@@ -296,7 +312,9 @@ test('destroyed while it waits for a slot, it lets its block go and does not han
   stage.destroy();
   await settle();
   assert.equal(blocks.released, 2);
+  assert.equal(memory.slabsInUse, 8, 'all but those of the test, though two batches are out');
   for (const batch of held) batch.release();
+  assert.equal(memory.slabsInUse, 8);
   assert.equal(blocks.released, blocks.made);
 });
 
@@ -326,6 +344,17 @@ test('a full reject sink is waited for', async () => {
   await settle();
   assert.deepEqual(order, ['reject 2', 'reject 3', 'batch of 3']);
   await writing;
+});
+
+test('ended, it gives its memory back with the last batch', async () => {
+  const { memory, stage, blocks, write } = await bench(100);
+  const writing = write(blocks.of([input('i,u,p,v\n1,2,3,4\n')]));
+  const batches: Batch[] = [];
+  for await (const batch of stage as AsyncIterable<Batch>) batches.push(batch);
+  await writing;
+  assert.equal(memory.slabsInUse, 9);
+  batches[0]!.release();
+  assert.equal(memory.slabsInUse, 8);
 });
 
 test('an input without a last block is an error, not a loss', async () => {

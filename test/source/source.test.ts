@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { createWriteStream, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { newCounters } from '../../lib/core/counters.ts';
 import type { Block } from '../../lib/core/stage.ts';
@@ -33,6 +35,9 @@ async function readAll(paths: string[], hold = 0): Promise<{ contents: Map<strin
     held.push(block);
     if (held.length > hold) held.shift()!.release();
   }
+  assert.equal(memory.slabsInUse, held.length, 'only blocks that are out are left');
+  for (const block of held) block.release();
+  assert.equal(memory.slabsInUse, 0);
   return { contents, blocks };
 }
 
@@ -114,4 +119,72 @@ test('a source whose buffers are all held waits instead of reading on', async (t
     block.release();
   }
   assert.equal(hash.digest('hex'), createHash('sha256').update(content).digest('hex'));
+});
+
+for (const blocks of [2, 3]) {
+  test(`${blocks} blocks of their own size, and no more`, async (t) => {
+    const file = join(temporaryFolder(t), 'a.csv');
+    writeFileSync(file, bytes(5000, 4));
+    const memory = new LinearMemory();
+    const source = new BlockSource({ inputs: await listInputs([file]), memory, counters: newCounters(), blockBytes: 1000, blocks });
+    const seen = new Set<number>();
+    const lengths: number[] = [];
+    for await (const block of source.stream() as AsyncIterable<Block>) {
+      assert.equal(memory.slabsInUse, blocks);
+      seen.add(block.ptr);
+      lengths.push(block.length);
+      block.release();
+    }
+    assert.deepEqual(lengths, [1000, 1000, 1000, 1000, 1000, 0]);
+    assert.ok(seen.size <= blocks);
+    assert.equal(memory.slabsInUse, 0);
+  });
+
+  test(`destroyed while all ${blocks} blocks are out, it ends at once and gives everything back, once`, async (t) => {
+    const file = join(temporaryFolder(t), 'a.csv');
+    writeFileSync(file, bytes(8000, 4));
+    const memory = new LinearMemory();
+    const stream = new BlockSource({ inputs: await listInputs([file]), memory, counters: newCounters(), blockBytes: 1000, blocks }).stream();
+    const iterator = (stream as AsyncIterable<Block>)[Symbol.asyncIterator]();
+    const held: Block[] = [];
+    while (held.length < blocks) held.push((await iterator.next()).value as Block);
+    const waiting = assert.rejects(Promise.resolve(iterator.next()), /on purpose/);
+    const closed = once(stream, 'close').catch(() => undefined);
+    stream.destroy(new Error('on purpose'));
+    await closed;
+    await waiting;
+    assert.equal(memory.slabsInUse, 0);
+    held[0]!.release();
+    assert.throws(() => held[0]!.release(), { code: 'ETL_INTERNAL' });
+    assert.equal(memory.slabsInUse, 0);
+  });
+}
+
+test('destroyed before it began, and while it waits for an idle pipe', async (t) => {
+  const folder = temporaryFolder(t);
+  const fifo = join(folder, 'pipe.csv');
+  execFileSync('mkfifo', [fifo]);
+  const memory = new LinearMemory();
+  const begin = async (): Promise<Readable> => new BlockSource({ inputs: await listInputs([fifo]), memory, counters: newCounters() }).stream();
+  const unused = await begin();
+  unused.destroy();
+  await once(unused, 'close');
+  assert.equal(memory.slabsInUse, 0);
+  const idle = await begin();
+  const writer = createWriteStream(fifo);
+  idle.resume();
+  await once(writer, 'open');
+  idle.destroy();
+  await once(idle, 'close');
+  assert.equal(memory.slabsInUse, 0);
+  writer.end();
+});
+
+test('memory that does not hold all blocks is an error, and none is left taken', async (t) => {
+  const file = join(temporaryFolder(t), 'a.csv');
+  writeFileSync(file, 'x');
+  const memory = new LinearMemory({ limit: 3 << 20 });
+  const source = new BlockSource({ inputs: await listInputs([file]), memory, counters: newCounters() });
+  assert.throws(() => source.stream(), { code: 'ETL_MEMORY' });
+  assert.equal(memory.slabsInUse, 0);
 });
