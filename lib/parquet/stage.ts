@@ -17,16 +17,18 @@ import type { Counters } from '../core/counters.ts';
 import { EtlError, withCleanupError } from '../core/errors.ts';
 import type { Compression, GroupBy, ParquetEncoding } from '../core/options.ts';
 import type { ResultBatch } from '../core/stage.ts';
-import type { RowGroupEncoder } from './encoder.ts';
+import type { EncodedRowGroup, RowGroupEncoder } from './encoder.ts';
 import { PARTITION_COLUMN, partitionFolder, partName } from './hive-path.ts';
+import type { EncoderTier } from './parquet-wasm.ts';
 import { onDisk, PartWriter, type Job, type PartFileSystem } from './part-writer.ts';
+import { WriteAhead } from './write-ahead.ts';
 
 export { ROW_GROUP_BYTES, ROW_GROUP_ROWS } from './row-group.ts';
 
 /** About what one task of a cluster engine reads at once. */
 export const PART_BYTES = 128 << 20;
 /** Most regions are tiny, and what takes time is the disk's answers: some are waited for at once. */
-const WRITES_AT_ONCE = 4;
+const DEFAULT_WRITES_AT_ONCE = 4;
 /** Bounds the metadata that is kept until the file ends (about 1 KB a row group). */
 export const PART_ROW_GROUPS = 1024;
 
@@ -45,6 +47,10 @@ export interface ParquetStageOptions {
   readonly counters: Counters;
   /** A file that has so many bytes gets no more row groups. Default PART_BYTES. */
   readonly partBytes?: number;
+  /** Files that are written at once. Default 4. */
+  readonly writesAtOnce?: number;
+  /** How the encoder is compiled, if it is not yet (see parquet-wasm.ts). Default 'optimized'. */
+  readonly tier?: EncoderTier;
   /** Flush every file to the disk before it is closed. Default false. */
   readonly durable?: boolean;
   /** Default: node:fs. */
@@ -75,9 +81,12 @@ export function createParquetStage(options: ParquetStageOptions): ParquetStage {
   return new PartitionedWriter(options);
 }
 
-/** Loads the encoder (about 30 ms), which the stage otherwise does when it is created. Call it while others work. */
-export async function warmUp(): Promise<void> {
-  await (await import('./encoder.ts')).loadWriter();
+/**
+ * Loads the encoder (about 30 ms), which the stage otherwise does when it is created. Call it while others work. The
+ * first call in a process decides the tier: memory that `baseline` promises is not given back by a later `baseline`.
+ */
+export async function warmUp(tier?: EncoderTier): Promise<void> {
+  await (await import('./parquet-wasm.ts')).loadWriter(tier);
 }
 
 class PartitionedWriter extends Writable implements ParquetStage {
@@ -94,21 +103,25 @@ class PartitionedWriter extends Writable implements ParquetStage {
   #part: PartWriter | undefined;
   /** All files that may be open. */
   readonly #unfinished = new Set<PartWriter>();
-  readonly #limit = pLimit(WRITES_AT_ONCE);
+  readonly #limit: ReturnType<typeof pLimit>;
+  readonly #ahead = new WriteAhead();
   readonly #jobs = new Set<Promise<void>>();
   /** The first failure of a job. */
   #failure: Error | undefined;
+  /** What is done for the stream just now; never rejects. */
+  #work: Promise<void> = Promise.resolve();
 
   constructor(options: ParquetStageOptions) {
     super({ objectMode: true, highWaterMark: 1 });
     this.#options = options;
+    this.#limit = pLimit(options.writesAtOnce ?? DEFAULT_WRITES_AT_ONCE);
     this.#fs = options.fs ?? { mkdir, open };
   }
 
   override _construct(callback: (error?: Error) => void): void {
     this.#run(callback, async () => {
-      const { loadWriter, RowGroupEncoder } = await import('./encoder.ts');
-      this.#encoder = new RowGroupEncoder(await loadWriter(), this.#options);
+      const [{ loadWriter }, { RowGroupEncoder }] = await Promise.all([import('./parquet-wasm.ts'), import('./encoder.ts')]);
+      this.#encoder = new RowGroupEncoder(await loadWriter(this.#options.tier), this.#options);
     });
   }
 
@@ -124,34 +137,51 @@ class PartitionedWriter extends Writable implements ParquetStage {
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    const closed = Promise.all(this.#jobs).then(() => Promise.all([...this.#unfinished].map((part) => part.close())));
-    closed.then(
+    this.#close().then(
       () => callback(error),
       (extra: Error) => callback(error ? (withCleanupError(error, extra) as Error) : extra),
     );
   }
 
   #run(callback: (error?: Error) => void, work: () => Promise<void>): void {
-    work().then(() => callback(this.#failure), callback);
+    this.#work = work().then(() => callback(this.#failure), callback);
+  }
+
+  async #close(): Promise<void> {
+    await this.#work;
+    await Promise.all(this.#jobs);
+    this.#ahead.free();
+    await Promise.all([...this.#unfinished].map((part) => part.close()));
   }
 
   async #take(batch: ResultBatch): Promise<void> {
-    let group;
+    let part: PartWriter;
+    let encoded: EncodedRowGroup;
     try {
       if (batch.rows === 0) return;
       if ((this.#options.groupBy === 'region') !== (batch.region !== undefined)) {
         throw new EtlError('ETL_INTERNAL', 'A batch has a region exactly when grouping by region.');
       }
-      group = this.#encoder.encode(batch);
+      // What waits gets under way first: it is written while the next is encoded, and room is a matter of time.
+      part = await this.#partFor(batch.region);
+      encoded = this.#encoder.encode(batch);
     } finally {
       batch.release();
     }
-    if (!this.#part || batch.region !== this.#region || this.#isFull()) {
-      await this.#finishPart();
-      this.#part = this.#newPart(batch.region);
+    const { file, rows, sorted } = encoded;
+    const place = await this.#ahead.take(file.length);
+    file.moveTo(place.bytes);
+    part.append({ file: place.bytes, rows, sorted, release: place.release });
+  }
+
+  /** The file that takes the next row group, nothing waiting in it. */
+  async #partFor(region: string | undefined): Promise<PartWriter> {
+    if (this.#part && region === this.#region && !this.#isFull()) {
+      await this.#start(this.#part.flush());
+      return this.#part;
     }
-    const job = this.#part.append(group);
-    if (job) await this.#start(job);
+    await this.#finishPart();
+    return (this.#part = this.#newPart(region));
   }
 
   #isFull(): boolean {
