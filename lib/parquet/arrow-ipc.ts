@@ -22,6 +22,13 @@ export interface IntegerColumn {
 }
 export type Column = StringColumn | IntegerColumn;
 
+/** A stream that is yet to be written: columns may be views of shared memory, and must not change before. */
+export interface IpcStream {
+  readonly bytes: number;
+  /** Writes the stream into `target`, which has `bytes` bytes. */
+  write(target: Uint8Array): void;
+}
+
 // Numbers of the union members and enum values in Message.fbs and Schema.fbs.
 const METADATA_V5 = 4;
 const HEADER_SCHEMA = 1;
@@ -34,39 +41,35 @@ const CONTINUATION = 0xffffffff;
 export class ArrowIpc {
   /** What does not change from batch to batch of one shape: both messages, and where the numbers stand in them. */
   #template: Template | undefined;
-  /** Reused; grows to the largest batch. */
-  #buffer = new Uint8Array(0);
 
-  /**
-   * Copies the columns, which may be views of shared memory, into one IPC stream of a single record batch. All calls
-   * have the same columns, by name and type. The result is valid until the next call.
-   */
-  encode(rows: number, columns: readonly Column[]): Uint8Array {
+  /** One batch as a stream. All calls have the same columns, by name and type. */
+  layOut(rows: number, columns: readonly Column[]): IpcStream {
     const template = (this.#template ??= newTemplate(columns));
     const parts = columns.flatMap((column) => buffers(rows, column));
     const bodyLength = parts.reduce((sum, part) => sum + align(part.length), 0);
     const body = template.messages.length;
-    const length = body + bodyLength + 8;
-    if (this.#buffer.length < length) this.#buffer = new Uint8Array(length);
-    this.#buffer.set(template.messages);
-
-    const view = new DataView(this.#buffer.buffer);
-    const setLong = (at: number, value: number): void => {
-      view.setUint32(at, value, true); // a batch is far below 4 GiB, so the upper half stays 0
+    return {
+      bytes: body + bodyLength + 8,
+      write(target) {
+        target.set(template.messages);
+        const view = new DataView(target.buffer, target.byteOffset, target.length);
+        const setLong = (at: number, value: number): void => {
+          view.setUint32(at, value, true); // a batch is far below 4 GiB, so the upper half stays 0
+        };
+        setLong(template.bodyLength, bodyLength);
+        setLong(template.rows, rows);
+        columns.forEach((_, i) => setLong(template.nodes + 16 * i, rows)); // FieldNode: length, null_count
+        let at = 0;
+        parts.forEach((part, i) => {
+          setLong(template.buffers + 16 * i, at); // Buffer: offset, length
+          setLong(template.buffers + 16 * i + 8, part.length);
+          target.set(part, body + at);
+          at += align(part.length);
+        });
+        view.setUint32(body + bodyLength, CONTINUATION, true);
+        view.setUint32(body + bodyLength + 4, 0, true);
+      },
     };
-    setLong(template.bodyLength, bodyLength);
-    setLong(template.rows, rows);
-    columns.forEach((_, i) => setLong(template.nodes + 16 * i, rows)); // FieldNode: length, null_count
-    let at = 0;
-    parts.forEach((part, i) => {
-      setLong(template.buffers + 16 * i, at); // Buffer: offset, length
-      setLong(template.buffers + 16 * i + 8, part.length);
-      this.#buffer.set(part, body + at);
-      at += align(part.length);
-    });
-    view.setUint32(body + bodyLength, CONTINUATION, true);
-    view.setUint32(body + bodyLength + 4, 0, true);
-    return this.#buffer.subarray(0, length);
   }
 }
 

@@ -14,21 +14,17 @@
  *
  * `plain` is for readers that know neither delta nor dictionary pages.
  */
-import { readFile } from 'node:fs/promises';
-import type { WriterProperties } from 'parquet-wasm/esm/parquet_wasm.js';
 import type { Compression, GroupBy, ParquetEncoding } from '../core/options.ts';
 import type { ResultBatch } from '../core/stage.ts';
 import { EtlError } from '../core/errors.ts';
-import { WebAssembly } from '../kernels/webassembly.ts';
 import { ArrowIpc, type Column } from './arrow-ipc.ts';
 import { PARTITION_COLUMN } from './hive-path.ts';
-import { stringColumn, wellFormedUsers } from './strings.ts';
-
-type ParquetWasm = typeof import('parquet-wasm/esm/parquet_wasm.js');
+import type { ParquetWasm, Settings, WrittenFile } from './parquet-wasm.ts';
+import { RegionColumn, wellFormedUsers } from './strings.ts';
 
 export interface EncodedRowGroup {
-  /** A whole Parquet file with one row group; owned by the receiver. */
-  readonly file: Uint8Array;
+  /** A whole Parquet file with one row group; owned by the receiver, who moves it. */
+  readonly file: WrittenFile;
   readonly rows: number;
   /** False when ids had to be repaired (see strings.ts), so that their order is no longer sure. */
   readonly sorted: boolean;
@@ -41,31 +37,24 @@ export interface EncoderOptions {
 }
 
 /**
- * A page ends at 1 MiB or 20000 rows, looked at after every so many values: ids of MAX_USER_BYTES overshoot by 2 MiB.
+ * A page ends at so many bytes or at 20000 rows, looked at after every so many values. Small pages, because the writer
+ * holds several copies of one: 256 KiB instead of 1 MiB takes 4 MB less for long ids, and they cost 1 % in size.
  */
-const WRITE_BATCH_ROWS = 256;
+const PAGE_SIZE = 256 << 10;
+const WRITE_BATCH_ROWS = 64;
 
-let loading: Promise<ParquetWasm> | undefined;
-
-/** Compiles the writer (about 25 ms, half of it off this thread), once a process; start it early, before it is needed. */
-export function loadWriter(): Promise<ParquetWasm> {
-  return (loading ??= load());
-}
-
-async function load(): Promise<ParquetWasm> {
-  const wasm = readFile(new URL(import.meta.resolve('parquet-wasm/esm/parquet_wasm_bg.wasm')));
-  const [writer, module] = await Promise.all([
-    import('parquet-wasm/esm/parquet_wasm.js'),
-    wasm.then((bytes) => WebAssembly.compile(bytes)),
-  ]);
-  writer.initSync({ module });
-  return writer;
-}
+// Numbers of parquet-wasm's enums, which would have to be loaded to be asked.
+const CODEC = { zstd: 5, snappy: 1, gzip: 2, none: 0 } as const;
+const PLAIN = 0;
+const DELTA_BINARY_PACKED = 4;
+const DELTA_BYTE_ARRAY = 6;
+const PAGE_STATISTICS = 2;
 
 export class RowGroupEncoder {
   readonly #writer: ParquetWasm;
   readonly #options: EncoderOptions;
   readonly #ipc = new ArrowIpc();
+  readonly #regions = new RegionColumn();
 
   constructor(writer: ParquetWasm, options: EncoderOptions) {
     this.#writer = writer;
@@ -85,34 +74,39 @@ export class RowGroupEncoder {
     }
   }
 
-  #write(batch: ResultBatch): Uint8Array {
+  #write(batch: ResultBatch): WrittenFile {
     const columns: Column[] = [
       { name: 'user_id', offsets: batch.userOffsets, bytes: batch.userBytes },
       { name: 'total_watch_time', values: batch.totals },
       { name: 'log_count', values: batch.counts },
     ];
-    if (batch.topRegions) columns.push({ name: PARTITION_COLUMN, ...stringColumn(batch.topRegions, batch.rows) });
-    const table = this.#writer.Table.fromIPCStream(this.#ipc.encode(batch.rows, columns));
-    return this.#writer.writeParquet(table, this.#properties(batch.rows)); // frees both arguments
+    if (batch.topRegions) columns.push({ name: PARTITION_COLUMN, ...this.#regions.fill(batch.topRegions, batch.rows) });
+    const stream = this.#ipc.layOut(batch.rows, columns);
+    return this.#writer.write(stream.bytes, (target) => stream.write(target), this.#settings(batch.rows));
   }
 
-  #properties(rows: number): WriterProperties {
-    const { Compression, Encoding, EnabledStatistics, WriterPropertiesBuilder } = this.#writer;
-    const codec = {
-      zstd: Compression.ZSTD, snappy: Compression.SNAPPY, gzip: Compression.GZIP, none: Compression.UNCOMPRESSED,
-    }[this.#options.compression];
-    const builder = new WriterPropertiesBuilder()
-      .setCompression(codec)
-      .setStatisticsEnabled(EnabledStatistics.Page)
-      .setMaxRowGroupSize(rows)
-      .setWriteBatchSize(WRITE_BATCH_ROWS)
-      .setDictionaryEnabled(false);
-    if (this.#options.encoding === 'plain') return builder.setEncoding(Encoding.PLAIN).build();
-    const delta = builder
-      .setColumnEncoding('user_id', Encoding.DELTA_BYTE_ARRAY)
-      .setColumnEncoding('total_watch_time', Encoding.DELTA_BINARY_PACKED)
-      .setColumnEncoding('log_count', Encoding.DELTA_BINARY_PACKED);
-    if (this.#options.groupBy === 'region') return delta.build();
-    return delta.setColumnDictionaryEnabled(PARTITION_COLUMN, true).build();
+  #settings(rows: number): Settings {
+    const { compression, encoding, groupBy } = this.#options;
+    return (wasm, text) => {
+      let settings = wasm.writerpropertiesbuilder_new();
+      settings = wasm.writerpropertiesbuilder_setCompression(settings, CODEC[compression]);
+      settings = wasm.writerpropertiesbuilder_setStatisticsEnabled(settings, PAGE_STATISTICS);
+      settings = wasm.writerpropertiesbuilder_setMaxRowGroupSize(settings, rows);
+      settings = wasm.writerpropertiesbuilder_setWriteBatchSize(settings, WRITE_BATCH_ROWS);
+      settings = wasm.writerpropertiesbuilder_setDataPageSizeLimit(settings, PAGE_SIZE);
+      settings = wasm.writerpropertiesbuilder_setDictionaryEnabled(settings, 0);
+      const encode = (column: string, how: number): void => {
+        settings = wasm.writerpropertiesbuilder_setColumnEncoding(settings, ...text(column), how);
+      };
+      if (encoding === 'plain') {
+        settings = wasm.writerpropertiesbuilder_setEncoding(settings, PLAIN);
+      } else {
+        encode('user_id', DELTA_BYTE_ARRAY);
+        encode('total_watch_time', DELTA_BINARY_PACKED);
+        encode('log_count', DELTA_BINARY_PACKED);
+        if (groupBy === 'user') settings = wasm.writerpropertiesbuilder_setColumnDictionaryEnabled(settings, ...text(PARTITION_COLUMN), 1);
+      }
+      return wasm.writerpropertiesbuilder_build(settings);
+    };
   }
 }

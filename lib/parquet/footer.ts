@@ -11,7 +11,6 @@
  * https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift
  */
 import { EtlError } from '../core/errors.ts';
-import type { EncodedRowGroup } from './encoder.ts';
 import { binary, FALSE, field, I16, I32, I64, integer, listed, readStruct, STRUCT, struct, structs, structure, text, writeStruct } from './thrift.ts';
 import type { Struct } from './thrift.ts';
 
@@ -40,6 +39,14 @@ export interface FooterOptions {
   readonly scale: number;
 }
 
+/** A row group as a whole Parquet file. */
+export interface RowGroupFile {
+  readonly file: Uint8Array;
+  readonly rows: number;
+  /** False when the order of the ids is not sure. */
+  readonly sorted: boolean;
+}
+
 export class Footer {
   readonly #options: FooterOptions;
   readonly #groups: Struct[] = [];
@@ -53,13 +60,14 @@ export class Footer {
   }
 
   /**
-   * Takes in a row group whose pages will stand at byte `at` of the file, and gives those pages (a view of the group).
+   * Takes in a row group whose pages will stand at byte `at` of the file, and gives those pages, a view of the group: the
+   * footer itself keeps nothing of it.
    * Throws ETL_VALUE_OVERFLOW when a scaled sum has more than 18 digits.
    */
-  add(group: EncodedRowGroup, at: number): Uint8Array {
+  add(group: RowGroupFile, at: number): Uint8Array {
     const { file } = group;
     const tail = new DataView(file.buffer, file.byteOffset + file.length - 8);
-    const metadata = readStruct(file.subarray(file.length - 8 - tail.getUint32(0, true)));
+    const metadata = readStruct(file.slice(file.length - 8 - tail.getUint32(0, true)));
     const [rowGroup, ...more] = listed(metadata, FILE.rowGroups);
     if (!rowGroup || more.length > 0 || integer(rowGroup, GROUP.rows) !== group.rows) {
       throw new EtlError('ETL_INTERNAL', `A batch of ${group.rows} rows did not become exactly one row group.`);

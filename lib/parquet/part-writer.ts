@@ -6,16 +6,20 @@
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EtlError, messageOf } from '../core/errors.ts';
-import type { EncodedRowGroup } from './encoder.ts';
-import { Footer, MAGIC, type FooterOptions } from './footer.ts';
+import { Footer, MAGIC, type FooterOptions, type RowGroupFile } from './footer.ts';
 
 /** The calls that touch the disk, so that a test can make any of them fail. */
 export interface PartFileSystem {
   mkdir(path: string): Promise<unknown>;
-  open(path: string, flags: 'wx'): Promise<Pick<FileHandle, 'write' | 'sync' | 'close'>>;
+  open(path: string, flags: 'wx'): Promise<Pick<FileHandle, 'writev' | 'sync' | 'close'>>;
 }
 
 export type Job = () => Promise<void>;
+
+/** A row group whose bytes are to be released, once they are written or never will be. */
+export interface PendingRowGroup extends RowGroupFile {
+  release(): void;
+}
 
 type PartHandle = Awaited<ReturnType<PartFileSystem['open']>>;
 
@@ -42,7 +46,7 @@ export class PartWriter {
   readonly #fullPath: string;
   readonly #footer: Footer;
   /** The last row group waits, to be written with the footer if there is no other. */
-  #waiting: Uint8Array[] = [];
+  #waiting: { parts: Uint8Array[]; group: PendingRowGroup } | undefined;
   #handle: PartHandle | undefined;
   #last: Promise<void> = Promise.resolve();
 
@@ -52,25 +56,26 @@ export class PartWriter {
     this.#footer = new Footer(options);
   }
 
-  /** Adds a row group; gives what is to be written for it, if anything. */
-  append(group: EncodedRowGroup): Job | undefined {
+  /** Adds a row group, which then waits: nothing else does, `flush` comes before. */
+  append(group: PendingRowGroup): void {
     const begins = this.bytes === 0;
     const pages = this.#footer.add(group, begins ? MAGIC.length : this.bytes);
-    const before = this.#waiting;
-    this.#waiting = begins ? [MAGIC, pages] : [pages];
+    this.#waiting = { parts: begins ? [MAGIC, pages] : [pages], group };
     this.bytes += pages.length + (begins ? MAGIC.length : 0);
     this.rows += group.rows;
     this.rowGroups++;
-    return begins ? undefined : this.#job(() => this.#write(before));
+  }
+
+  /** Gives the job that writes the row group that waits. Call it when another one is to come. */
+  flush(): Job {
+    return this.#job([], async () => undefined);
   }
 
   /** Ends the file; gives the job that writes what is left and closes it. */
   finish(): Job {
     const footer = this.#footer.finish(this.bytes);
     for (const { length } of footer) this.bytes += length;
-    const rest = [...this.#waiting, ...footer];
-    return this.#job(async () => {
-      await this.#write(rest);
+    return this.#job(footer, async () => {
       if (this.options.durable) await onDisk('sync', this.#fullPath, this.#handle!.sync());
       await this.close();
     });
@@ -83,15 +88,26 @@ export class PartWriter {
     if (handle) await onDisk('close', this.#fullPath, handle.close());
   }
 
-  #job(work: Job): Job {
-    return () => (this.#last = this.#last.then(work));
+  /** Writes what waits, then `more`. */
+  #job(more: readonly Uint8Array[], end: Job): Job {
+    const { parts, group } = this.#waiting!;
+    this.#waiting = undefined;
+    return async () => {
+      try {
+        await (this.#last = this.#last.then(() => this.#write([...parts, ...more])).then(end));
+      } finally {
+        group.release();
+      }
+    };
   }
 
-  async #write(parts: Uint8Array[]): Promise<void> {
+  async #write(parts: readonly Uint8Array[]): Promise<void> {
     const handle = (this.#handle ??= await this.#create());
-    const bytes = parts.length === 1 ? parts[0]! : Buffer.concat(parts);
-    for (let at = 0; at < bytes.length; ) {
-      at += (await onDisk('write', this.#fullPath, handle.write(bytes, at))).bytesWritten;
+    const left = [...parts];
+    while (left.length > 0) {
+      let { bytesWritten } = await onDisk('write', this.#fullPath, handle.writev(left));
+      while (left.length > 0 && bytesWritten >= left[0]!.length) bytesWritten -= left.shift()!.length;
+      if (bytesWritten > 0) left[0] = left[0]!.subarray(bytesWritten);
     }
   }
 

@@ -6,6 +6,6 @@
  * would cross either limit; a single row may be longer than ROW_GROUP_BYTES only in theory (MAX_USER_BYTES is 8192).
  */
 
-export const ROW_GROUP_ROWS = 131072;
+export const ROW_GROUP_ROWS = 65536;
 /** Bytes of user ids. Keeps the encoder's WASM memory at 13 to 25 MiB for usual ids, 41 MiB for random ones at both limits. */
-export const ROW_GROUP_BYTES = 4 << 20;
+export const ROW_GROUP_BYTES = 2 << 20;

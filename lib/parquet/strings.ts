@@ -24,17 +24,34 @@ export function wellFormedUsers(batch: ResultBatch): Pick<ResultBatch, 'userOffs
   return { userOffsets: offsets, userBytes: bytes };
 }
 
-/** The first `rows` of `values` as a column. Meant for few different values: each is encoded once. */
-export function stringColumn(values: readonly string[], rows: number): { offsets: Int32Array; bytes: Uint8Array } {
-  const encoded = new Map<string, Uint8Array>();
-  const parts: Uint8Array[] = [];
-  for (let row = 0; row < rows; row++) {
-    const value = values[row]!;
-    let bytes = encoded.get(value);
-    if (!bytes) encoded.set(value, (bytes = encoder.encode(value)));
-    parts.push(bytes);
+/** Regions as a column: few different values, each encoded once; the arrays are reused from batch to batch. */
+export class RegionColumn {
+  readonly #encoded = new Map<string, Uint8Array>();
+  #offsets = new Int32Array(0);
+  #bytes = new Uint8Array(0);
+
+  /** The first `rows` of `values`; valid until the next call. */
+  fill(values: readonly string[], rows: number): { offsets: Int32Array; bytes: Uint8Array } {
+    if (this.#offsets.length <= rows) this.#offsets = new Int32Array(rows + 1);
+    let end = 0;
+    for (let row = 0; row < rows; row++) {
+      const value = this.#bytesOf(values[row]!);
+      if (end + value.length > this.#bytes.length) {
+        const grown = new Uint8Array(2 * (end + value.length));
+        grown.set(this.#bytes);
+        this.#bytes = grown;
+      }
+      this.#bytes.set(value, end);
+      this.#offsets[row + 1] = end += value.length;
+    }
+    return { offsets: this.#offsets, bytes: this.#bytes };
   }
-  return concatenated(parts);
+
+  #bytesOf(value: string): Uint8Array {
+    let bytes = this.#encoded.get(value);
+    if (!bytes) this.#encoded.set(value, (bytes = encoder.encode(value)));
+    return bytes;
+  }
 }
 
 function concatenated(parts: readonly Uint8Array[]): { offsets: Int32Array; bytes: Uint8Array } {

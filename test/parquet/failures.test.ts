@@ -33,8 +33,8 @@ function disk(before: (call: string, n: number) => unknown = () => undefined, wr
       const handle = await open(path, flags);
       watched.open_++;
       return {
-        write: ((bytes: Uint8Array, at: number) =>
-          call('write', () => handle.write(bytes, at, Math.min(writeLimit, bytes.length - at)))) as typeof handle.write,
+        writev: ((parts: Uint8Array[]) =>
+          call('write', () => handle.writev(writeLimit < Infinity ? [parts[0]!.subarray(0, writeLimit)] : parts))) as typeof handle.writev,
         sync: () => call('sync', () => handle.sync()),
         close: async () => {
           watched.open_--;

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { loadWriter } from '../../lib/parquet/parquet-wasm.ts';
 import { createParquetStage, PART_ROW_GROUPS, ROW_GROUP_BYTES, ROW_GROUP_ROWS, warmUp } from '../../lib/parquet/stage.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { randomRows, resultBatch, user, type Row } from './batches.ts';
@@ -188,8 +189,8 @@ describe('limits', () => {
 
   test('the encoder\'s memory is that of one row group, however many there are', async (context) => {
     await warmUp();
-    const { wasmMemory } = await import('parquet-wasm/esm/parquet_wasm.js');
-    const bytes = (): number => (wasmMemory() as unknown as { buffer: ArrayBuffer }).buffer.byteLength;
+    const writer = await loadWriter();
+    const bytes = (): number => writer.memoryBytes;
     const id = (i: number): Uint8Array => createHash('md5').update(String(i)).digest('hex').slice(0, ROW_GROUP_BYTES / ROW_GROUP_ROWS).split('').reduce(
       (id, char, at) => (id[at] = char.charCodeAt(0), id), new Uint8Array(ROW_GROUP_BYTES / ROW_GROUP_ROWS));
     const rows = Array.from({ length: ROW_GROUP_ROWS }, (_, i) => ({ region: 'US', user: id(i), total: BigInt(i), count: 1n }));
@@ -198,7 +199,7 @@ describe('limits', () => {
     const before = bytes();
     await writeDataset(context, Array.from({ length: 8 }, () => rows), { compression: 'snappy' });
     assert.equal(bytes(), before);
-    assert.ok(before < 48 << 20, `${before} bytes of WASM memory`);
+    assert.ok(before < 24 << 20, `${before} bytes of WASM memory`);
   });
 });
 
