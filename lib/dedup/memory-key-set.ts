@@ -1,4 +1,7 @@
-/** The KeySet that knows this run only: one table, emptied after each partition. Nothing survives the run. */
+/**
+ * The KeySet that knows this run only: one table, emptied after each part. Once it is full, it finds only duplicates of
+ * what is in it; all other rows are put off. Nothing survives the run.
+ */
 import type { PartitionChunk } from '../core/stage.ts';
 import { IdTable, type IdTableOptions } from './id-table.ts';
 import type { Admitted, KeySet } from './key-set.ts';
@@ -12,8 +15,8 @@ export class MemoryKeySet implements KeySet {
 
   begin(): void {}
 
-  admit(chunk: PartitionChunk, winners: number, max: number): Readonly<Admitted> {
-    return this.table.admit(chunk, winners, max);
+  admit(chunk: PartitionChunk, area: number, max: number): Readonly<Admitted> {
+    return this.table.admit(chunk, area, max);
   }
 
   end(): void {

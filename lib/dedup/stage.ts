@@ -1,13 +1,17 @@
 /**
  * The start of lane 2: of each log_id, the first row wins.
  *
- * Takes chunks of partitions (each partition's in input order, its last one marked), gives Winners in the same order;
- * no Winners spans two chunks, and none is empty. At most AREAS of them are out at once: the next waits until one is
- * released. A chunk is released with the last of its Winners, at once if it has none. Adds the other rows to
- * `counters.duplicate`. Memory: 16 KiB an area, and what the key set takes for one partition. What survives a crash is
- * the key set's business: a partition is handed to its `end` once all its Winners were pushed, not when they were used.
+ * Takes chunks of partitions (each part's in input order, its last one marked), gives Winners in the same order; no
+ * Winners spans two chunks, and none is empty. At most AREAS of them are out at once: the next waits until one is
+ * released. A chunk is released with the last of its Winners, at once if it has none. Rows that the key set has no room
+ * for are put off by the chunk, which is waited for; the other rows are added to `counters.duplicate`.
+ *
+ * Memory: 16 KiB an area, and what the key set takes. The areas are given back when the stream has ended or failed and
+ * all Winners are released; those that nobody read it releases itself. It closes when nothing is under way any more, so
+ * that the key set may be closed after it; a chunk that it did not take up is left to its store. What survives a crash is the key set's business: a part is handed to its
+ * `end` once all its Winners were pushed, not when they were used.
  */
-import { Transform } from 'node:stream';
+import { Transform, type TransformCallback } from 'node:stream';
 import type { Counters } from '../core/counters.ts';
 import { EtlError } from '../core/errors.ts';
 import { releaseOnce, type PartitionChunk, type Winners } from '../core/stage.ts';
@@ -25,69 +29,104 @@ export interface DedupStageOptions {
   readonly counters: Pick<Counters, 'duplicate'>;
 }
 
-/** A Transform of PartitionChunk into Winners. The key set is closed by its owner. */
-export function createDedupStage({ memory, keySet, counters }: DedupStageOptions): Transform {
-  const areas = memory.slab(AREAS * AREA_BYTES, 'winners');
-  const free = Array.from({ length: AREAS }, (_, i) => areas + i * AREA_BYTES);
-  let wake = (): void => {};
-  let open: number | undefined;
+/** A Transform of PartitionChunk into Winners. The key set is closed by its owner, after the stream. */
+export function createDedupStage(options: DedupStageOptions): Transform {
+  return new DedupStage(options);
+}
 
-  async function takeArea(): Promise<number> {
-    while (free.length === 0) await new Promise<void>((resolve) => { wake = resolve; });
-    return free.pop()!;
+class DedupStage extends Transform {
+  readonly #options: DedupStageOptions;
+  readonly #areas: number;
+  readonly #free: number[];
+  #wake = (): void => {};
+  /** The part that was begun and has not ended. */
+  #open: { readonly partition: number; readonly part: number } | undefined;
+  #running: Promise<void> | undefined;
+  #over = false;
+
+  constructor(options: DedupStageOptions) {
+    super({ objectMode: true, highWaterMark: 1 });
+    this.#options = options;
+    this.#areas = options.memory.slab(AREAS * AREA_BYTES, 'winners');
+    this.#free = Array.from({ length: AREAS }, (_, i) => this.#areas + i * AREA_BYTES);
   }
 
-  function giveArea(area: number): void {
-    free.push(area);
-    wake();
+  override _transform(chunk: PartitionChunk, _encoding: BufferEncoding, callback: TransformCallback): void {
+    this.#running = this.#dedup(chunk).then(() => callback(), callback);
   }
 
-  async function begin(partition: number): Promise<void> {
-    if (open !== undefined) {
-      throw new EtlError('ETL_INTERNAL', `Partition ${partition} began before the last chunk of ${open}.`);
-    }
-    await keySet.begin(partition);
-    open = partition;
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#over = true;
+    this.#wake();
+    void Promise.resolve(this.#running).then(() => {
+      this.removeAllListeners('data'); // what nobody has read is nobody's
+      for (let unread = this.read() as Winners | null; unread; unread = this.read() as Winners | null) unread.release();
+      this.#giveBack();
+      callback(error);
+    });
   }
 
-  async function dedup(chunk: PartitionChunk, push: (winners: Winners) => void): Promise<void> {
-    const { partition } = chunk;
+  async #dedup(chunk: PartitionChunk): Promise<void> {
+    const { keySet, counters } = this.#options;
     let holders = 1;
     const leave = (): void => {
       if (--holders === 0) chunk.release();
     };
     try {
-      if (open !== partition) await begin(partition);
+      await this.#begin(chunk);
       for (let done = false; !done; ) {
-        const area = await takeArea();
-        const admitted = keySet.admit(chunk, area, WINNERS_MAX);
-        counters.duplicate += admitted.rows - admitted.winners;
-        done = admitted.done;
-        if (admitted.winners === 0) {
-          giveArea(area);
-          continue;
+        while (this.#free.length === 0 && !this.#over) await new Promise<void>((resolve) => { this.#wake = resolve; });
+        if (this.#over) throw new EtlError('ETL_ABORTED', 'The stream of winners was closed.');
+        const area = this.#free.pop()!;
+        let winners = 0;
+        try {
+          const admitted = keySet.admit(chunk, area, WINNERS_MAX);
+          ({ done, winners } = admitted);
+          counters.duplicate += admitted.rows - winners - admitted.deferred;
+          if (admitted.deferred > 0) await chunk.defer(area, admitted.deferred);
+        } finally {
+          if (winners === 0) this.#giveArea(area);
         }
+        if (winners === 0) continue;
         holders++;
         const release = releaseOnce('A list of winners', () => {
-          giveArea(area);
+          this.#giveArea(area);
           leave();
         });
-        push({ ptr: area, count: admitted.winners, release });
+        this.push({ ptr: area, count: winners, release } satisfies Winners);
       }
     } finally {
       leave();
     }
     if (chunk.last) {
-      await keySet.end(partition);
-      open = undefined;
+      await keySet.end(chunk.partition, chunk.part);
+      this.#open = undefined;
     }
   }
 
-  return new Transform({
-    objectMode: true,
-    highWaterMark: 1,
-    transform(chunk: PartitionChunk, _encoding, callback) {
-      dedup(chunk, (winners) => this.push(winners)).then(() => callback(), callback);
-    },
-  });
+  async #begin({ partition, part }: PartitionChunk): Promise<void> {
+    const open = this.#open;
+    if (!open) {
+      await this.#options.keySet.begin(partition, part);
+      this.#open = { partition, part };
+    } else if (open.partition !== partition || open.part !== part) {
+      throw new EtlError(
+        'ETL_INTERNAL',
+        `Part ${part} of partition ${partition} began before the last chunk of part ${open.part} of ${open.partition}.`,
+      );
+    }
+  }
+
+  #giveArea(area: number): void {
+    this.#free.push(area);
+    this.#wake();
+    if (this.#over) this.#giveBack();
+  }
+
+  /** Once, when all areas are here: from then on there are none. */
+  #giveBack(): void {
+    if (this.#free.length < AREAS) return;
+    this.#free.length = 0;
+    this.#options.memory.giveSlab(this.#areas, AREAS * AREA_BYTES);
+  }
 }

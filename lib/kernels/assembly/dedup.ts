@@ -1,16 +1,17 @@
 // First-seen rows of a partition. Layouts: ../layout.ts "Partitions", ../dedup-layout.ts.
 //
 //   pages ── walk: a group of row addresses ──► touch their slots ──► probe, insert ──► winners (u32 row addresses)
+//                                                                └──► probe only ─────► rows of ids that are not there
 //
 // A group's slots are touched before the first is compared, so that cache misses overlap instead of waiting behind
-// mispredicted branches. A group is never larger than the room left in the table and among the winners: nothing has to
-// be undone, and a call can stop between any two groups.
+// mispredicted branches. There is always room for what a group can add: nothing has to be undone, and a call can stop
+// between any two groups. Pages and rows may start anywhere.
 import {
   HEAD_VALUE_SHIFT, PAGE_HEADER, PAGE_NEXT, PAGE_USED, ROW_FIXED, ROW_HEAD, ROW_ID_HI, ROW_ID_LO, SEGMENT_HEADER,
   VALUE_ESCAPE,
 } from "../layout";
 import {
-  GROUP_ROWS, LOAD_NUMERATOR, LOAD_SHIFT, SLOT_BYTES, STOP_END, STOP_TABLE_FULL, STOP_WINNERS_FULL,
+  GROUP_ROWS, LOAD_NUMERATOR, LOAD_SHIFT, SLOT_BYTES, STOP_AREA_FULL, STOP_END, STOP_TABLE_FULL,
   TABLE_BITS, TABLE_FACTOR0, TABLE_FACTOR1, TABLE_HAS_ZERO, TABLE_LIMIT, TABLE_SLOTS, TABLE_USED,
   WALK_AT, WALK_END, WALK_GROUP, WALK_LEFT, WALK_PAGE, WALK_ROWS, WALK_STOP,
 } from "../dedup-layout";
@@ -29,43 +30,66 @@ function rowBytes(head: u64): u32 {
   return ROW_FIXED + <u32>(head & 0xffff) + (<u32>(head >> HEAD_VALUE_SHIFT == <u64>VALUE_ESCAPE) << 3);
 }
 
-/** Makes the table an empty one of 2^bits slots at `slots`. Factors stay. */
+function setBits(table: u32, bits: u32): void {
+  store<u32>(table, bits, TABLE_BITS);
+  store<u32>(table, ((1 << bits) * LOAD_NUMERATOR) >>> LOAD_SHIFT, TABLE_LIMIT);
+}
+
+/** See DedupKernel in ../twins/dedup.ts. */
 export function clearTable(table: u32, slots: u32, bits: u32): void {
   memory.fill(slots, 0, SLOT_BYTES << bits);
   store<u32>(table, slots, TABLE_SLOTS);
-  store<u32>(table, bits, TABLE_BITS);
+  setBits(table, bits);
   store<u32>(table, 0, TABLE_USED);
-  store<u32>(table, ((1 << bits) * LOAD_NUMERATOR) >>> LOAD_SHIFT, TABLE_LIMIT);
   store<u32>(table, 0, TABLE_HAS_ZERO);
 }
 
-/** Moves the table's ids to 2^bits slots at `slots`, an area that does not overlap the present one. */
-export function growTable(table: u32, slots: u32, bits: u32): void {
-  const from = load<u32>(table, TABLE_SLOTS);
-  const end = from + (SLOT_BYTES << load<u32>(table, TABLE_BITS));
-  const used = load<u32>(table, TABLE_USED);
-  const hasZero = load<u32>(table, TABLE_HAS_ZERO);
-  clearTable(table, slots, bits);
-  store<u32>(table, used, TABLE_USED);
-  store<u32>(table, hasZero, TABLE_HAS_ZERO);
-  const factor0 = load<u64>(table, TABLE_FACTOR0), factor1 = load<u64>(table, TABLE_FACTOR1);
-  const mask: u32 = (SLOT_BYTES << bits) - 1;
-  for (let slot = from; slot < end; slot += SLOT_BYTES) {
-    const lo = load<u64>(slot), hi = load<u64>(slot, 8);
-    if (!(lo | hi)) continue;
-    let offset = slotOffset(lo, hi, factor0, factor1, 64 - bits);
-    while (load<u64>(slots + offset) | load<u64>(slots + offset, 8)) offset = (offset + SLOT_BYTES) & mask;
-    store<u64>(slots + offset, lo);
-    store<u64>(slots + offset, hi, 8);
+/**
+ * See DedupKernel in ../twins/dedup.ts. An id's slot is the top bits of its product, so it moves from i to about 2i:
+ * from the last slot to the first, each id is taken out and put where it belongs now. Where that is below the slot it
+ * came from, among those not yet moved, it will be moved again; so all above is in order at any time, but for ids that
+ * probing took past slot 0 to the end of the table: those are put in again at the end, when nothing moves any more.
+ */
+export function growTable(table: u32): void {
+  const slots = load<u32>(table, TABLE_SLOTS);
+  const bits = load<u32>(table, TABLE_BITS) + 1;
+  const half: u32 = (SLOT_BYTES << bits) >> 1;
+  setBits(table, bits);
+  memory.fill(slots + half, 0, half);
+  for (let slot = slots + half; slot > slots; ) {
+    slot -= SLOT_BYTES;
+    if (load<u64>(slot) | load<u64>(slot, 8)) putAgain(table, slot);
   }
+  for (let slot = slots + 2 * half - SLOT_BYTES; load<u64>(slot) | load<u64>(slot, 8); slot -= SLOT_BYTES) putAgain(table, slot);
 }
 
-/**
- * Walks on through a chain of pages, admits each row's id to the table and writes the addresses of rows whose id was
- * new to `winners`, in order: at most `max`. Gives how many; WALK_STOP tells why it stopped, WALK_ROWS how many rows
- * it went over. After STOP_WINNERS_FULL call again with room, after STOP_TABLE_FULL with a larger table.
- */
+/** Takes the id out of its slot and puts it into the first free one from its home on. */
+function putAgain(table: u32, slot: u32): void {
+  const lo = load<u64>(slot), hi = load<u64>(slot, 8);
+  store<u64>(slot, 0);
+  store<u64>(slot, 0, 8);
+  const slots = load<u32>(table, TABLE_SLOTS);
+  const bits = load<u32>(table, TABLE_BITS);
+  let offset = slotOffset(lo, hi, load<u64>(table, TABLE_FACTOR0), load<u64>(table, TABLE_FACTOR1), 64 - bits);
+  while (load<u64>(slots + offset) | load<u64>(slots + offset, 8)) offset = (offset - SLOT_BYTES) & ((SLOT_BYTES << bits) - 1);
+  store<u64>(slots + offset, lo);
+  store<u64>(slots + offset, hi, 8);
+}
+
+/** See DedupKernel in ../twins/dedup.ts. */
 export function dedupChunk(table: u32, walk: u32, winners: u32, max: u32): u32 {
+  return walkChunk(table, walk, winners, max, true);
+}
+
+/** See DedupKernel in ../twins/dedup.ts. */
+export function probeChunk(table: u32, walk: u32, others: u32, max: u32): u32 {
+  return walkChunk(table, walk, others, max, false);
+}
+
+/** Both of the above: `inserts` is a constant, and what it rules out is not compiled. */
+// @ts-ignore: decorator
+@inline
+function walkChunk(table: u32, walk: u32, area: u32, max: u32, inserts: bool): u32 {
   const slots = load<u32>(table, TABLE_SLOTS);
   const bits = load<u32>(table, TABLE_BITS);
   const shift: u64 = 64 - bits;
@@ -83,9 +107,13 @@ export function dedupChunk(table: u32, walk: u32, winners: u32, max: u32): u32 {
     end = page + load<u32>(page, PAGE_USED);
   }
   while (page) {
-    const room = min(max - count, limit - used);
-    if (!room) {
-      stop = count == max ? STOP_WINNERS_FULL : STOP_TABLE_FULL;
+    const room = max - count;
+    if (count && room < <u32>GROUP_ROWS) {
+      stop = STOP_AREA_FULL;
+      break;
+    }
+    if (inserts && used >= limit) {
+      stop = STOP_TABLE_FULL;
       break;
     }
     const wanted = min(room, <u32>GROUP_ROWS);
@@ -120,21 +148,23 @@ export function dedupChunk(table: u32, walk: u32, winners: u32, max: u32): u32 {
       const lo = load<u64>(row, ROW_ID_LO), hi = load<u64>(row, ROW_ID_HI);
       if (!(lo | hi)) {
         if (load<u32>(table, TABLE_HAS_ZERO)) continue;
-        store<u32>(table, 1, TABLE_HAS_ZERO);
-        store<u32>(winners + (count++ << 2), row);
+        if (inserts) store<u32>(table, 1, TABLE_HAS_ZERO);
+        store<u32>(area + (count++ << 2), row);
         continue;
       }
       while (true) {
         const slotLo = load<u64>(slots + offset), slotHi = load<u64>(slots + offset, 8);
         if (!((slotLo ^ lo) | (slotHi ^ hi))) break;
         if (!(slotLo | slotHi)) {
-          store<u64>(slots + offset, lo);
-          store<u64>(slots + offset, hi, 8);
-          used++;
-          store<u32>(winners + (count++ << 2), row);
+          if (inserts) {
+            store<u64>(slots + offset, lo);
+            store<u64>(slots + offset, hi, 8);
+            used++;
+          }
+          store<u32>(area + (count++ << 2), row);
           break;
         }
-        offset = (offset + SLOT_BYTES) & mask;
+        offset = (offset - SLOT_BYTES) & mask;
       }
     }
   }

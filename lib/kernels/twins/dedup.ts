@@ -1,7 +1,7 @@
 /** Dedup over partition pages: the contract of `dedup.wasm` and its twin. Layouts: layout.ts, dedup-layout.ts. */
 import {
-  GROUP_ROWS, LOAD_NUMERATOR, LOAD_SHIFT, SLOT_BYTES, STOP_END, STOP_TABLE_FULL, STOP_WINNERS_FULL, TABLE_BITS,
-  TABLE_BYTES, TABLE_FACTOR0, TABLE_FACTOR1, TABLE_HAS_ZERO, TABLE_LIMIT, TABLE_SLOTS, TABLE_USED, WALK_AT, WALK_BYTES,
+  GROUP_ROWS, LOAD_NUMERATOR, LOAD_SHIFT, SLOT_BYTES, STOP_AREA_FULL, STOP_END, STOP_TABLE_FULL, TABLE_BITS, TABLE_BYTES,
+  TABLE_FACTOR0, TABLE_FACTOR1, TABLE_HAS_ZERO, TABLE_LIMIT, TABLE_SLOTS, TABLE_USED, WALK_AT, WALK_BYTES,
   WALK_END, WALK_LEFT, WALK_PAGE, WALK_ROWS, WALK_STOP,
 } from '../dedup-layout.ts';
 import {
@@ -13,15 +13,17 @@ import type { LinearMemory } from '../linear-memory.ts';
 export interface DedupKernel {
   /** Makes the table at `table` an empty one of 2^bits slots at `slots`. Its factors stay as they are. */
   clearTable(table: number, slots: number, bits: number): void;
-  /** Moves the table's ids to 2^bits slots at `slots`, an area that does not overlap the present one. */
-  growTable(table: number, slots: number, bits: number): void;
+  /** Doubles the table where it is: as many slots again, right behind it, are its own from now on. */
+  growTable(table: number): void;
   /**
    * Walks on through a chain of pages (`walk`: dedup-layout.ts), admits each row's id to the table and writes the
-   * addresses of rows whose id was new to `winners`, u32 each, in order: at most `max`. Gives how many. WALK_ROWS tells
-   * how many rows it went over, WALK_STOP why it stopped: after STOP_WINNERS_FULL call again with room, after
-   * STOP_TABLE_FULL with a larger table.
+   * addresses of rows whose id was new to `winners`, u32 each, in order: at most `max` (at least 1). Gives how many.
+   * WALK_ROWS tells how many rows it went over, WALK_STOP why it stopped: after STOP_AREA_FULL call again with room, after
+   * STOP_TABLE_FULL with a larger table. Pages start anywhere.
    */
   dedupChunk(table: number, walk: number, winners: number, max: number): number;
+  /** The same walk, for a table that takes nothing more: gives the rows of ids that are not in it. */
+  probeChunk(table: number, walk: number, others: number, max: number): number;
 }
 
 export function createDedupTwin(memory: LinearMemory): DedupKernel {
@@ -33,117 +35,142 @@ export function createDedupTwin(memory: LinearMemory): DedupKernel {
     const factor0 = table.getBigUint64(TABLE_FACTOR0, true);
     const h = BigInt.asUintN(64, lo * factor0 + hi * table.getBigUint64(TABLE_FACTOR1, true));
     let index = Number(BigInt.asUintN(64, (h ^ (h >> 32n)) * factor0) >> BigInt(64 - bits));
-    for (; ; index = (index + 1) % 2 ** bits) {
-      const slot = memory.view(table.getUint32(TABLE_SLOTS, true) + index * SLOT_BYTES, SLOT_BYTES);
-      const slotLo = slot.getBigUint64(0, true);
-      const slotHi = slot.getBigUint64(8, true);
+    for (; ; index = (index || 2 ** bits) - 1) {
+      const slot = slotAt(table, index);
+      const [slotLo, slotHi] = idIn(slot);
       if (slotLo === lo && slotHi === hi) return { slot, found: true };
       if (slotLo === 0n && slotHi === 0n) return { slot, found: false };
     }
   }
 
-  /** Adds an id; false when it was there. */
-  function admit(table: DataView, lo: bigint, hi: bigint): boolean {
-    if (lo === 0n && hi === 0n) {
-      const isNew = table.getUint32(TABLE_HAS_ZERO, true) === 0;
-      table.setUint32(TABLE_HAS_ZERO, 1, true);
-      return isNew;
-    }
-    const { slot, found } = find(table, lo, hi);
-    if (found) return false;
+  function slotAt(table: DataView, index: number): DataView {
+    return memory.view(table.getUint32(TABLE_SLOTS, true) + index * SLOT_BYTES, SLOT_BYTES);
+  }
+
+  function idIn(slot: DataView): [lo: bigint, hi: bigint] {
+    return [slot.getBigUint64(0, true), slot.getBigUint64(8, true)];
+  }
+
+  function setId(slot: DataView, lo: bigint, hi: bigint): void {
     slot.setBigUint64(0, lo, true);
     slot.setBigUint64(8, hi, true);
-    table.setUint32(TABLE_USED, table.getUint32(TABLE_USED, true) + 1, true);
+  }
+
+  /** Whether the id is in the table; if not, and `insert`, it is from now on. */
+  function has(table: DataView, lo: bigint, hi: bigint, insert: boolean): boolean {
+    if (lo === 0n && hi === 0n) {
+      const known = table.getUint32(TABLE_HAS_ZERO, true) === 1;
+      if (insert) table.setUint32(TABLE_HAS_ZERO, 1, true);
+      return known;
+    }
+    const { slot, found } = find(table, lo, hi);
+    if (!found && insert) {
+      setId(slot, lo, hi);
+      table.setUint32(TABLE_USED, table.getUint32(TABLE_USED, true) + 1, true);
+    }
+    return found;
+  }
+
+  function setBits(table: DataView, bits: number): void {
+    table.setUint32(TABLE_BITS, bits, true);
+    table.setUint32(TABLE_LIMIT, Math.floor((2 ** bits * LOAD_NUMERATOR) / 2 ** LOAD_SHIFT), true);
+  }
+
+  /** Puts the slot's id where it belongs now; false when the slot is empty. */
+  function putAgain(table: DataView, slot: DataView): boolean {
+    const [lo, hi] = idIn(slot);
+    if (lo === 0n && hi === 0n) return false;
+    setId(slot, 0n, 0n);
+    setId(find(table, lo, hi).slot, lo, hi);
     return true;
   }
 
-  function clearTable(at: number, slots: number, bits: number): void {
-    const table = tableAt(at);
-    memory.bytes(slots, SLOT_BYTES * 2 ** bits).fill(0);
-    table.setUint32(TABLE_SLOTS, slots, true);
-    table.setUint32(TABLE_BITS, bits, true);
-    table.setUint32(TABLE_USED, 0, true);
-    table.setUint32(TABLE_LIMIT, Math.floor((2 ** bits * LOAD_NUMERATOR) / 2 ** LOAD_SHIFT), true);
-    table.setUint32(TABLE_HAS_ZERO, 0, true);
-  }
-
   return {
-    clearTable,
-
-    growTable(at, slots, bits) {
+    clearTable(at, slots, bits) {
       const table = tableAt(at);
-      const old = memory.view(table.getUint32(TABLE_SLOTS, true), SLOT_BYTES * 2 ** table.getUint32(TABLE_BITS, true));
-      const hasZero = table.getUint32(TABLE_HAS_ZERO, true);
-      clearTable(at, slots, bits);
-      table.setUint32(TABLE_HAS_ZERO, hasZero, true);
-      for (let slot = 0; slot < old.byteLength; slot += SLOT_BYTES) {
-        const lo = old.getBigUint64(slot, true);
-        const hi = old.getBigUint64(slot + 8, true);
-        if (lo !== 0n || hi !== 0n) admit(table, lo, hi);
-      }
+      memory.bytes(slots, SLOT_BYTES * 2 ** bits).fill(0);
+      table.setUint32(TABLE_SLOTS, slots, true);
+      setBits(table, bits);
+      table.setUint32(TABLE_USED, 0, true);
+      table.setUint32(TABLE_HAS_ZERO, 0, true);
     },
 
-    dedupChunk(tableAddress, walkAddress, winners, max) {
-      const table = tableAt(tableAddress);
-      const walk = memory.view(walkAddress, WALK_BYTES);
-      const limit = table.getUint32(TABLE_LIMIT, true);
-      let page = walk.getUint32(WALK_PAGE, true);
-      let at = walk.getUint32(WALK_AT, true);
-      let end = walk.getUint32(WALK_END, true);
-      let left = walk.getUint32(WALK_LEFT, true);
-      let count = 0;
-      let rows = 0;
-      let stop = STOP_END;
-
-      const enterPage = (): void => {
-        at = page + PAGE_HEADER;
-        end = page + memory.view(page, PAGE_HEADER).getUint32(PAGE_USED, true);
-      };
-      /** The address of the next row; 0 at the end of the chain. */
-      const nextRow = (): number => {
-        while (left === 0) {
-          if (at < end) {
-            left = memory.view(at, SEGMENT_HEADER).getUint16(0, true);
-            at += SEGMENT_HEADER;
-          } else {
-            page = memory.view(page, PAGE_HEADER).getUint32(PAGE_NEXT, true);
-            if (page === 0) return 0;
-            enterPage();
-          }
-        }
-        const row = at;
-        const head = memory.view(row, ROW_FIXED).getBigUint64(ROW_HEAD, true);
-        const escaped = Number(head >> BigInt(HEAD_VALUE_SHIFT)) === VALUE_ESCAPE;
-        at += ROW_FIXED + (escaped ? 8 : 0) + Number(head & 0xffffn);
-        left--;
-        return row;
-      };
-
-      if (page !== 0 && at === 0) enterPage();
-      while (page !== 0) {
-        const room = Math.min(max - count, limit - table.getUint32(TABLE_USED, true));
-        if (room === 0) {
-          stop = count === max ? STOP_WINNERS_FULL : STOP_TABLE_FULL;
-          break;
-        }
-        for (let n = Math.min(room, GROUP_ROWS); n > 0; n--) {
-          const row = nextRow();
-          if (row === 0) break;
-          rows++;
-          const fixed = memory.view(row, ROW_FIXED);
-          if (admit(table, fixed.getBigUint64(ROW_ID_LO, true), fixed.getBigUint64(ROW_ID_HI, true))) {
-            memory.view(winners + 4 * count, 4).setUint32(0, row, true);
-            count++;
-          }
-        }
-      }
-      walk.setUint32(WALK_PAGE, page, true);
-      walk.setUint32(WALK_AT, at, true);
-      walk.setUint32(WALK_END, end, true);
-      walk.setUint32(WALK_LEFT, left, true);
-      walk.setUint32(WALK_ROWS, rows, true);
-      walk.setUint32(WALK_STOP, stop, true);
-      return count;
+    growTable(at) {
+      const table = tableAt(at);
+      const half = 2 ** table.getUint32(TABLE_BITS, true);
+      setBits(table, table.getUint32(TABLE_BITS, true) + 1);
+      memory.bytes(slotAt(table, half).byteOffset, SLOT_BYTES * half).fill(0);
+      for (let index = half - 1; index >= 0; index--) putAgain(table, slotAt(table, index));
+      for (let index = 2 * half - 1; putAgain(table, slotAt(table, index)); ) index--;
     },
+
+    dedupChunk: (table, walk, winners, max) => walkChunk(table, walk, winners, max, true),
+    probeChunk: (table, walk, others, max) => walkChunk(table, walk, others, max, false),
   };
+
+  function walkChunk(tableAddress: number, walkAddress: number, area: number, max: number, inserts: boolean): number {
+    const table = tableAt(tableAddress);
+    const walk = memory.view(walkAddress, WALK_BYTES);
+    const limit = table.getUint32(TABLE_LIMIT, true);
+    let page = walk.getUint32(WALK_PAGE, true);
+    let at = walk.getUint32(WALK_AT, true);
+    let end = walk.getUint32(WALK_END, true);
+    let left = walk.getUint32(WALK_LEFT, true);
+    let count = 0;
+    let rows = 0;
+    let stop = STOP_END;
+
+    const enterPage = (): void => {
+      at = page + PAGE_HEADER;
+      end = page + memory.view(page, PAGE_HEADER).getUint32(PAGE_USED, true);
+    };
+    /** The address of the next row; 0 at the end of the chain. */
+    const nextRow = (): number => {
+      while (left === 0) {
+        if (at < end) {
+          left = memory.view(at, SEGMENT_HEADER).getUint16(0, true);
+          at += SEGMENT_HEADER;
+        } else {
+          page = memory.view(page, PAGE_HEADER).getUint32(PAGE_NEXT, true);
+          if (page === 0) return 0;
+          enterPage();
+        }
+      }
+      const row = at;
+      const head = memory.view(row, ROW_FIXED).getBigUint64(ROW_HEAD, true);
+      const escaped = Number(head >> BigInt(HEAD_VALUE_SHIFT)) === VALUE_ESCAPE;
+      at += ROW_FIXED + (escaped ? 8 : 0) + Number(head & 0xffffn);
+      left--;
+      return row;
+    };
+
+    if (page !== 0 && at === 0) enterPage();
+    while (page !== 0) {
+      const room = max - count;
+      if (count > 0 && room < GROUP_ROWS) {
+        stop = STOP_AREA_FULL;
+        break;
+      }
+      if (inserts && table.getUint32(TABLE_USED, true) >= limit) {
+        stop = STOP_TABLE_FULL;
+        break;
+      }
+      for (let n = Math.min(room, GROUP_ROWS); n > 0; n--) {
+        const row = nextRow();
+        if (row === 0) break;
+        rows++;
+        const fixed = memory.view(row, ROW_FIXED);
+        if (has(table, fixed.getBigUint64(ROW_ID_LO, true), fixed.getBigUint64(ROW_ID_HI, true), inserts)) continue;
+        memory.view(area + 4 * count, 4).setUint32(0, row, true);
+        count++;
+      }
+    }
+    walk.setUint32(WALK_PAGE, page, true);
+    walk.setUint32(WALK_AT, at, true);
+    walk.setUint32(WALK_END, end, true);
+    walk.setUint32(WALK_LEFT, left, true);
+    walk.setUint32(WALK_ROWS, rows, true);
+    walk.setUint32(WALK_STOP, stop, true);
+    return count;
+  }
 }

@@ -1,1 +1,1 @@
-export { clearTable, growTable, dedupChunk } from "../dedup";
+export { clearTable, growTable, dedupChunk, probeChunk } from "../dedup";
