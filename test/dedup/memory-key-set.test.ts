@@ -8,7 +8,7 @@ import { LinearMemory } from '../../lib/kernels/linear-memory.ts';
 import { loadKernel } from '../../lib/kernels/loader.ts';
 import { createDedupTwin, type DedupKernel } from '../../lib/kernels/twins/dedup.ts';
 import { random } from '../random.ts';
-import { admitAll, chunkOf, keySetConformance } from './key-set-conformance.ts';
+import { admitAll, AMPLE, chunkOf, keySetConformance, TIGHT } from './key-set-conformance.ts';
 
 const wasm = (memory: LinearMemory): Promise<DedupKernel> => loadKernel<DedupKernel>('dedup', memory);
 const kernels: [string, (memory: LinearMemory) => Promise<DedupKernel>][] = [
@@ -16,26 +16,38 @@ const kernels: [string, (memory: LinearMemory) => Promise<DedupKernel>][] = [
   ['twin', async (memory) => createDedupTwin(memory)],
 ];
 
-keySetConformance('MemoryKeySet, WASM', async (memory) => new MemoryKeySet({ memory, kernel: await wasm(memory) }));
-keySetConformance('MemoryKeySet, twin', async (memory) => new MemoryKeySet({ memory, kernel: createDedupTwin(memory) }));
+for (const [name, kernel] of kernels) {
+  keySetConformance(`MemoryKeySet, ${name}`, async (memory, maxBytes) => new MemoryKeySet({ memory, maxBytes, kernel: await kernel(memory) }));
+}
 
 type Id = readonly [bigint, bigint];
 const ids = (length: number, id: (i: number) => Id): Id[] => Array.from({ length }, (_, i) => id(i));
 
-/** Of the ids in a table, how many slots past its home each stands, by the formula in dedup-layout.ts. */
+/**
+ * Of the ids in a table, how many slots past its home each stands, by the formula in dedup-layout.ts. Checks that each
+ * is found: that no slot on the way is empty.
+ */
 function displacements(memory: LinearMemory, header: number): number[] {
   const table = memory.view(header, 64);
   const slots = 2 ** table.getUint32(TABLE_BITS, true);
   const f0 = table.getBigUint64(TABLE_FACTOR0, true);
   const f1 = table.getBigUint64(TABLE_FACTOR1, true);
   const view = memory.view(table.getUint32(TABLE_SLOTS, true), slots * SLOT_BYTES);
+  const idIn = (slot: number): Id => [view.getBigUint64(slot * SLOT_BYTES, true), view.getBigUint64(slot * SLOT_BYTES + 8, true)];
+  const isEmpty = (slot: number): boolean => idIn(slot).every((half) => half === 0n);
   const found: number[] = [];
   for (let slot = 0; slot < slots; slot++) {
-    const lo = view.getBigUint64(slot * SLOT_BYTES, true);
-    const hi = view.getBigUint64(slot * SLOT_BYTES + 8, true);
-    if (lo !== 0n || hi !== 0n) found.push((slot - home([lo, hi], [f0, f1], slots) + slots) % slots);
+    if (isEmpty(slot)) continue;
+    const far = (home(idIn(slot), [f0, f1], slots) - slot + slots) % slots;
+    for (let step = 1; step <= far; step++) assert.ok(!isEmpty((slot + step) % slots), `slot ${slot} of ${slots} cannot be reached`);
+    found.push(far);
   }
   return found;
+}
+
+/** Where a table that was made last has its header: right behind its slots. */
+function headerOf(memory: LinearMemory): number {
+  return memory.size - PAGE_BYTES;
 }
 
 function home([lo, hi]: Id, [f0, f1]: readonly [bigint, bigint], slots: number): number {
@@ -44,47 +56,71 @@ function home([lo, hi]: Id, [f0, f1]: readonly [bigint, bigint], slots: number):
 }
 
 for (const [name, create] of kernels) {
-  test(`${name}: the table grows with distinct ids, inside its slab and past it`, async () => {
+  test(`${name}: the table doubles with distinct ids, up to its bound, in one place`, async () => {
     const memory = new LinearMemory();
-    const table = new IdTable({ memory, kernel: await create(memory) });
-    const admit = (distinct: number, rows = distinct): number[] => {
-      const { chunk, addresses } = chunkOf(memory, ids(rows, (i) => [BigInt(i % distinct), 0n]), 1);
-      return admitAll(memory, table, chunk).winners.map((at) => addresses.indexOf(at));
+    const table = new IdTable({ memory, maxBytes: 2 ** 20, kernel: await create(memory) });
+    const admit = (distinct: number, rows = distinct): { winners: number; deferred: number } => {
+      const { chunk } = chunkOf(memory, ids(rows, (i) => [BigInt(i % distinct), 0n]), 1);
+      const { winners, deferred } = admitAll(memory, table, chunk);
+      return { winners: winners.length, deferred: deferred.length };
     };
+    const slabs = memory.slabsInUse;
     assert.equal(table.slots, 1024);
     // 640, 5/8 of 1024 slots, make it full; the id of zeros takes none.
     admit(640);
-    assert.deepEqual(admit(500, 5000), []);
+    assert.deepEqual(admit(500, 5000), { winners: 0, deferred: 0 });
     assert.deepEqual([table.size, table.slots, table.doublings], [640, 1024, 0]);
-    assert.deepEqual(admit(642), [640, 641]);
-    assert.deepEqual([table.size, table.slots, table.doublings], [642, 2048, 1]);
-    assert.deepEqual(admit(500, 5000), []);
-    assert.deepEqual([table.size, table.slots, table.doublings], [642, 2048, 1]);
-    assert.equal(admit(25000).length, 25000 - 642);
-    assert.deepEqual([table.size, table.slots, table.doublings, table.slabs], [25000, 65536, 6, 2]);
-
-    // The first slab of 1 MiB went to the pool.
-    const held = memory.pagesInUse;
-    const before = memory.size;
-    for (let page = 0; page < (1 << 20) / PAGE_BYTES; page++) assert.notEqual(memory.takePageIfAny(), 0);
-    assert.equal(memory.size, before);
-    assert.equal(memory.pagesInUse, held + 64);
+    assert.deepEqual(admit(700), { winners: 60, deferred: 0 });
+    assert.deepEqual([table.size, table.slots, table.doublings], [700, 2048, 1]);
+    assert.deepEqual(admit(25000), { winners: 25000 - 700, deferred: 0 });
+    assert.deepEqual([table.size, table.slots, table.doublings, table.full], [25000, 65536, 6, false]);
+    const { winners, deferred } = admit(50000);
+    assert.ok(table.full && table.size >= 40960 && table.size <= 40960 + 32, `${table.size} ids`);
+    assert.deepEqual([winners, deferred], [table.size - 25000, 50000 - table.size]);
+    assert.equal(memory.slabsInUse, slabs);
+    table.close();
+    assert.equal(memory.slabsInUse, 0);
   });
 
-  test(`${name}: the next partition starts at the size that the last one needed, and takes no new slab`, async () => {
+  test(`${name}: the next part starts at the size that the last one needed, and open`, async () => {
     const memory = new LinearMemory();
-    const table = new IdTable({ memory, kernel: await create(memory) });
+    const table = new IdTable({ memory, maxBytes: 2 ** 20, kernel: await create(memory) });
     const sizes: number[] = [];
-    for (const distinct of [25000, 10, 10, 25000, 22000, 9000, 0, 25000]) {
+    for (const distinct of [25000, 10, 10, 25000, 22000, 9000, 0, 50000, 100, 0]) {
       admitAll(memory, table, chunkOf(memory, ids(distinct, (i) => [BigInt(i), 1n]), 1).chunk);
-      assert.equal(table.size, distinct);
+      assert.equal(table.full, distinct === 50000);
       table.clear();
-      assert.equal(table.size, 0);
+      assert.deepEqual([table.size, table.full], [0, false]);
       sizes.push(table.slots);
     }
-    assert.deepEqual(sizes, [65536, 1024, 1024, 65536, 65536, 16384, 1024, 65536]);
-    assert.equal(table.slabs, 2);
+    assert.deepEqual(sizes, [65536, 1024, 1024, 65536, 65536, 16384, 1024, 65536, 1024, 1024]);
     assert.ok(table.doublings > 12);
+  });
+
+  test(`${name}: a table can be doubled with its ids crowded about both ends, and keeps each`, async () => {
+    const factors = [0x9e3779b97f4a7c15n, 0xd6e8feb86659fd93n] as const;
+    const all = ids(400_000, (i) => [BigInt(i) * 0x9e3779b97n, BigInt(i)]).slice(1);
+    const at = all.map((id) => home(id, factors, 1024));
+    const crowds = {
+      start: all.filter((_, i) => at[i]! < 2),
+      end: all.filter((_, i) => at[i]! > 1021),
+      both: all.filter((_, i) => at[i]! < 1 || at[i]! > 1022),
+      'first half': all.filter((_, i) => at[i]! < 300),
+    };
+    for (const [where, crowd] of Object.entries(crowds)) {
+      for (const count of [10, 200, 600]) {
+        assert.ok(crowd.length >= count, where);
+        const memory = new LinearMemory();
+        const table = new IdTable({ memory, maxBytes: 2 ** 20, factors, kernel: await create(memory) });
+        const header = headerOf(memory);
+        const list = [...crowd.slice(0, count), ...all.slice(0, 3000)];
+        const distinct = new Set(list.map(String)).size;
+        assert.equal(admitAll(memory, table, chunkOf(memory, list, 1).chunk).winners.length, distinct, `${where}, ${count}`);
+        assert.equal(displacements(memory, header).length, distinct);
+        assert.ok(table.doublings >= 3);
+        assert.equal(admitAll(memory, table, chunkOf(memory, list, 2).chunk).winners.length, 0, 'all are found again');
+      }
+    }
   });
 
   test(`${name}: chosen ids do not pile up`, async () => {
@@ -106,8 +142,8 @@ for (const [name, create] of kernels) {
       const factor = (): bigint => ((BigInt(Math.floor(next() * 2 ** 32)) << 32n) | BigInt(Math.floor(next() * 2 ** 32))) | 1n;
       for (const [family, list] of Object.entries(families)) {
         const memory = new LinearMemory();
-        const header = memory.size;
-        const table = new IdTable({ memory, kernel: await create(memory), factors: [factor(), factor()] });
+        const table = new IdTable({ memory, maxBytes: AMPLE, kernel: await create(memory), factors: [factor(), factor()] });
+        const header = headerOf(memory);
         assert.ok(list.length > 1500, family);
         admitAll(memory, table, chunkOf(memory, list, 1).chunk);
         const far = displacements(memory, header);
@@ -118,18 +154,24 @@ for (const [name, create] of kernels) {
       if (name === 'twin') break;
     }
     const memory = new LinearMemory();
-    const header = memory.size;
-    const table = new IdTable({ memory, kernel: await create(memory), factors: enemyFactors });
+    const table = new IdTable({ memory, maxBytes: AMPLE, kernel: await create(memory), factors: enemyFactors });
+    const header = headerOf(memory);
     admitAll(memory, table, chunkOf(memory, families['one slot of other factors']!, 1).chunk);
     const far = displacements(memory, header);
     assert.ok(far.reduce((sum, d) => sum + d, 0) / far.length > 100, 'the enemy who knows the factors would have won');
   });
 
-  test(`${name}: a table that linear memory has no room for is an error, not a loop`, async () => {
-    const memory = new LinearMemory({ limit: 4 << 20 });
-    const table = new IdTable({ memory, kernel: await create(memory) });
-    const { chunk } = chunkOf(memory, ids(25000, (i) => [BigInt(i), 1n]), 1);
-    assert.throws(() => admitAll(memory, table, chunk), { code: 'ETL_MEMORY' });
+  test(`${name}: where there is less room than it may take, it takes a half, a quarter and so on`, async () => {
+    const memory = new LinearMemory({ limit: 1 << 20 });
+    const table = new IdTable({ memory, maxBytes: AMPLE, kernel: await create(memory) });
+    const { chunk } = chunkOf(memory, ids(5000, (i) => [BigInt(i), 1n]), 1);
+    admitAll(memory, table, chunk);
+    assert.ok(!table.full && table.slots === 8192, `${table.slots} slots`);
+    table.close();
+    assert.equal(memory.slabsInUse, 0);
+    const none = new LinearMemory({ limit: 65536 + 16384 });
+    none.slab(1, 'all there is');
+    assert.throws(() => new IdTable({ memory: none, maxBytes: TIGHT, kernel: createDedupTwin(none) }), { code: 'ETL_MEMORY' });
   });
 }
 
@@ -137,8 +179,8 @@ test('two tables draw different factors', async () => {
   const memory = new LinearMemory();
   const kernel = createDedupTwin(memory);
   const drawn = [0, 1].map(() => {
-    const header = memory.size;
-    new IdTable({ memory, kernel });
+    new IdTable({ memory, maxBytes: TIGHT, kernel });
+    const header = headerOf(memory);
     return [TABLE_FACTOR0, TABLE_FACTOR1].map((at) => memory.view(header, 64).getBigUint64(at, true));
   }).flat();
   assert.equal(new Set(drawn).size, 4);
@@ -152,21 +194,24 @@ test('kernel and twin leave the same table, and can take turns on it', async () 
     const both = [await wasm(memory), createDedupTwin(memory)];
     let calls = 0;
     const kernel = (): DedupKernel => both[turn === 2 ? calls++ % 2 : turn]!;
-    const header = memory.size;
     const table = new IdTable({
       memory,
+      maxBytes: 2 ** 16,
       factors: [0x9e3779b97f4a7c15n, 0xd6e8feb86659fd93n],
       kernel: {
         clearTable: (...all) => kernel().clearTable(...all),
         growTable: (...all) => kernel().growTable(...all),
         dedupChunk: (...all) => kernel().dedupChunk(...all),
+        probeChunk: (...all) => kernel().probeChunk(...all),
       },
     });
+    const header = headerOf(memory);
     const list = ids(9000, (i) => [BigInt(i % 5000), BigInt(i % 3)]);
-    const { winners } = admitAll(memory, table, chunkOf(memory, list, 4).chunk, 100);
+    const { winners, deferred } = admitAll(memory, table, chunkOf(memory, list, 4).chunk, 100);
+    assert.ok(table.full && table.doublings === 2);
     const view = memory.view(header, 64);
     const slots = memory.bytes(view.getUint32(TABLE_SLOTS, true), SLOT_BYTES * table.slots);
-    images.push(Buffer.concat([memory.bytes(header, 40), slots, Buffer.from(Uint32Array.from(winners).buffer)]));
+    images.push(Buffer.concat([memory.bytes(header, 40), slots, Buffer.from(Uint32Array.from([...winners, ...deferred]).buffer)]));
   }
   assert.ok(images[0]!.equals(images[1]!), 'the twin does what the kernel does');
   assert.ok(images[0]!.equals(images[2]!), 'taking turns changes nothing');

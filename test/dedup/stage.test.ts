@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Readable, type Transform } from 'node:stream';
+import { finished, pipeline } from 'node:stream/promises';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { PartitionChunk, Winners } from '../../lib/core/stage.ts';
 import type { KeySet } from '../../lib/dedup/key-set.ts';
@@ -10,30 +11,34 @@ import { WINNERS_MAX } from '../../lib/kernels/layout.ts';
 import { LinearMemory } from '../../lib/kernels/linear-memory.ts';
 import { loadKernel } from '../../lib/kernels/loader.ts';
 import type { DedupKernel } from '../../lib/kernels/twins/dedup.ts';
-import { chunkOf } from './key-set-conformance.ts';
+import { AMPLE, chunkOf, TIGHT } from './key-set-conformance.ts';
 
-async function setUp() {
+async function setUp({ maxBytes = AMPLE } = {}) {
   const memory = new LinearMemory();
-  const keySet = new MemoryKeySet({ memory, kernel: await loadKernel<DedupKernel>('dedup', memory) });
+  const keySet = new MemoryKeySet({ memory, maxBytes, kernel: await loadKernel<DedupKernel>('dedup', memory) });
+  const slabs = memory.slabsInUse;
   const counters = { duplicate: 0 };
   const log: string[] = [];
   const logged: KeySet = {
-    begin: async (partition) => { log.push(`begin ${partition}`); await turn(); },
+    begin: async (partition, part) => { log.push(`begin ${partition}${part > 0 ? `.${part}` : ''}`); await turn(); },
     admit: (...all) => keySet.admit(...all),
-    end: async (partition) => { await turn(); log.push(`end ${partition}`); keySet.end(); },
+    end: async (partition, part) => { await turn(); log.push(`end ${partition}${part > 0 ? `.${part}` : ''}`); keySet.end(); },
     close: () => keySet.close(),
   };
   const stage = createDedupStage({ memory, keySet: logged, counters });
   /** A chunk of `distinct` ids, each twice in a row, that logs its release. */
-  const chunk = (partition: number, distinct: number, last = true) => {
+  const chunk = (partition: number, distinct: number, last = true, part = 0) => {
     const list = Array.from({ length: 2 * distinct }, (_, i) => [(BigInt(partition) << 54n) + BigInt(i >> 1), 1n] as const);
-    const made = chunkOf(memory, list, partition, partition, last);
+    const made = chunkOf(memory, list, partition, { partition, part, last });
     return {
+      addresses: made.addresses,
       chunk: { ...made.chunk, release: () => { log.push(`release ${partition}`); } } satisfies PartitionChunk,
       first: made.addresses.filter((_, i) => i % 2 === 0),
     };
   };
-  return { memory, stage, counters, log, chunk };
+  /** All that the stage had it has given back. */
+  const assertNothingLeaks = (): void => assert.equal(memory.slabsInUse, slabs);
+  return { memory, keySet: logged, stage, counters, log, chunk, assertNothingLeaks };
 }
 
 async function next(stage: Transform): Promise<Winners> {
@@ -47,7 +52,7 @@ async function next(stage: Transform): Promise<Winners> {
 const addresses = (memory: LinearMemory, { ptr, count }: Winners): number[] => [...memory.u32(ptr, count)];
 
 test('winners of each partition in order, each chunk released once with its last winners, duplicates counted', async () => {
-  const { memory, stage, counters, log, chunk } = await setUp();
+  const { memory, stage, counters, log, chunk, assertNothingLeaks } = await setUp();
   const chunks = [chunk(1, 10), chunk(2, WINNERS_MAX), chunk(5, 2 * WINNERS_MAX + 1, false), chunk(5, 0), chunk(900, 3)];
   Readable.from(chunks.map((it) => it.chunk)).pipe(stage);
   const found: number[] = [];
@@ -63,11 +68,12 @@ test('winners of each partition in order, each chunk released once with its last
     assert.deepEqual(log.filter((line) => line.endsWith(` ${partition}`) && !line.startsWith('release')), [`begin ${partition}`, `end ${partition}`]);
   }
   assert.deepEqual(log.filter((line) => line.startsWith('release')), ['release 1', 'release 2', 'release 5', 'release 5', 'release 900']);
+  assertNothingLeaks();
 });
 
 test('at most three winners are out at once; a released one lets the next come; the chunk waits for all', async () => {
-  const { memory, stage, log, chunk } = await setUp();
-  const { chunk: large, first } = chunk(7, 5 * WINNERS_MAX);
+  const { memory, stage, log, chunk, assertNothingLeaks } = await setUp();
+  const { chunk: large, first } = chunk(7, Math.floor(4.6 * WINNERS_MAX));
   stage.write(large);
   stage.end();
   const out = [await next(stage), await next(stage), await next(stage)];
@@ -87,15 +93,19 @@ test('at most three winners are out at once; a released one lets the next come; 
   fourth.release();
   while (!log.includes('end 7')) await turn();
   assert.ok(!log.includes('release 7'), 'winners of the chunk are still out');
+  assert.equal(stage.read(), null);
+  await finished(stage);
+  assert.throws(assertNothingLeaks, 'an area is still out');
   out[0]!.release();
   assert.ok(log.includes('release 7'));
+  assertNothingLeaks();
 });
 
 test('a chunk of nothing but duplicates, and an empty one, are released at once', async () => {
   const { memory, stage, counters, log, chunk } = await setUp();
   const one = chunk(3, 4, false);
   const same = chunk(3, 4, false);
-  const empty: PartitionChunk = { partition: 3, first: 0, last: true, release: () => { log.push('release empty'); } };
+  const empty: PartitionChunk = { ...chunkOf(memory, [], 1, { partition: 3 }).chunk, release: () => { log.push('release empty'); } };
   Readable.from([one.chunk, same.chunk, empty]).pipe(stage);
   const winners = await next(stage);
   while (!log.includes('end 3')) await turn();
@@ -106,10 +116,112 @@ test('a chunk of nothing but duplicates, and an empty one, are released at once'
   assert.deepEqual(log.at(-1), 'release 3');
 });
 
-test('a partition that begins before the last chunk of another is an error', async () => {
-  const { stage, chunk } = await setUp();
-  Readable.from([chunk(1, 1, false).chunk, chunk(2, 1).chunk]).pipe(stage);
-  await assert.rejects(stage.toArray(), { code: 'ETL_INTERNAL' });
+test('a partition or a part that begins before the last chunk of another is an error', async () => {
+  for (const [partition, part] of [[2, 0], [1, 1]] as const) {
+    const { stage, chunk, assertNothingLeaks } = await setUp();
+    Readable.from([chunk(1, 1, false).chunk, chunk(partition, 1, true, part).chunk]).pipe(stage);
+    await assert.rejects(async () => {
+      for await (const winners of stage as AsyncIterable<Winners>) winners.release();
+    }, { code: 'ETL_INTERNAL' });
+    assertNothingLeaks();
+  }
+});
+
+test('rows that the set has no room for are put off by their chunk, one list at a time, and come again', async () => {
+  const { memory, stage, counters, log, chunk, assertNothingLeaks } = await setUp({ maxBytes: TIGHT });
+  const rows = new Set<number>();
+  let waiting = 0;
+  const deferring = (made: ReturnType<typeof chunk>, late: number[]): PartitionChunk => ({
+    ...made.chunk,
+    async defer(ptr, count) {
+      assert.equal(waiting++, 0, 'one at a time');
+      const list = [...memory.u32(ptr, count)];
+      await turn();
+      assert.deepEqual([...memory.u32(ptr, count)], list, 'the area stays as it is');
+      assert.ok(!log.includes(`release ${made.chunk.partition}`), 'the chunk is still there');
+      late.push(...list);
+      waiting--;
+    },
+  });
+  const [large, small] = [chunk(8, 9000, false), chunk(8, 10)];
+  const late: number[] = [];
+  async function* parts(): AsyncGenerator<PartitionChunk> {
+    yield deferring(large, late);
+    yield deferring(small, late);
+    while (!log.includes('end 8')) await turn();
+    assert.deepEqual(late, large.addresses.slice(-late.length), 'both rows of each id, in order');
+    yield chunk(9, 5).chunk;
+    yield chunk(9, 5, true, 1).chunk;
+  }
+  Readable.from(parts()).pipe(stage);
+  let winners = 0;
+  for await (const list of stage as AsyncIterable<Winners>) {
+    for (const row of addresses(memory, list)) rows.add(row);
+    winners += list.count;
+    list.release();
+  }
+  const decided = winners - 10;
+  assert.ok(decided >= 640 && decided < 700, `${decided} ids in the first part`);
+  assert.equal(late.length, 18000 - 2 * decided);
+  assert.equal(rows.size, winners);
+  assert.equal(counters.duplicate, decided + 20 + 10);
+  assert.deepEqual(log.filter((line) => !line.startsWith('release')), ['begin 8', 'end 8', 'begin 9', 'end 9', 'begin 9.1', 'end 9.1']);
+  assertNothingLeaks();
+});
+
+test('a chunk that cannot put rows off fails the stage', async () => {
+  const failure = new Error('disk full');
+  for (const defer of [() => Promise.reject(failure), () => { throw failure; }]) {
+    const { stage, chunk, log, assertNothingLeaks } = await setUp({ maxBytes: TIGHT });
+    const source = Readable.from([{ ...chunk(8, 9000).chunk, defer }]);
+    await assert.rejects(pipeline(source, stage, async (lists: AsyncIterable<Winners>) => {
+      for await (const list of lists) list.release();
+    }), failure);
+    assert.deepEqual(log, ['begin 8', 'release 8']);
+    assertNothingLeaks();
+  }
+});
+
+test('closed early, with winners out, unread and under way, it gives all back and waits for its key set', async () => {
+  for (const error of [undefined, new Error('stop')]) {
+    for (const readers of [0, 1, 2]) {
+      const { stage, chunk, log, assertNothingLeaks } = await setUp();
+      stage.on('error', () => {});
+      stage.write(chunk(7, 9 * WINNERS_MAX).chunk);
+      const out: Winners[] = [];
+      for (let i = 0; i < readers; i++) out.push(await next(stage));
+      for (let i = 0; i < 20; i++) await turn();
+      const passed: unknown[] = [];
+      if (readers === 0) stage.on('data', (winners) => passed.push(winners)).pause();
+      stage.destroy(error);
+      await new Promise((resolve) => stage.once('close', resolve));
+      assert.deepEqual(passed, []);
+      for (const winners of out) {
+        assert.throws(assertNothingLeaks);
+        winners.release();
+      }
+      assert.deepEqual(log, ['begin 7', 'release 7']);
+      assertNothingLeaks();
+    }
+  }
+});
+
+test('closed while the key set begins, it closes after it', async () => {
+  const { stage, chunk, log, keySet, assertNothingLeaks } = await setUp();
+  let go = (): void => {};
+  const begin = keySet.begin.bind(keySet);
+  keySet.begin = async (...all) => {
+    await new Promise<void>((resolve) => { go = resolve; });
+    await begin(...all);
+  };
+  stage.write(chunk(7, 3).chunk);
+  stage.destroy();
+  for (let i = 0; i < 20; i++) await turn();
+  assert.equal(stage.closed, false);
+  go();
+  await finished(stage, { error: false }).catch(() => {});
+  assert.deepEqual(log, ['begin 7', 'release 7']);
+  assertNothingLeaks();
 });
 
 test('an error of the key set fails the stage, and the chunk is released', async () => {
@@ -118,15 +230,16 @@ test('an error of the key set fails the stage, and the chunk is released', async
   for (const where of ['begin', 'admit', 'end'] as const) {
     const keySet: KeySet = {
       begin() {},
-      admit: () => ({ rows: 1, winners: 0, done: true }),
+      admit: () => ({ rows: 1, winners: 0, deferred: 0, done: true }),
       end() {},
       close() {},
       [where]: () => { throw failure; },
     };
     let released = 0;
-    const chunk: PartitionChunk = { partition: 0, first: 0, last: true, release: () => { released++; } };
+    const chunk: PartitionChunk = { ...chunkOf(memory, [], 1).chunk, release: () => { released++; } };
     const stage = createDedupStage({ memory, keySet, counters: { duplicate: 0 } });
     await assert.rejects(Readable.from([chunk]).pipe(stage).toArray(), failure);
     assert.equal(released, 1, where);
+    assert.equal(memory.slabsInUse, 0, where);
   }
 });
