@@ -1,41 +1,76 @@
 /**
  * A folder that a run makes for itself and removes again, with the parents that it had to make. Removed also when the
- * process exits in between, by whatever calls process.exit or is not caught: only SIGKILL and its like leave it behind.
+ * process exits in between, by whatever calls process.exit or is not caught. Only SIGKILL and its like leave it behind;
+ * then the next run that makes such a folder in the same place removes it, by the owner's mark inside (owner.ts):
+ *
+ *   killed between            leaves                          removed by the next run
+ *   mkdir and the mark        an empty folder without mark    when it is a day old
+ *   the mark and `unmark`     a folder with a mark            when its owner is gone
+ *   `unmark` and the rename   a folder without mark           when it is a day old
+ *   the rename and `keep`     nothing: it has another name
+ *   while it is removed       some of it, maybe no mark       as above
  */
-import { mkdirSync, rmdirSync, rmSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { lstatSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { rm, rmdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
+import { isLeftBehind, OwnerMark } from './owner.ts';
 
 const open = new Set<OwnFolder>();
 
+export interface OwnFolderOptions {
+  /** Where; made if need be. */
+  readonly parent: string;
+  /** What the folder's name begins with; a number of the process and a random one follow. */
+  readonly prefix: string;
+  /** Default: as the process makes folders. */
+  readonly mode?: number;
+}
+
 export class OwnFolder {
   readonly path: string;
+  /** Folders of killed runs that were removed on the way. */
+  readonly leftBehind: readonly string[];
   /** The topmost folder that was made on the way; undefined when all parents were there. */
   readonly #made: string | undefined;
+  readonly #mark: OwnerMark;
 
-  private constructor(path: string, made: string | undefined) {
+  private constructor(path: string, made: string | undefined, leftBehind: readonly string[]) {
     this.path = path;
     this.#made = made;
+    this.leftBehind = leftBehind;
+    this.#mark = new OwnerMark(path);
   }
 
-  /** `make` gets the parent, which exists then, and gives the new folder's path. Throws what the file system throws. */
-  static create(parent: string, make: (parent: string) => string): OwnFolder {
+  /** Throws what the file system throws. */
+  static create({ parent, prefix, mode }: OwnFolderOptions): OwnFolder {
     const made = mkdirSync(parent, { recursive: true });
-    let path;
+    const leftBehind = removeLeftBehind(parent, prefix);
+    const path = join(parent, `${prefix}-${process.pid}-${randomBytes(4).toString('hex')}`);
+    let isOurs = false;
+    let folder;
     try {
-      path = make(parent);
+      mkdirSync(path, { mode });
+      isOurs = true;
+      folder = new OwnFolder(path, made, leftBehind);
     } catch (error) {
+      if (isOurs) rmSync(path, { recursive: true, force: true });
       removeEmptySync(parent, made);
       throw error;
     }
-    const folder = new OwnFolder(path, made);
     if (open.size === 0) process.on('exit', removeAll);
     open.add(folder);
     return folder;
   }
 
+  /** Takes the owner's mark out, for a folder that is about to get its own name. Throws what the file system throws. */
+  unmark(): void {
+    this.#mark.remove();
+  }
+
   /** From now on the folder is nobody's to remove. */
   keep(): void {
+    this.#mark.stop();
     open.delete(this);
     if (open.size === 0) process.off('exit', removeAll);
   }
@@ -53,6 +88,37 @@ export class OwnFolder {
   removeSync(): void {
     rmSync(this.path, { recursive: true, force: true });
     removeEmptySync(dirname(this.path), this.#made);
+  }
+}
+
+/**
+ * Removes the folders directly in `parent` that OwnFolder made for `prefix` in a process that is gone; gives their paths.
+ * Only folders of this user, never through a link. What cannot be looked at or removed stays, for whoever can: also when
+ * another run is removing it at the same time.
+ */
+export function removeLeftBehind(parent: string, prefix: string, now = Date.now()): string[] {
+  const removed: string[] = [];
+  const uid = process.getuid?.();
+  for (const name of namesIn(parent)) {
+    if (!name.startsWith(`${prefix}-`) || !/^\d+-[0-9a-f]{8}$/.test(name.slice(prefix.length + 1))) continue;
+    const path = join(parent, name);
+    try {
+      const info = lstatSync(path);
+      if (!info.isDirectory() || (uid !== undefined && info.uid !== uid) || !isLeftBehind(path, now)) continue;
+      rmSync(path, { recursive: true });
+      removed.push(path);
+    } catch {
+      // It stays, or another run was faster.
+    }
+  }
+  return removed;
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
   }
 }
 

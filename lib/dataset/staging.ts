@@ -6,10 +6,9 @@
  * one into its place: between them, for some microseconds, the name does not exist, and no mix ever does. A process
  * killed just there leaves the old output under its set-aside name; the next run puts it back before anything else, and
  * a later replacement clears away what a killed one left there. Only a dataset is ever moved or removed.
- * A failure or `discard` at any time before leaves the earlier output untouched and nothing behind.
+ * A failure or `discard` at any time before leaves the earlier output untouched and nothing behind; a killed run leaves
+ * its staging folder, which the next run for the same output removes (core/own-folder.ts).
  */
-import { randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { EtlError, messageOf, withCleanupError } from '../core/errors.ts';
@@ -34,6 +33,11 @@ export class Staging {
     return this.#own.path;
   }
 
+  /** Staging folders of this output that killed runs left, removed by this one. */
+  get leftBehind(): readonly string[] {
+    return this.#own.leftBehind;
+  }
+
   /**
    * Starts an output. Throws ETL_OUTPUT_EXISTS when there is one and `overwrite` is not set, or when something stands
    * there that etl-stream did not write.
@@ -45,11 +49,7 @@ export class Staging {
     try {
       if (!(await exists(output)) && (await isDataset(previous))) await rename(previous, output);
       await checkReplaceable(output, options.overwrite);
-      const own = OwnFolder.create(parent, (made) => {
-        const folder = join(made, `.${name}.staging-${process.pid}-${randomBytes(4).toString('hex')}`);
-        mkdirSync(folder);
-        return folder;
-      });
+      const own = OwnFolder.create({ parent, prefix: `.${name}.staging` });
       return new Staging(own, output, previous, options.overwrite);
     } catch (cause) {
       throw cause instanceof EtlError ? cause : writeError(`Cannot prepare the output ${path}`, cause);
@@ -68,6 +68,7 @@ export class Staging {
         await rename(this.#output, this.#previous);
       }
       try {
+        this.#own.unmark();
         await rename(this.folder, this.#output);
       } catch (cause) {
         if (replaces) {

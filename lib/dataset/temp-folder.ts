@@ -1,13 +1,11 @@
 /** The run's own folder for temporary files, removed with all it holds at the end. */
-import { mkdtempSync } from 'node:fs';
-import { join } from 'node:path';
 import { EtlError, messageOf } from '../core/errors.ts';
 import { OwnFolder } from '../core/own-folder.ts';
 
-/** Makes a hidden folder inside `parent`, which is made if need be. Throws ETL_TEMP_WRITE. */
+/** Makes a hidden folder inside `parent`, which is made if need be, for this user only. Throws ETL_TEMP_WRITE. */
 export function createTempFolder(parent: string): OwnFolder {
   try {
-    return OwnFolder.create(parent, (made) => mkdtempSync(join(made, '.etl-stream-')));
+    return OwnFolder.create({ parent, prefix: '.etl-stream-temp', mode: 0o700 });
   } catch (cause) {
     throw new EtlError('ETL_TEMP_WRITE', `Cannot make a temporary folder in ${parent}: ${messageOf(cause)}.`, {
       cause,
