@@ -68,10 +68,8 @@ export const MAX_USER_BYTES = 8192;
 
 // --- Partitions. ---
 
-/** Partition of a row = the top PARTITION_BITS bits of the id's low hash. */
-export const PARTITION_BITS = 10;
-export const PARTITIONS = 1024;
-/** XXH64 seeds of the two halves of an id: lo = XXH64(id, 0), hi = XXH64(id, 0x9e3779b97f4a7c15). */
+// The partition of a row: the top bits of its id's low hash, as many as the store's number of partitions takes.
+// The two halves of an id are XXH64 with two seeds: lo = XXH64(id, 0), hi = XXH64(id, 0x9e3779b97f4a7c15).
 
 // A partition page:
 //

@@ -18,7 +18,7 @@ const NUMBERS = 2 ** 24;
 export interface ScatterStageOptions {
   readonly memory: LinearMemory;
   readonly kernel: PartitionKernel;
-  readonly store: PartitionStore;
+  readonly store: Pick<PartitionStore, 'write' | 'finish'>;
 }
 
 /** A Writable of Batch. */

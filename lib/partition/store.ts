@@ -2,91 +2,111 @@
  * The rows of a run between lane 1 and lane 2, by partition.
  *
  * Takes hashed batches in input order; gives, after `finish`, each partition's rows in that order, partitions ascending.
- * Empty partitions are skipped. The caller of `write` waits for it, so a store that is over its budget may spill
- * there; a partition may come as several chunks, so a store may read it back piece by piece, merge the chains of several
- * writers by their segment headers, or split it.
- *
- * This store keeps everything in pages of linear memory: about 24 bytes + user a row. Pages go back to the pool as
- * lane 2 releases chunks. Nothing survives a crash.
+ * Empty partitions are skipped. Rows are kept in pages of linear memory, about 24 bytes + user each; when these take
+ * `bytes`, or there are no more, all of them are written to a file while further rows come in (generations.ts). A
+ * partition is read back in pieces, and its consumer may put rows off (parts.ts). Every page of the file is checked
+ * when it is read. Nothing survives a crash.
  */
 import { Readable } from 'node:stream';
+import type { Counters } from '../core/counters.ts';
 import { EtlError } from '../core/errors.ts';
-import { releaseOnce, type Batch, type PartitionChunk } from '../core/stage.ts';
-import { PARTITIONS } from '../kernels/layout.ts';
+import type { Batch } from '../core/stage.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
-import { STORE_BYTES, STORE_FIRST, STORE_ROWS } from '../kernels/partition-layout.ts';
 import type { PartitionKernel } from '../kernels/twins/partition.ts';
+import type { SpillSpace } from '../spill/spill-space.ts';
+import { Generations } from './generations.ts';
+import { topBits } from './hash-bits.ts';
+import { Parts } from './parts.ts';
+import type { StoredRows } from './stored-rows.ts';
 
-export interface PartitionStore {
-  /** Appends the good rows of a hashed batch. The batch may be reused once this is over. */
-  write(batch: Batch): void | Promise<void>;
-  /** After the last batch, once. */
-  finish(): void | Promise<void>;
-  /** Rows stored; exact after `finish`. */
-  readonly rows: number;
-  /** After `finish`, once: a stream of PartitionChunk. */
-  partitions(): Readable;
-  /** Gives back what was not read; idempotent. Chunks that are still out stay valid until they are released. */
-  close(): void | Promise<void>;
-}
-
-export interface MemoryStoreOptions {
+export interface PartitionStoreOptions {
   readonly memory: LinearMemory;
   readonly kernel: PartitionKernel;
+  readonly spill: SpillSpace;
+  readonly counters: Pick<Counters, 'rowsSpilled' | 'splits'>;
+  /** log2 of the number of partitions, 0 ... 10. */
+  readonly bits: number;
+  /** Most bytes of pages while rows are written. */
+  readonly bytes: number;
+  /** Most bytes of pages that stay in memory at `finish`; default: `bytes`. */
+  readonly keepBytes?: number | undefined;
+  /** Bytes of each of the two buffers that partitions are read back into. */
+  readonly chunkBytes: number;
+  /** Most bytes of pages of rows that are put off. */
+  readonly deferredBytes: number;
 }
 
-export class MemoryPartitionStore implements PartitionStore {
+export class PartitionStore {
+  /** Rows stored; complete after `finish`. */
   rows = 0;
-  readonly #memory: LinearMemory;
-  readonly #kernel: PartitionKernel;
-  readonly #at: number;
+  readonly #options: PartitionStoreOptions;
+  readonly #generations: Generations;
+  #stored: StoredRows | undefined;
+  #parts: Parts | undefined;
+  #closing: Promise<void> | undefined;
   #state: 'writing' | 'finished' | 'reading' | 'closed' = 'writing';
 
-  constructor({ memory, kernel }: MemoryStoreOptions) {
-    this.#memory = memory;
-    this.#kernel = kernel;
-    this.#at = memory.slab(STORE_BYTES, 'partition cursors');
-    memory.bytes(this.#at, STORE_BYTES).fill(0);
+  constructor(options: PartitionStoreOptions) {
+    const { memory, kernel, spill, bits, bytes } = options;
+    this.#options = options;
+    const hash = topBits(bits);
+    this.#generations = new Generations({ memory, kernel, spill, purpose: 'partitions', bits, bytes });
+    this.#generations.begin(hash);
   }
 
-  write(batch: Batch): void {
+  /**
+   * Appends the good rows of a hashed batch, which may be reused once this is over. One call at a time. Waits only for
+   * memory. Throws also what went wrong with writing since the call before.
+   */
+  write({ ptr, rows, block, input }: Batch): void | Promise<void> {
     this.#expect('writing');
-    const { ptr, rows, block, input } = batch;
-    for (let from = 0; ; this.#memory.refillPool()) {
-      from = this.#kernel.scatterBatch(this.#at, ptr, from, rows, block, input.number) >>> 0;
-      if (from === rows) return;
-    }
+    const { kernel } = this.#options;
+    const { at } = this.#generations;
+    return this.#generations.append(rows, (from) => kernel.scatterBatch(at, ptr, from, rows, block, input.number));
   }
 
-  finish(): void {
+  /** After the last batch, once. */
+  async finish(): Promise<void> {
     this.#expect('writing');
     this.#state = 'finished';
-    this.#kernel.sealStore(this.#at);
-    this.rows = this.#memory.u32(this.#at + STORE_ROWS, PARTITIONS).reduce((sum, rows) => sum + rows, 0);
+    const { keepBytes, bytes, counters } = this.#options;
+    this.#stored = await this.#generations.end(keepBytes ?? bytes);
+    this.rows = this.#stored.rows;
+    counters.rowsSpilled += this.#stored.rowsSpilled;
+    await this.#generations.close();
   }
 
+  /** After `finish`, once: a stream of PartitionChunk. It waits for the release of all chunks of a part. */
   partitions(): Readable {
     this.#expect('finished');
     this.#state = 'reading';
-    return Readable.from(this.#chunks(), { highWaterMark: 1 });
+    const parts = this.#parts = new Parts(this.#stored!, this.#options);
+    const chunks = parts.chunks();
+    return new Readable({
+      objectMode: true,
+      highWaterMark: 1,
+      read() {
+        chunks.next().then(({ value }) => this.push(value ?? null), (error) => this.destroy(error));
+      },
+      destroy(error, callback) {
+        parts.stop();
+        callback(error);
+      },
+    });
   }
 
-  close(): void {
-    if (this.#state === 'closed') return;
+  /**
+   * Waits for what is under way and gives everything back, chunks that are out too: nobody may read them any more, and
+   * releasing them does nothing. Idempotent, and allowed at any time.
+   */
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
     this.#state = 'closed';
-    for (const first of this.#memory.u32(this.#at + STORE_FIRST, PARTITIONS)) this.#kernel.giveChain(first);
-    this.#memory.giveSlab(this.#at, STORE_BYTES);
-  }
-
-  *#chunks(): Generator<PartitionChunk> {
-    const chains = this.#memory.u32(this.#at + STORE_FIRST, PARTITIONS);
-    for (let partition = 0; partition < PARTITIONS && this.#state === 'reading'; partition++) {
-      const first = chains[partition]!;
-      if (first === 0) continue;
-      chains[partition] = 0;
-      const release = releaseOnce(`A chunk of partition ${partition}`, () => this.#kernel.giveChain(first));
-      yield { partition, first, last: true, release };
-    }
+    await this.#generations.close();
+    await (this.#parts ?? this.#stored)?.close();
   }
 
   #expect(state: string): void {

@@ -30,14 +30,15 @@ const PAGE = 16384;
 const BIAS = 2n ** 27n;
 const ESCAPED = 2n ** 28n - 1n;
 
-export function readChain(memory: LinearMemory, first: number): Chain {
+/** Pages that were read from a file are `packed`: of the bytes that they use, and anywhere. */
+export function readChain(memory: LinearMemory, first: number, packed = false): Chain {
   const chain: Chain = { rows: [], pages: [], segments: [] };
   for (let page = first; page !== 0; ) {
-    assert.equal(page % PAGE, 0, 'a page is aligned');
+    assert.ok(packed || page % PAGE === 0, 'a page is aligned');
     chain.pages.push(page);
-    const view = memory.view(page, PAGE);
-    const used = view.getUint32(4, true);
+    const used = memory.view(page, 8).getUint32(4, true);
     assert.ok(used > 8 && used <= PAGE, `a page uses ${used} bytes`);
+    const view = memory.view(page, used);
     for (let at = 8; at < used; ) {
       const header = view.getBigUint64(at, true);
       const count = Number(header & 0xffffn);

@@ -1,19 +1,21 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { BATCH_ROWS, PAGE_BYTES, PARTITIONS } from '../../lib/kernels/layout.ts';
+import { BATCH_ROWS, PAGE_BYTES, POOL_AT, POOL_FREE } from '../../lib/kernels/layout.ts';
 import { LinearMemory } from '../../lib/kernels/linear-memory.ts';
 import { loadKernel } from '../../lib/kernels/loader.ts';
-import { STORE_BYTES, STORE_FIRST, STORE_ROWS } from '../../lib/kernels/partition-layout.ts';
+import { STORE_FIRST, STORE_ROWS } from '../../lib/kernels/partition-layout.ts';
 import { createPartitionTwin, type PartitionKernel } from '../../lib/kernels/twins/partition.ts';
 import { random } from '../random.ts';
 import { BatchWriter, type BatchRow } from './batches.ts';
 import { readChain, type StoredRow } from './pages.ts';
+import { newStore, STORE_BYTES } from './stores.ts';
 
 const kernels: [string, (memory: LinearMemory) => Promise<PartitionKernel>][] = [
   ['WASM', (memory) => loadKernel<PartitionKernel>('partition', memory)],
   ['twin', async (memory) => createPartitionTwin(memory)],
 ];
 
+const PARTITIONS = 1024;
 const BIAS = 2n ** 27n;
 const borderValues = [
   0n, 1n, -1n, -BIAS - 1n, -BIAS, -BIAS + 1n, BIAS - 2n, BIAS - 1n, BIAS, 2n ** 28n - 1n, 2n ** 31n, -(2n ** 31n), 2n ** 36n,
@@ -44,7 +46,7 @@ class Fixture {
     this.memory = memory;
     this.kernel = kernel;
     this.#writer = new BatchWriter(memory, 4 << 20);
-    this.store = memory.slab(STORE_BYTES, 'test store');
+    this.store = newStore(memory, { bits: 10, shift: 54 });
   }
 
   scatter({ rows, block, input }: Piece): void {
@@ -56,7 +58,9 @@ class Fixture {
       from = next;
       const page = this.memory.slab(2 * PAGE_BYTES, 'test page');
       this.memory.bytes(page, 2 * PAGE_BYTES).fill(0xee);
-      this.memory.giveSlab(page, PAGE_BYTES);
+      // The pool's one free page.
+      this.memory.u32(page, 1)[0] = 0;
+      this.memory.u32(POOL_AT + POOL_FREE, 1)[0] = page;
       this.canaries.push(page + PAGE_BYTES);
     }
   }
@@ -206,7 +210,7 @@ for (const [name, create] of kernels) {
     const memory = new LinearMemory();
     const kernel = await create(memory);
     const writer = new BatchWriter(memory, 1 << 16);
-    const store = memory.slab(STORE_BYTES, 'test store');
+    const store = newStore(memory, { bits: 10, shift: 54 });
     memory.refillPool();
     const rows = Array.from({ length: 80 }, (_, length) => ({ lo: 1n, hi: BigInt(length), user: new Uint8Array(length) }));
     writer.write(rows);
@@ -234,7 +238,11 @@ test('kernel and twin write the same bytes, and can take turns on one store', as
       hashBatch: (...all) => kernel().hashBatch(...all),
       hashSpan: (...all) => kernel().hashSpan(...all),
       scatterBatch: (...all) => kernel().scatterBatch(...all),
+      scatterRows: (...all) => kernel().scatterRows(...all),
       sealStore: (...all) => kernel().sealStore(...all),
+      packChain: (...all) => kernel().packChain(...all),
+      recyclePages: (...all) => kernel().recyclePages(...all),
+      checkPages: (...all) => kernel().checkPages(...all),
       giveChain: (...all) => kernel().giveChain(...all),
     });
     for (const piece of randomPieces(6, 20, false)) fixture.scatter(piece);

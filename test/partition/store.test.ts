@@ -1,27 +1,17 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { test } from 'node:test';
 import xxhash from 'xxhash-wasm';
 import type { Batch, InputInfo, PartitionChunk } from '../../lib/core/stage.ts';
-import { LinearMemory } from '../../lib/kernels/linear-memory.ts';
-import { loadKernel } from '../../lib/kernels/loader.ts';
-import type { PartitionKernel } from '../../lib/kernels/twins/partition.ts';
 import { createScatterStage } from '../../lib/partition/stage.ts';
-import { MemoryPartitionStore, type PartitionStore } from '../../lib/partition/store.ts';
+import type { PartitionStore } from '../../lib/partition/store.ts';
 import { random } from '../random.ts';
 import { BatchWriter } from './batches.ts';
-import { readChain } from './pages.ts';
+import { Harness, kernels, PAGE, plain, type Row } from './harness.ts';
 
 const input: InputInfo = { number: 0, name: 'a.csv' };
 const oracle = await xxhash();
-
-async function setUp() {
-  const memory = new LinearMemory();
-  const kernel = await loadKernel<PartitionKernel>('partition', memory);
-  const store = new MemoryPartitionStore({ memory, kernel });
-  return { memory, kernel, store, writer: new BatchWriter(memory, 1 << 20) };
-}
 
 /** Batches of random rows, all in one area: each is written when it is pulled and must be released before the next. */
 function batches(writer: BatchWriter, count: number, rows: number, released: { count: number }) {
@@ -41,75 +31,212 @@ function batches(writer: BatchWriter, count: number, rows: number, released: { c
   return { ids, next: (): Batch | undefined => iterator.next().value as Batch | undefined };
 }
 
-test('batches in, every row out of its partition, ascending; all pages come back', async () => {
-  const { memory, kernel, store, writer } = await setUp();
-  const released = { count: 0 };
-  const source = batches(writer, 10, 2048, released);
-  const stage = createScatterStage({ memory, kernel, store });
-  for (let batch = source.next(); batch; batch = source.next()) {
-    await new Promise<void>((resolve, reject) => {
-      stage.write(batch, (error) => (error ? reject(error) : resolve()));
-    });
-  }
-  await new Promise<void>((resolve) => stage.end(resolve));
-  assert.equal(released.count, 10);
-  assert.equal(store.rows, 20480);
-
-  const found: string[] = [];
-  let before = -1;
-  for await (const chunk of store.partitions() as AsyncIterable<PartitionChunk>) {
-    assert.ok(chunk.partition > before && chunk.last && chunk.first !== 0);
-    before = chunk.partition;
-    for (const row of readChain(memory, chunk.first).rows) {
-      const id = Buffer.from(row.user).toString().slice(3);
-      found.push(id);
-      assert.equal(row.lo, oracle.h64Raw(Buffer.from(id), 0n));
-      assert.equal(Number(row.lo >> 54n), chunk.partition);
+for (const bytes of [2000 * PAGE, 40 * PAGE]) {
+  test(`batches in, every row out of its partition, ascending; ${bytes / PAGE} pages`, async (t) => {
+    const harness = await Harness.open(t, { bits: 10, bytes });
+    const { memory, kernel, store, counters } = harness;
+    const writer = new BatchWriter(memory, 1 << 20);
+    const released = { count: 0 };
+    const source = batches(writer, 10, 2048, released);
+    const stage = createScatterStage({ memory, kernel, store });
+    for (let batch = source.next(); batch; batch = source.next()) {
+      await new Promise<void>((resolve, reject) => {
+        stage.write(batch, (error) => (error ? reject(error) : resolve()));
+      });
     }
-    chunk.release();
-    assert.throws(() => chunk.release(), { code: 'ETL_INTERNAL' });
-  }
-  assert.deepEqual(found.sort(), source.ids.sort());
-  assert.equal(memory.pagesInUse, 0);
-  store.close();
-  store.close();
-  assert.equal(memory.pagesInUse, 0);
-});
+    await new Promise<void>((resolve, reject) => stage.end((error?: Error | null) => (error ? reject(error) : resolve())));
+    assert.equal(released.count, 10);
+    assert.equal(store.rows, 20480);
+    assert.equal(counters.rowsSpilled > 0, bytes < 100 * PAGE);
 
-test('the store of a run without rows is an empty stream', async () => {
-  const { memory, kernel, store } = await setUp();
+    const found: string[] = [];
+    let before = -1;
+    for await (const chunk of store.partitions() as AsyncIterable<PartitionChunk>) {
+      assert.ok(chunk.partition > before || (chunk.partition === before && !chunk.last) || bytes < 100 * PAGE);
+      assert.ok(chunk.first !== 0 && chunk.part === 0);
+      before = chunk.partition;
+      for (const row of harness.read(chunk)) {
+        const id = Buffer.from(row.user).toString().slice(3);
+        found.push(id);
+        assert.equal(row.lo, oracle.h64Raw(Buffer.from(id), 0n));
+        assert.equal(Number(row.lo >> 54n), chunk.partition);
+      }
+      chunk.release();
+      assert.throws(() => chunk.release(), { code: 'ETL_INTERNAL' });
+      assert.throws(() => chunk.defer(writer.ptr, 1), { code: 'ETL_INTERNAL' });
+    }
+    assert.deepEqual(found.sort(), source.ids.sort());
+    assert.equal(memory.pagesInUse, 0, 'without a close');
+  });
+}
+
+test('the store of a run without rows is an empty stream', async (t) => {
+  const harness = await Harness.open(t);
+  const { memory, kernel, store } = harness;
   await pipeline(Readable.from([]), createScatterStage({ memory, kernel, store }));
   assert.equal(store.rows, 0);
   assert.deepEqual(await store.partitions().toArray(), []);
+  await harness.assertNothingIsHeld();
 });
 
-test('close gives back what was not read, while writing and while reading', async () => {
-  for (const readTo of [-1, 3]) {
-    const { memory, store, writer } = await setUp();
-    writer.write(Array.from({ length: 2048 }, (_, i) => ({ lo: BigInt(i) << 54n, hi: 1n })));
-    store.write({ ptr: writer.ptr, rows: 1024, input, block: 0, release() {} });
-    assert.equal(memory.pagesInUse, 1024);
-    if (readTo > 0) {
-      store.finish();
+/** Random rows, written in random batches, are compared with a list for each partition. */
+async function property(harness: Harness, seed: number, { bits, blocks, flood, huge }: { bits: number; blocks: number; flood: boolean; huge: boolean }) {
+  const next = random(seed);
+  const below = (n: number): number => Math.floor(next() * n);
+  const u64 = (): bigint => (BigInt(below(2 ** 32)) << 32n) | BigInt(below(2 ** 32));
+  const crowd = u64();
+  const expected = new Map<number, string[]>();
+  let rows = 0;
+  for (let block = 0; block < blocks; block++) {
+    const batch = Array.from({ length: below(huge ? 60 : 2500) }, (): Row => ({
+      lo: flood && next() < 0.9 ? crowd : u64(),
+      hi: u64(),
+      value: next() < 0.1 ? u64() >> 1n : BigInt(below(1000)),
+      region: below(250),
+      user: new Uint8Array(huge && next() < 0.5 ? 8192 - below(3) : below(40)).fill(below(256)),
+    }));
+    rows += batch.length;
+    for (const row of batch) {
+      const partition = Number(row.lo >> BigInt(64 - bits));
+      if (!expected.has(partition)) expected.set(partition, []);
+      expected.get(partition)!.push(plain(row));
+    }
+    await harness.write(batch);
+  }
+  await harness.store.finish();
+  assert.equal(harness.store.rows, rows);
+  const inMemory = harness.memory.pagesInUse;
+
+  const found = new Map<number, string[]>();
+  let multi = 0;
+  let complete = true;
+  let held: PartitionChunk | undefined;
+  for await (const chunk of harness.store.partitions() as AsyncIterable<PartitionChunk>) {
+    assert.equal(chunk.part, 0);
+    assert.equal(!found.has(chunk.partition), complete, 'a partition is complete before the next begins');
+    if (!complete) multi++;
+    else found.set(chunk.partition, []);
+    complete = chunk.last;
+    for (const row of harness.read(chunk)) found.get(chunk.partition)!.push(plain(row));
+    held?.release();
+    held = undefined;
+    if (chunk.last || next() < 0.5) chunk.release();
+    else held = chunk; // until after the next one came
+  }
+  assert.ok(complete);
+  assert.deepEqual([...found.keys()], [...expected.keys()].sort((a, b) => a - b));
+  for (const [partition, list] of expected) assert.deepEqual(found.get(partition), list, `partition ${partition}, seed ${seed}`);
+  await harness.assertNothingIsHeld(`seed ${seed}`);
+  return { rows, multi, inMemory };
+}
+
+for (const [name, create] of kernels) {
+  test(`${name}: whatever was written comes back, by partition and in order, from memory and tens of generations`, async (t) => {
+    const most = { spilledBytes: 0, generations: 0, multi: 0, untouched: 0 };
+    for (let seed = 1; seed <= (name === 'WASM' ? 44 : 11); seed++) {
+      const bits = seed % 11;
+      const next = random(seed * 7919);
+      const bytes = next() < 0.2 ? 3000 * PAGE : PAGE * (1 + Math.floor(next() ** 2 * 60));
+      const harness = await Harness.open(t, {
+        create, bits, bytes, chunkBytes: Math.floor(next() * 12 * PAGE), keepBytes: next() < 0.3 ? 2 * PAGE : undefined,
+      });
+      const shape = { bits, blocks: name === 'WASM' ? 6 : 2, flood: next() < 0.3, huge: next() < 0.2 };
+      const { multi, rows, inMemory } = await property(harness, seed, shape);
+      assert.ok(inMemory * PAGE <= bytes);
+      const { spilledBytes, spilledFiles, rowsSpilled } = harness.counters;
+      assert.equal(spilledBytes > 0, rowsSpilled > 0);
+      assert.ok(spilledFiles <= 1 && rowsSpilled <= rows);
+      most.spilledBytes = Math.max(most.spilledBytes, spilledBytes);
+      most.generations = Math.max(most.generations, spilledBytes / bytes);
+      most.multi = Math.max(most.multi, multi);
+      if (rowsSpilled === 0) most.untouched++;
+    }
+    assert.ok(most.generations > (name === 'WASM' ? 20 : 2), `${most.generations} generations`);
+    assert.ok(most.multi > 5, `${most.multi} further chunks`);
+    assert.ok(most.untouched > 0, 'some stores kept everything in memory');
+  });
+}
+
+test('when linear memory is at its limit the store spills, and needs no more than one page', async (t) => {
+  for (const pages of [1, 2, 7, 64]) {
+    const memory = { limit: 64 * 1024 + 22 * 2 ** 20 };
+    const harness = await Harness.open(t, { bits: 3, bytes: Infinity, memory, deferredBytes: PAGE });
+    const others: number[] = [];
+    while (harness.memory.refillPool()) others.push(harness.memory.takePage());
+    for (const page of others.splice(0, pages)) harness.memory.givePage(page);
+    const rows = Array.from({ length: 3000 }, (_, i) => ({ lo: BigInt(i % 8) << 61n, hi: BigInt(i) }));
+    await harness.write(rows);
+    await harness.store.finish();
+    assert.equal(harness.counters.rowsSpilled > 0, pages < 8, `with ${pages} pages`);
+    for (const page of others) harness.memory.givePage(page);
+    let count = 0;
+    for await (const chunk of harness.store.partitions() as AsyncIterable<PartitionChunk>) {
+      count += harness.read(chunk).length;
+      chunk.release();
+    }
+    assert.equal(count, 3000);
+    await harness.assertNothingIsHeld(`${pages} pages`);
+  }
+});
+
+test('no page at all is an error that says so', async (t) => {
+  const harness = await Harness.open(t, { bits: 3, memory: { limit: 64 * 1024 + 22 * 2 ** 20 } });
+  const others: number[] = [];
+  while (harness.memory.refillPool()) others.push(harness.memory.takePage());
+  await assert.rejects(harness.write([{ lo: 1n, hi: 1n }]), { code: 'ETL_MEMORY' });
+  for (const page of others) harness.memory.givePage(page);
+  await harness.assertNothingIsHeld();
+});
+
+test('many small slices come as few chunks', async (t) => {
+  const harness = await Harness.open(t, { bits: 6, bytes: 64 * PAGE, keepBytes: 0, chunkBytes: 128 * 1024 });
+  const next = random(5);
+  for (let block = 0; block < 40; block++) {
+    await harness.write(Array.from({ length: 4096 }, (_, i) => ({
+      lo: (BigInt(Math.floor(next() * 2 ** 32)) << 32n) | BigInt(i), hi: 0n, user: new Uint8Array(12),
+    })));
+  }
+  await harness.store.finish();
+  assert.equal(harness.memory.pagesInUse, 0);
+  const { spilledBytes, rowsSpilled } = harness.counters;
+  assert.equal(rowsSpilled, 40 * 4096);
+  let chunks = 0;
+  for await (const chunk of harness.store.partitions() as AsyncIterable<PartitionChunk>) {
+    chunks++;
+    chunk.release();
+  }
+  assert.ok(spilledBytes > 5 * 64 * PAGE, `${spilledBytes} bytes are several generations`);
+  assert.ok(chunks <= 64 + spilledBytes / (128 * 1024 - 2 * PAGE), `${chunks} chunks for ${spilledBytes} bytes`);
+  await harness.assertNothingIsHeld();
+});
+
+test('close gives everything back, while writing and while reading, with chunks out', async (t) => {
+  for (const bytes of [2000 * PAGE, 300 * PAGE]) {
+    for (const readTo of [-1, 0, 1, 3]) {
+      const harness = await Harness.open(t, { bits: 10, bytes });
+      const rows = Array.from({ length: 4096 }, (_, i) => ({ lo: BigInt(i % 1024) << 54n, hi: 1n }));
+      await harness.write(rows);
       const out: PartitionChunk[] = [];
-      for await (const chunk of store.partitions()) if (out.push(chunk as PartitionChunk) === readTo) break;
-      store.close();
-      // The stream may have pulled a chunk that nobody saw.
-      assert.ok(memory.pagesInUse >= readTo && memory.pagesInUse <= readTo + 2, `${memory.pagesInUse} pages are out`);
-      for (const chunk of out) assert.equal(readChain(memory, chunk.first).rows.length, 1);
-    } else {
-      store.close();
-      assert.equal(memory.pagesInUse, 0);
-      assert.throws(() => store.write({ ptr: writer.ptr, rows: 1, input, block: 0, release() {} }), { code: 'ETL_INTERNAL' });
+      if (readTo >= 0) await harness.store.finish();
+      if (readTo > 0) {
+        for await (const chunk of harness.store.partitions() as AsyncIterable<PartitionChunk>) {
+          if (out.push(chunk) === readTo) break;
+          chunk.release();
+        }
+      }
+      await harness.assertNothingIsHeld(`read ${readTo} of ${bytes} bytes`);
+      out.at(-1)?.release();
+      await harness.assertNothingIsHeld(`released late, read ${readTo} of ${bytes} bytes`);
+      await assert.rejects(harness.write(rows), { code: 'ETL_INTERNAL' });
     }
   }
 });
 
-test('the stage waits for a store that waits, and releases the batch after that', async () => {
-  const { memory, kernel, writer } = await setUp();
+test('the stage waits for a store that waits, and releases the batch after that', async (t) => {
+  const { memory, kernel } = await Harness.open(t);
+  const writer = new BatchWriter(memory, 1 << 16);
   const log: string[] = [];
-  const slow: PartitionStore = {
-    rows: 0,
+  const slow: Pick<PartitionStore, 'write' | 'finish'> = {
     async write() {
       log.push('write');
       await new Promise((resolve) => setImmediate(resolve));
@@ -119,15 +246,13 @@ test('the stage waits for a store that waits, and releases the batch after that'
       await new Promise((resolve) => setImmediate(resolve));
       log.push('finish');
     },
-    partitions: () => Readable.from([]),
-    close() {},
   };
   const batch = (block: number): Batch => ({ ptr: writer.ptr, rows: 0, input, block, release: () => log.push('release') });
   await pipeline(Readable.from([batch(0), batch(1)]), createScatterStage({ memory, kernel, store: slow }));
   assert.deepEqual(log, ['write', 'written', 'release', 'write', 'written', 'release', 'finish']);
 });
 
-test('a batch that cannot be right fails the stage and is released', async () => {
+test('a batch that cannot be right fails the stage and is released', async (t) => {
   const cases: [Partial<Batch>, string][] = [
     [{ ptr: 0 }, 'ETL_INTERNAL'],
     [{ ptr: 2 ** 31 }, 'ETL_INTERNAL'],
@@ -136,10 +261,12 @@ test('a batch that cannot be right fails the stage and is released', async () =>
     [{ input: { number: 2 ** 24, name: 'b.csv' } }, 'ETL_INPUT_READ'],
   ];
   for (const [wrong, code] of cases) {
-    const { memory, kernel, store, writer } = await setUp();
+    const harness = await Harness.open(t);
+    const { memory, kernel, store } = harness;
     let released = 0;
-    const batch: Batch = { ptr: writer.ptr, rows: 1, input, block: 0, release: () => { released++; }, ...wrong };
+    const batch: Batch = { ptr: new BatchWriter(memory, 1).ptr, rows: 1, input, block: 0, release: () => { released++; }, ...wrong };
     await assert.rejects(pipeline(Readable.from([batch]), createScatterStage({ memory, kernel, store })), { code });
     assert.equal(released, 1);
+    await store.close();
   }
 });

@@ -1,18 +1,19 @@
 // Routes the rows of batches to their partitions' page chains.
 //
 //   batch (columns)            store                 pages, PAGE_BYTES each, linked
-//   id lo ─ top 10 bits ─►  cursor ─ write ─►  [next|used][segment header][row][row]...[segment header][row]...
+//   id lo ─── top bits ──►  cursor ─ write ─►  [next|used][segment header][row][row]...[segment header][row]...
 //                                                                                                       ▲ write
 // Layouts: ../layout.ts "Partitions", ../partition-layout.ts. The rows of one block that meet in a partition form a
 // segment; its header is kept in the cursor until the segment is closed, so a row touches its cursor and the end of its
-// chain, nothing else.
+// chain, nothing else. Rows that are stored already are moved on in the same way, by further bits of their ids.
 import {
   BATCH_ID_HI, BATCH_ID_LO, BATCH_REGION, BATCH_STATUS, BATCH_USER_LEN, BATCH_USER_PTR, BATCH_VALUE,
-  HEAD_REGION_SHIFT, HEAD_VALUE_SHIFT, PAGE_BYTES, PAGE_HEADER, PAGE_NEXT, PAGE_USED, PARTITIONS, PARTITION_BITS,
-  ROW_FIXED, ROW_HEAD, ROW_ID_HI, ROW_ID_LO, SEGMENT_HEADER, VALUE_BIAS, VALUE_ESCAPE,
+  HEAD_REGION_SHIFT, HEAD_VALUE_SHIFT, PAGE_BYTES, PAGE_HEADER, PAGE_NEXT, PAGE_USED, ROW_FIXED,
+  ROW_HEAD, ROW_ID_HI, ROW_ID_LO, SEGMENT_HEADER, VALUE_BIAS, VALUE_ESCAPE,
 } from "../layout";
 import {
-  CURSOR_BYTES, CURSOR_HEADER, CURSOR_SEGMENT, CURSOR_WRITE, STORE_FIRST, STORE_ROWS,
+  CURSOR_BYTES, CURSOR_HEADER, CURSOR_SEGMENT, CURSOR_WRITE, STORE_CURSORS, STORE_FIRST, STORE_FREE, STORE_MAX_PAGES,
+  STORE_PAGES, STORE_PARTITIONS, STORE_ROWS, STORE_SHIFT, STORE_WORD,
 } from "../partition-layout";
 import { takePage } from "./pages";
 
@@ -31,9 +32,30 @@ function pageOf(write: u32): u32 {
   return (write - 1) & ~(PAGE_BYTES - 1);
 }
 
+// @ts-ignore: decorator
+@inline
+function cursorOf(storeAt: u32, partition: u32): u32 {
+  return storeAt + STORE_CURSORS + partition * CURSOR_BYTES;
+}
+
+/** A page, its content undefined, or 0 when the store may have no more or the pool is empty. */
+function takeStorePage(storeAt: u32): u32 {
+  const pages = load<u32>(storeAt, STORE_PAGES);
+  let page = load<u32>(storeAt, STORE_FREE);
+  if (page) {
+    store<u32>(storeAt, load<u32>(page), STORE_FREE);
+  } else {
+    if (pages >= load<u32>(storeAt, STORE_MAX_PAGES)) return 0;
+    page = takePage();
+    if (!page) return 0;
+  }
+  store<u32>(storeAt, pages + 1, STORE_PAGES);
+  return page;
+}
+
 /** Writes the open segment's header and counts its rows. The partition must have a page. */
 function closeSegment(storeAt: u32, partition: u32): void {
-  const cursor = storeAt + partition * CURSOR_BYTES;
+  const cursor = cursorOf(storeAt, partition);
   const header = load<u64>(cursor, CURSOR_HEADER);
   store<u64>(load<u32>(cursor, CURSOR_SEGMENT), header);
   const rows = storeAt + (partition << 2);
@@ -42,16 +64,16 @@ function closeSegment(storeAt: u32, partition: u32): void {
 
 /**
  * Starts a segment with room for a row of `size` bytes and gives the address of that row; 0, and nothing changed, when
- * that takes a page and the pool is empty.
+ * that takes a page and there is none.
  */
 function openSegment(storeAt: u32, partition: u32, tag: u64, size: u32): u32 {
-  const cursor = storeAt + partition * CURSOR_BYTES;
+  const cursor = cursorOf(storeAt, partition);
   const write = load<u32>(cursor, CURSOR_WRITE);
   let segment = write;
   if (roomAfter(write) < size + SEGMENT_HEADER) {
     // A row that no page can hold would be a broken batch: users are at most MAX_USER_BYTES long.
     if (size > <u32>(PAGE_BYTES - PAGE_HEADER - SEGMENT_HEADER)) unreachable();
-    const page = takePage();
+    const page = takeStorePage(storeAt);
     if (!page) return 0;
     store<u32>(page, 0, PAGE_NEXT);
     if (write) {
@@ -76,12 +98,14 @@ function copyWide(to: u32, from: u32, length: u32): void {
 }
 
 /**
- * Appends the good rows `from` ... `rows` - 1 of a hashed batch. Gives `rows` when done, or the row to go on with when
- * the pool is empty: refill it and call again.
+ * Appends the good rows `from` ... `rows` - 1 of a hashed batch. By the top bits of idLo. Gives `rows` when
+ * done, or the row to go on with when there is no page for it.
  */
 export function scatterBatch(storeAt: u32, batch: u32, from: u32, rows: u32, block: u32, input: u32): u32 {
   const tag = <u64>block | (<u64>input << 24);
   const memoryEnd = <u32>memory.size() << 16;
+  const shift = <u64>load<u32>(storeAt, STORE_SHIFT);
+  const mask = load<u32>(storeAt, STORE_PARTITIONS) - 1;
   for (let i = from; i < rows; i++) {
     const row4 = batch + (i << 2);
     if (load<u32>(row4, BATCH_STATUS)) continue;
@@ -93,8 +117,8 @@ export function scatterBatch(storeAt: u32, batch: u32, from: u32, rows: u32, blo
     const fixed: u32 = inlined ? ROW_FIXED : ROW_FIXED + 8;
     const size = fixed + length;
 
-    const partition = <u32>(lo >> (64 - PARTITION_BITS));
-    const cursor = storeAt + partition * CURSOR_BYTES;
+    const partition = <u32>(lo >> shift) & mask;
+    const cursor = cursorOf(storeAt, partition);
     let at = load<u32>(cursor, CURSOR_WRITE);
     if (load<u64>(cursor, CURSOR_HEADER) >> 16 != tag || roomAfter(at) < size) {
       at = openSegment(storeAt, partition, tag, size);
@@ -120,10 +144,42 @@ export function scatterBatch(storeAt: u32, batch: u32, from: u32, rows: u32, blo
   return rows;
 }
 
-/** Closes every chain: open segments' headers, and PAGE_USED of last pages. Once, after the last batch. */
+/**
+ * Appends stored rows, as they are: `list` holds the u32 addresses of `count` rows, of which `from` ... are left to do.
+ * Gives `count` when done, or where to go on when there is no page for a row.
+ */
+export function scatterRows(storeAt: u32, list: u32, count: u32, from: u32): u32 {
+  const memoryEnd = <u32>memory.size() << 16;
+  const word = load<u32>(storeAt, STORE_WORD);
+  const shift = <u64>load<u32>(storeAt, STORE_SHIFT);
+  const mask = load<u32>(storeAt, STORE_PARTITIONS) - 1;
+  for (let i = from; i < count; i++) {
+    const row = load<u32>(list + (i << 2));
+    const head = load<u64>(row, ROW_HEAD);
+    const escaped = head >> HEAD_VALUE_SHIFT == VALUE_ESCAPE;
+    const size: u32 = (escaped ? ROW_FIXED + 8 : ROW_FIXED) + <u32>(head & 0xffff);
+
+    const partition = <u32>(load<u64>(row + word) >> shift) & mask;
+    const cursor = cursorOf(storeAt, partition);
+    let at = load<u32>(cursor, CURSOR_WRITE);
+    if (roomAfter(at) < size) {
+      at = openSegment(storeAt, partition, 0, size);
+      if (!at) return i;
+    }
+    const end = at + size;
+    store<u32>(cursor, end, CURSOR_WRITE);
+    store<u64>(cursor, load<u64>(cursor, CURSOR_HEADER) + 1, CURSOR_HEADER);
+    if (roomAfter(end) >= VECTOR && row + size + VECTOR <= memoryEnd) copyWide(at, row, size);
+    else memory.copy(at, row, size);
+  }
+  return count;
+}
+
+/** Closes every chain: open segments' headers, and PAGE_USED of last pages. Once, after the last row. */
 export function sealStore(storeAt: u32): void {
-  for (let partition: u32 = 0; partition < <u32>PARTITIONS; partition++) {
-    const write = load<u32>(storeAt + partition * CURSOR_BYTES, CURSOR_WRITE);
+  const partitions = load<u32>(storeAt, STORE_PARTITIONS);
+  for (let partition: u32 = 0; partition < partitions; partition++) {
+    const write = load<u32>(cursorOf(storeAt, partition), CURSOR_WRITE);
     if (!write) continue;
     closeSegment(storeAt, partition);
     store<u32>(pageOf(write), write - pageOf(write), PAGE_USED);

@@ -1,12 +1,14 @@
-/** Hash and scatter: the contract of `partition.wasm` and its twin. Layouts: layout.ts, partition-layout.ts. */
+/** Hash, scatter, pages to a file and back: the contract of `partition.wasm` and its twin. Layouts: layout.ts, partition-layout.ts. */
 import {
-  BATCH_ID_HI, BATCH_ID_LEN, BATCH_ID_LO, BATCH_ID_PTR, BATCH_REGION, BATCH_STATUS, BATCH_USER_LEN, BATCH_USER_PTR,
-  BATCH_BYTES, BATCH_VALUE, HEAD_REGION_SHIFT, HEAD_VALUE_SHIFT, PAGE_BYTES, PAGE_HEADER, PAGE_NEXT, PAGE_USED, PARTITIONS,
-  PARTITION_BITS, ROW_FIXED, ROW_HEAD, ROW_ID_HI, ROW_ID_LO, SEGMENT_HEADER, VALUE_BIAS, VALUE_ESCAPE,
+  BATCH_BYTES, BATCH_ID_HI, BATCH_ID_LEN, BATCH_ID_LO, BATCH_ID_PTR, BATCH_REGION, BATCH_STATUS, BATCH_USER_LEN,
+  BATCH_USER_PTR, BATCH_VALUE, HEAD_REGION_SHIFT, HEAD_VALUE_SHIFT, PAGE_BYTES, PAGE_HEADER, PAGE_NEXT, PAGE_USED,
+  ROW_FIXED, ROW_HEAD, ROW_ID_HI, ROW_ID_LO, SEGMENT_HEADER, VALUE_BIAS, VALUE_ESCAPE,
 } from '../layout.ts';
 import type { LinearMemory } from '../linear-memory.ts';
 import {
-  CURSOR_BYTES, CURSOR_HEADER, CURSOR_SEGMENT, CURSOR_WRITE, STORE_BYTES, STORE_FIRST, STORE_ROWS,
+  BUFFER_LAST, CURSOR_BYTES, CURSOR_HEADER, CURSOR_SEGMENT, CURSOR_WRITE, LIST_BYTES, LIST_PAGES,
+  STORE_CURSORS, STORE_FIRST, STORE_FREE, STORE_LIST, STORE_LISTED, STORE_LISTED_BYTES, STORE_MAX_PAGES, STORE_PAGES,
+  STORE_PARTITIONS, STORE_ROWS, STORE_SHIFT, STORE_WORD,
 } from '../partition-layout.ts';
 import { xxh64 } from './xxh64.ts';
 
@@ -19,12 +21,31 @@ export interface PartitionKernel {
   /** XXH64 of `length` bytes at `ptr`, as a u64 to `out`. */
   hashSpan(ptr: number, length: number, seedLo: number, seedHi: number, out: number): void;
   /**
-   * Appends the good rows `from` ... `rows` - 1 of a hashed batch to the store at `store` (STORE_BYTES, zeroed before
-   * first use). Gives `rows` when done, or the row to go on with when the pool is empty: refill it and call again.
+   * Appends the good rows `from` ... `rows` - 1 of a hashed batch to the store at `store`, by the top bits of idLo. Gives
+   * `rows` when done, or the row to go on with when there is no page for it: the store has as many as it may, or the
+   * pool is empty.
    */
   scatterBatch(store: number, batch: number, from: number, rows: number, block: number, input: number): number;
-  /** Completes every chain, after the last batch; only then are pages fit to be read. Once. */
+  /**
+   * Appends stored rows, as they are: `list` holds the u32 addresses of `count` rows, of which `from` ... are left to do.
+   * Gives `count` when done, or where to go on when there is no page for a row.
+   */
+  scatterRows(store: number, list: number, count: number, from: number): number;
+  /** Completes every chain, after the last row; only then are pages fit to be read. Once. */
   sealStore(store: number): void;
+  /**
+   * Puts pages of a sealed chain on the store's list, with their checksums, until the list is full or the chain ends.
+   * Gives the page to go on with, 0 at the end.
+   */
+  packChain(store: number, first: number, partition: number, generation: number): number;
+  /** Moves the pages of the list to the store's free ones. */
+  recyclePages(store: number): void;
+  /**
+   * Checks the packed pages in `bytes` bytes at `at` and appends them to the buffer's chain. Gives the bytes of whole
+   * pages: what follows is the start of one that was cut off. Gives ~bytes, below 0, when the page behind so many
+   * bytes is not what was written.
+   */
+  checkPages(buffer: number, at: number, bytes: number, partition: number, generation: number): number;
   /** Returns a chain of pages to the pool; 0 is an empty chain. */
   giveChain(first: number): void;
 }
@@ -32,8 +53,34 @@ export interface PartitionKernel {
 export function createPartitionTwin(memory: LinearMemory): PartitionKernel {
   const pageOf = (write: number): number => Math.floor((write - 1) / PAGE_BYTES) * PAGE_BYTES;
 
+  const storeView = (at: number): DataView => {
+    const size = memory.view(at, 4).getUint32(STORE_PARTITIONS, true) * CURSOR_BYTES;
+    return memory.view(at, STORE_CURSORS + size);
+  };
+  const cursorOf = (partition: number): number => STORE_CURSORS + partition * CURSOR_BYTES;
+
+  function partitionOf(store: DataView, hash: bigint): number {
+    const mask = store.getUint32(STORE_PARTITIONS, true) - 1;
+    return Number((hash >> BigInt(store.getUint32(STORE_SHIFT, true))) & BigInt(mask));
+  }
+
+  function checksum(page: number, used: number, partition: number, generation: number): number {
+    const seed = BigInt(partition) | (BigInt(generation) << 32n);
+    return Number(BigInt.asUintN(32, xxh64(memory.bytes(page + 4, used - 4), seed)));
+  }
+
+  /** 0 when the store may have no more pages, or the pool is empty. */
+  function takeStorePage(store: DataView): number {
+    const pages = store.getUint32(STORE_PAGES, true);
+    let page = store.getUint32(STORE_FREE, true);
+    if (page !== 0) store.setUint32(STORE_FREE, memory.view(page, 4).getUint32(0, true), true);
+    else if (pages < store.getUint32(STORE_MAX_PAGES, true)) page = memory.takePageIfAny();
+    if (page !== 0) store.setUint32(STORE_PAGES, pages + 1, true);
+    return page;
+  }
+
   function closeSegment(store: DataView, partition: number): void {
-    const cursor = partition * CURSOR_BYTES;
+    const cursor = cursorOf(partition);
     const header = store.getBigUint64(cursor + CURSOR_HEADER, true);
     memory.view(store.getUint32(cursor + CURSOR_SEGMENT, true), SEGMENT_HEADER).setBigUint64(0, header, true);
     const rows = STORE_ROWS + partition * 4;
@@ -46,14 +93,14 @@ export function createPartitionTwin(memory: LinearMemory): PartitionKernel {
     page.setUint32(PAGE_USED, write - pageOf(write), true);
   }
 
-  /** The address for a row that needs a new segment, or 0 when the pool is empty. */
+  /** The address for a row that needs a new segment, or 0 when there is no page for it. */
   function openSegment(store: DataView, partition: number, tag: bigint, size: number): number {
-    const cursor = partition * CURSOR_BYTES;
+    const cursor = cursorOf(partition);
     const write = store.getUint32(cursor + CURSOR_WRITE, true);
     let segment = write;
     if (write === 0 || write + SEGMENT_HEADER + size > pageOf(write) + PAGE_BYTES) {
       if (size > PAGE_BYTES - PAGE_HEADER - SEGMENT_HEADER) throw new RangeError(`A row of ${size} bytes fits no page.`);
-      const page = memory.takePageIfAny();
+      const page = takeStorePage(store);
       if (page === 0) return 0;
       if (write === 0) store.setUint32(STORE_FIRST + partition * 4, page, true);
       else closePage(write, page);
@@ -84,7 +131,7 @@ export function createPartitionTwin(memory: LinearMemory): PartitionKernel {
     },
 
     scatterBatch(storeAt, batchAt, from, rows, block, input) {
-      const store = memory.view(storeAt, STORE_BYTES);
+      const store = storeView(storeAt);
       const batch = memory.view(batchAt, BATCH_BYTES);
       const tag = BigInt(block) | (BigInt(input) << 24n);
       for (let i = from; i < rows; i++) {
@@ -95,8 +142,8 @@ export function createPartitionTwin(memory: LinearMemory): PartitionKernel {
         const length = batch.getUint32(BATCH_USER_LEN + 4 * i, true);
         const fixed = inlined ? ROW_FIXED : ROW_FIXED + 8;
 
-        const partition = Number(lo >> BigInt(64 - PARTITION_BITS));
-        const cursor = partition * CURSOR_BYTES;
+        const partition = partitionOf(store, lo);
+        const cursor = cursorOf(partition);
         let at = store.getUint32(cursor + CURSOR_WRITE, true);
         const sameSegment = at !== 0 && store.getBigUint64(cursor + CURSOR_HEADER, true) >> 16n === tag;
         if (!sameSegment || at + fixed + length > pageOf(at) + PAGE_BYTES) {
@@ -122,14 +169,89 @@ export function createPartitionTwin(memory: LinearMemory): PartitionKernel {
       return rows;
     },
 
+    scatterRows(storeAt, list, count, from) {
+      const store = storeView(storeAt);
+      for (let i = from; i < count; i++) {
+        const row = memory.view(list + 4 * i, 4).getUint32(0, true);
+        const fields = memory.view(row, ROW_FIXED);
+        const head = fields.getBigUint64(ROW_HEAD, true);
+        const escaped = head >> BigInt(HEAD_VALUE_SHIFT) === BigInt(VALUE_ESCAPE);
+        const size = (escaped ? ROW_FIXED + 8 : ROW_FIXED) + Number(head & 0xffffn);
+
+        const partition = partitionOf(store, fields.getBigUint64(store.getUint32(STORE_WORD, true), true));
+        const cursor = cursorOf(partition);
+        let at = store.getUint32(cursor + CURSOR_WRITE, true);
+        if (at === 0 || at + size > pageOf(at) + PAGE_BYTES) {
+          at = openSegment(store, partition, 0n, size);
+          if (at === 0) return i;
+        }
+        store.setUint32(cursor + CURSOR_WRITE, at + size, true);
+        store.setBigUint64(cursor + CURSOR_HEADER, store.getBigUint64(cursor + CURSOR_HEADER, true) + 1n, true);
+        memory.bytes(at, size).set(memory.bytes(row, size));
+      }
+      return count;
+    },
+
     sealStore(storeAt) {
-      const store = memory.view(storeAt, STORE_BYTES);
-      for (let partition = 0; partition < PARTITIONS; partition++) {
-        const write = store.getUint32(partition * CURSOR_BYTES + CURSOR_WRITE, true);
+      const store = storeView(storeAt);
+      for (let partition = 0; partition < store.getUint32(STORE_PARTITIONS, true); partition++) {
+        const write = store.getUint32(cursorOf(partition) + CURSOR_WRITE, true);
         if (write === 0) continue;
         closeSegment(store, partition);
         closePage(write, 0);
       }
+    },
+
+    packChain(storeAt, first, partition, generation) {
+      const store = storeView(storeAt);
+      let listed = store.getUint32(STORE_LISTED, true);
+      let bytes = store.getUint32(STORE_LISTED_BYTES, true);
+      let page = first;
+      while (page !== 0 && listed < LIST_PAGES && bytes < LIST_BYTES) {
+        const header = memory.view(page, PAGE_HEADER);
+        const used = header.getUint32(PAGE_USED, true);
+        store.setUint32(STORE_LIST + 8 * listed, page, true);
+        store.setUint32(STORE_LIST + 8 * listed + 4, used, true);
+        page = header.getUint32(PAGE_NEXT, true);
+        header.setUint32(PAGE_NEXT, checksum(header.byteOffset, used, partition, generation), true);
+        listed++;
+        bytes += used;
+      }
+      store.setUint32(STORE_LISTED, listed, true);
+      store.setUint32(STORE_LISTED_BYTES, bytes, true);
+      return page;
+    },
+
+    recyclePages(storeAt) {
+      const store = storeView(storeAt);
+      const listed = store.getUint32(STORE_LISTED, true);
+      for (let i = 0; i < listed; i++) {
+        const page = store.getUint32(STORE_LIST + 8 * i, true);
+        memory.view(page, 4).setUint32(0, store.getUint32(STORE_FREE, true), true);
+        store.setUint32(STORE_FREE, page, true);
+      }
+      store.setUint32(STORE_PAGES, store.getUint32(STORE_PAGES, true) - listed, true);
+      store.setUint32(STORE_LISTED, 0, true);
+      store.setUint32(STORE_LISTED_BYTES, 0, true);
+    },
+
+    checkPages(buffer, at, bytes, partition, generation) {
+      const head = memory.view(buffer, 8);
+      let done = 0;
+      let damaged = false;
+      while (bytes - done >= PAGE_HEADER) {
+        const page = memory.view(at + done, PAGE_HEADER);
+        const used = page.getUint32(PAGE_USED, true);
+        damaged = used <= PAGE_HEADER || used > PAGE_BYTES;
+        if (damaged || used > bytes - done) break;
+        damaged = page.getUint32(PAGE_NEXT, true) !== checksum(at + done, used, partition, generation);
+        if (damaged) break;
+        page.setUint32(PAGE_NEXT, 0, true);
+        memory.view(head.getUint32(BUFFER_LAST, true), 4).setUint32(PAGE_NEXT, at + done, true);
+        head.setUint32(BUFFER_LAST, at + done, true);
+        done += used;
+      }
+      return damaged ? ~done : done;
     },
 
     giveChain(first) {

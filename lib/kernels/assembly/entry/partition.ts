@@ -1,3 +1,4 @@
 export { takePage, givePage, giveChain } from "../pages";
 export { hashBatch, hashSpan } from "../hash";
-export { scatterBatch, sealStore } from "../scatter";
+export { scatterBatch, scatterRows, sealStore } from "../scatter";
+export { packChain, recyclePages, checkPages } from "../spill-pages";

@@ -1,0 +1,116 @@
+/** A partition store with everything around it, and a way to see that it gave everything back. */
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { open, unlink, type FileHandle } from 'node:fs/promises';
+import type { TestContext } from 'node:test';
+import { newCounters } from '../../lib/core/counters.ts';
+import type { PartitionChunk } from '../../lib/core/stage.ts';
+import { LinearMemory, type LinearMemoryOptions } from '../../lib/kernels/linear-memory.ts';
+import { loadKernel } from '../../lib/kernels/loader.ts';
+import { createPartitionTwin, type PartitionKernel } from '../../lib/kernels/twins/partition.ts';
+import { PartitionStore, type PartitionStoreOptions } from '../../lib/partition/store.ts';
+import { SpillSpace, type SpillFileSystem } from '../../lib/spill/spill-space.ts';
+import { temporaryFolder } from '../temporary.ts';
+import { BATCH_ROWS } from '../../lib/kernels/layout.ts';
+import { BatchWriter, type BatchRow } from './batches.ts';
+import { readChain, type StoredRow } from './pages.ts';
+
+export const PAGE = 16384;
+
+export const kernels: [string, (memory: LinearMemory) => Promise<PartitionKernel>][] = [
+  ['WASM', (memory) => loadKernel<PartitionKernel>('partition', memory)],
+  ['twin', async (memory) => createPartitionTwin(memory)],
+];
+
+export interface Row {
+  readonly lo: bigint;
+  readonly hi: bigint;
+  readonly value?: bigint;
+  readonly region?: number;
+  readonly user?: Uint8Array;
+}
+
+export interface HarnessOptions extends Partial<Pick<PartitionStoreOptions, 'bits' | 'bytes' | 'keepBytes' | 'chunkBytes' | 'deferredBytes'>> {
+  readonly create?: (memory: LinearMemory) => Promise<PartitionKernel>;
+  readonly memory?: LinearMemoryOptions;
+  readonly maxBytes?: number;
+  readonly fs?: SpillFileSystem;
+}
+
+export class Harness {
+  readonly memory: LinearMemory;
+  readonly counters = newCounters();
+  readonly spill: SpillSpace;
+  readonly store: PartitionStore;
+  readonly kernel: PartitionKernel;
+  /** Files in the order in which they were opened. */
+  readonly files: FileHandle[] = [];
+  readonly #writer: BatchWriter;
+  readonly #folder: string;
+  readonly #slabs: number;
+  #block = 0;
+
+  static async open(context: TestContext, options: HarnessOptions = {}): Promise<Harness> {
+    const memory = new LinearMemory(options.memory);
+    const kernel = await (options.create ?? kernels[0]![1])(memory);
+    return new Harness(memory, kernel, temporaryFolder(context), options);
+  }
+
+  constructor(memory: LinearMemory, kernel: PartitionKernel, folder: string, options: HarnessOptions) {
+    const { bits = 4, bytes = 64 * PAGE, chunkBytes = 4 * PAGE, deferredBytes = 100 * PAGE, keepBytes, maxBytes } = options;
+    this.memory = memory;
+    this.kernel = kernel;
+    this.#folder = folder;
+    const fs: SpillFileSystem = options.fs ?? {
+      open: async (path, flags, mode) => {
+        const file = await open(path, flags, mode);
+        this.files.push(file);
+        return file;
+      },
+      unlink,
+    };
+    this.spill = new SpillSpace({ folder, counters: this.counters, fs, maxBytes });
+    this.#writer = new BatchWriter(memory, 18 << 20);
+    this.#slabs = memory.slabsInUse;
+    this.store = new PartitionStore({
+      memory, kernel, spill: this.spill, counters: this.counters, bits, bytes, chunkBytes, deferredBytes, keepBytes,
+    });
+  }
+
+  /** Each call is one block of input 0, in batches. */
+  async write(rows: readonly (Row & BatchRow)[]): Promise<void> {
+    const block = this.#block++;
+    for (let at = 0; at < rows.length; at += BATCH_ROWS) {
+      const batch = rows.slice(at, at + BATCH_ROWS);
+      this.#writer.write(batch);
+      await this.store.write({ ptr: this.#writer.ptr, rows: batch.length, input: { number: 0, name: 'a.csv' }, block, release() {} });
+    }
+  }
+
+  read({ first }: PartitionChunk): StoredRow[] {
+    return readChain(this.memory, first, true).rows;
+  }
+
+  /** Puts the rows at these addresses off. */
+  async defer(chunk: PartitionChunk, addresses: readonly number[]): Promise<void> {
+    const bytes = 4 * addresses.length;
+    const list = this.memory.slab(bytes, 'test list');
+    this.memory.u32(list, addresses.length).set(addresses);
+    await chunk.defer(list, addresses.length);
+    this.memory.giveSlab(list, bytes);
+  }
+
+  async assertNothingIsHeld(what = ''): Promise<void> {
+    await this.store.close();
+    await this.store.close();
+    assert.equal(this.memory.pagesInUse, 0, `pages, ${what}`);
+    assert.equal(this.memory.slabsInUse, this.#slabs, `slabs, ${what}`);
+    assert.equal(this.spill.bytes, 0, `spilled bytes, ${what}`);
+    assert.deepEqual(readdirSync(this.#folder), [], `files, ${what}`);
+  }
+}
+
+/** What must come back of a row, comparable and printable. */
+export function plain({ lo, hi, value = 0n, region = 0, user = new Uint8Array(0) }: Row): string {
+  return `${lo.toString(16)} ${hi.toString(16)} ${value} ${region} ${user.length <= 16 ? Buffer.from(user).toString('hex') : `${user.length} x ${user[0]} ${user.at(-1)}`}`;
+}
