@@ -1,1 +1,1 @@
-export { addUsers, countUsers } from "../users";
+export { addUsers, freeUsers, sealPage, isIntact, clearSlots, countHashes } from "../users";
