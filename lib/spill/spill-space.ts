@@ -118,6 +118,7 @@ export class SpillFile {
    * ETL_TEMP_WRITE (then the file is good for nothing but `close`), or ETL_MAX_SPILL.
    */
   async append(parts: readonly Uint8Array[]): Promise<void> {
+    const handle = this.#opened('Writing');
     let left = parts.filter(({ length }) => length > 0);
     const total = left.reduce((sum, { length }) => sum + length, 0);
     this.#account.reserve(total);
@@ -125,7 +126,7 @@ export class SpillFile {
     this.#size += total;
     try {
       while (left.length > 0) {
-        const { bytesWritten } = await this.#opened.writev(left, at);
+        const { bytesWritten } = await handle.writev(left, at);
         if (bytesWritten === 0) throw new Error('the file system takes no more bytes');
         at += bytesWritten;
         left = after(left, bytesWritten);
@@ -141,10 +142,11 @@ export class SpillFile {
     if (position < 0 || position + target.length > this.#size) {
       throw new EtlError('ETL_INTERNAL', `${target.length} bytes at ${position} were read of ${this.#size} in ${this.path}.`);
     }
+    const handle = this.#opened('Reading');
     for (let done = 0; done < target.length; ) {
       let bytesRead: number;
       try {
-        ({ bytesRead } = await this.#opened.read(target, done, target.length - done, position + done));
+        ({ bytesRead } = await handle.read(target, done, target.length - done, position + done));
       } catch (cause) {
         throw tempError(this.path, 'Reading', cause);
       }
@@ -167,7 +169,7 @@ export class SpillFile {
   }
 
   async #close(): Promise<void> {
-    const handle = this.#opened;
+    const handle = this.#opened('Closing');
     this.#handle = undefined;
     try {
       await handle.close();
@@ -178,8 +180,8 @@ export class SpillFile {
     }
   }
 
-  get #opened(): SpillHandle {
-    if (!this.#handle) throw new Error('the file is closed');
+  #opened(doing: string): SpillHandle {
+    if (!this.#handle) throw tempError(this.path, doing, new Error('the file is closed'));
     return this.#handle;
   }
 }
