@@ -26,13 +26,14 @@ export const STATE_EMPTY_LINES = 44; // empty lines skipped; the host reads and 
 export const STATE_DELIMITER = 48; //  one byte; never CR, LF or the quote
 export const STATE_QUOTE = 52; //      one byte
 export const STATE_RECORD_LIMIT = 56; // most bytes of a record, its line end excluded
-export const STATE_FIELDS = 60; //     fields that a record must have
+export const STATE_FIELDS = 60; //     fields that a record must have; 0 until the header is known
 export const STATE_COLUMN_ID = 64; //  place of each wanted column in a record, from 0
 export const STATE_COLUMN_USER = 68;
 export const STATE_COLUMN_IP = 72;
 export const STATE_COLUMN_VALUE = 76;
 export const STATE_SCRATCH = 80; //    where the next unfolded field goes; the batch being filled owns the scratch
 export const STATE_SCRATCH_END = 84;
+export const STATE_DROPPED = 88; //    fields of the unfinished record whose entries made room for more; see Scanner
 export const STATE_BYTES = 128;
 
 // --- Mode: two bits of state, three flags. ---

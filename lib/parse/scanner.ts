@@ -4,21 +4,24 @@
  *
  *   begin(); for each block { open(block); for (;;) switch (scan()) { records: take them; too_long: ...; end: break } }
  *
- * Memory: the index, 256 KiB to begin with (of which only as much is touched as a batch needs). When one record has more
- * fields than fit, it grows to the most there can be: 4 bytes for every byte of the longest record.
+ * Memory: the index, 256 KiB (of which only as much is touched as a batch needs). When one record has more fields than
+ * fit, and more than a header that is known, it is malformed, and its fields need only be counted. Else the index grows to
+ * the most there can be: 4 bytes for every byte of the longest record.
  */
 import { EtlError } from '../core/errors.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
 import {
-  ENTRY_BAD, ENTRY_END, ENTRY_POSITION, ENTRY_QUOTED, INDEX_SLACK, MAX_WINDOW, MODE_AFTER_CR, MODE_PLACE, MODE_QUOTED, MODE_SKIP, STATE_BASE,
-  STATE_BYTES, STATE_CAPACITY, STATE_COUNT, STATE_DELIMITER, STATE_EMPTY_LINES, STATE_END, STATE_INDEX, STATE_LINES,
-  STATE_MODE, STATE_NEXT, STATE_POS, STATE_QUOTE, STATE_RECORDS, STATE_RECORD_LIMIT, STATE_START,
+  ENTRY_BAD, ENTRY_END, ENTRY_POSITION, ENTRY_QUOTED, INDEX_SLACK, MAX_WINDOW, MODE_AFTER_CR, MODE_PLACE, MODE_QUOTED,
+  MODE_SKIP, STATE_BASE, STATE_BYTES, STATE_CAPACITY, STATE_COUNT, STATE_DELIMITER, STATE_DROPPED, STATE_EMPTY_LINES,
+  STATE_END, STATE_FIELDS, STATE_INDEX, STATE_LINES, STATE_MODE, STATE_NEXT, STATE_POS, STATE_QUOTE, STATE_RECORDS,
+  STATE_RECORD_LIMIT, STATE_START,
 } from '../kernels/parse-layout.ts';
 import type { ParseKernel } from '../kernels/twins/parse.ts';
 
 const FIRST_CAPACITY = 65536;
 const PER_INPUT = [
   STATE_BASE, STATE_END, STATE_POS, STATE_START, STATE_MODE, STATE_COUNT, STATE_NEXT, STATE_RECORDS, STATE_LINES,
+  STATE_FIELDS, STATE_DROPPED,
 ];
 const BOM = [0xef, 0xbb, 0xbf];
 const LF = 10;
@@ -158,7 +161,7 @@ export class Scanner {
         if (this.get(STATE_RECORDS) > 0) return 'records';
         return 'end';
       }
-      if (this.get(STATE_COUNT) - this.get(STATE_NEXT) + INDEX_SLACK > this.#index.length) this.#growIndex();
+      if (this.get(STATE_COUNT) - this.get(STATE_NEXT) + INDEX_SLACK > this.#index.length) this.#makeRoom();
     }
   }
 
@@ -167,6 +170,17 @@ export class Scanner {
     this.set(STATE_INDEX, at);
     this.set(STATE_CAPACITY, capacity);
     return this.#memory.u32(at, capacity);
+  }
+
+  /** For more fields of the unfinished record, which fills the index. */
+  #makeRoom(): void {
+    const fields = this.get(STATE_FIELDS);
+    const entries = this.#index.subarray(this.get(STATE_NEXT), this.get(STATE_COUNT));
+    if (fields === 0 || entries.length <= fields) return this.#growIndex();
+    this.#index[0] = entries.find((entry) => (entry & ENTRY_BAD) !== 0) ?? entries[0]!;
+    this.set(STATE_DROPPED, this.get(STATE_DROPPED) + entries.length - 1);
+    this.set(STATE_NEXT, 0);
+    this.set(STATE_COUNT, 1);
   }
 
   #growIndex(): void {

@@ -1,4 +1,4 @@
-/** Fields of 64 MB in 16 MiB of linear memory: a reject or a clear error, whatever stands around them. */
+/** Fields of 64 MB in 5 MiB of linear memory: a reject or a clear error, whatever stands around them. */
 import assert from 'node:assert/strict';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +14,8 @@ import { listInputs } from '../../lib/source/inputs.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { columns, implementations, rowsOf, type Row } from './blocks.ts';
 
-const LIMIT = 16 << 20;
+/** Two blocks, three batches, a scratch, an index and the control block take 4.5 MiB. */
+const LIMIT = 5 << 20;
 const PIECE = 1 << 20;
 
 interface Result {

@@ -156,6 +156,34 @@ test('more fields than the index holds: it grows', async () => {
   }
 });
 
+test('a record with far more fields than the header is counted, not kept: the index does not grow', async () => {
+  const long = (fields: number, first = '1', rest = ''): string => `${first}${','.repeat(fields - 1)}${rest}`;
+  const lines = [
+    long(65_000), long(70_000), long(200_000, '"x"'), long(1_000_000), long(90_000, '"1"x'), long(300_000, '1', 'a"b'),
+    `${long(150_000)}"q"r${long(150_000)}`, `${long(100_000, 'a"b')}"q"r`, 'a,b,c,2',
+  ];
+  const text = `i,u,p,v\n${lines.join('\n')}\n1,2,3,"4${','.repeat(500_000)}`;
+  for (const { name, create } of implementations) {
+    const grown: number[] = [];
+    const watched = async (memory: LinearMemory): Promise<ParseKernel> => {
+      const slab = memory.slab.bind(memory);
+      memory.slab = (bytes, purpose) => {
+        if (purpose === 'field index') grown.push(bytes);
+        return slab(bytes, purpose);
+      };
+      return create(memory);
+    };
+    for (const size of name === 'wasm' ? [10_000, 1 << 16, 1 << 20] : [1 << 18]) {
+      const { rows, rejects } = await runStage(watched, [input(text), input(`${long(70_000, 'i,u,p,v')}\n${long(70_000, '1,2,3,4')}\n`, 'b.csv')], size);
+      const problems = rejects.map(({ code, message }) => /^The record has (\d+) fields/.exec(message)?.[1] ?? code);
+      assert.deepEqual(problems, ['65000', '70000', '200000', '1000000', 'bad_quote', 'bad_quote', 'bad_quote', 'bad_quote', 'unterminated_quote'], `${name}, ${size}`);
+      assert.deepEqual(rows.filter(({ status }) => status === 'none').map(({ id, value }) => [id, value]), [['a', 200n], ['1', 400n]]);
+      assert.equal(grown.length, 2, 'once, for a header that has as many');
+      grown.length = 0;
+    }
+  }
+});
+
 test('a full scratch ends a batch early and loses nothing', async () => {
   const field = `"${'""'.repeat(20)}"`;
   const text = `i,u,p,v\n${`${field},u,p,1\n`.repeat(100)}`;

@@ -10,7 +10,7 @@ import {
 } from "../layout";
 import {
   ENTRY_BAD, ENTRY_END, ENTRY_POSITION, ENTRY_QUOTED, MODE_SKIP, STATE_BASE, STATE_COLUMN_ID, STATE_COLUMN_IP,
-  STATE_COLUMN_USER, STATE_COLUMN_VALUE, STATE_COUNT, STATE_EMPTY_LINES, STATE_FIELDS, STATE_INDEX, STATE_MODE, STATE_NEXT,
+  STATE_COLUMN_USER, STATE_COLUMN_VALUE, STATE_COUNT, STATE_DROPPED, STATE_EMPTY_LINES, STATE_FIELDS, STATE_INDEX, STATE_MODE, STATE_NEXT,
   STATE_POS, STATE_QUOTE, STATE_RECORDS, STATE_RECORD_LIMIT, STATE_SCRATCH, STATE_SCRATCH_END, STATE_START,
 } from "../parse-layout";
 import { isUtf8 } from "./parse-utf8";
@@ -32,6 +32,7 @@ export function fields(state: u32, batch: u32): u32 {
   let first = index + (load<u32>(state, STATE_NEXT) << 2);
   let start = load<u32>(state, STATE_START);
   let records = load<u32>(state, STATE_RECORDS);
+  let dropped = load<u32>(state, STATE_DROPPED);
   let rows: u32 = 0;
 
   while (records > 0 && rows < <u32>BATCH_ROWS) {
@@ -44,7 +45,8 @@ export function fields(state: u32, batch: u32): u32 {
       next += 4;
     } while (<i32>last >= 0); // ENTRY_END is the sign
     const end = last & ENTRY_POSITION;
-    const found = (next - first) >> 2;
+    const found = ((next - first) >> 2) + dropped;
+    dropped = 0;
     if (skipping) {
       skipping = false;
     } else if (found == 1 && end == start && (last & ENTRY_QUOTED) == 0) {
@@ -92,6 +94,7 @@ export function fields(state: u32, batch: u32): u32 {
   store<u32>(state, (first - index) >> 2, STATE_NEXT);
   store<u32>(state, start, STATE_START);
   store<u32>(state, records, STATE_RECORDS);
+  store<u32>(state, dropped, STATE_DROPPED);
   return rows;
 }
 
@@ -190,5 +193,6 @@ export function skip(state: u32, batch: u32): void {
   reject(batch, 0, start, REJECT_RECORD_TOO_LONG, 0);
   store<u32>(state, pos, STATE_START);
   store<u32>(state, load<u32>(state, STATE_COUNT), STATE_NEXT);
+  store<u32>(state, 0, STATE_DROPPED);
   store<u32>(state, load<u32>(state, STATE_MODE) | MODE_SKIP, STATE_MODE);
 }

@@ -12,11 +12,11 @@ import {
 } from '../layout.ts';
 import type { LinearMemory } from '../linear-memory.ts';
 import {
-  ENTRY_BAD, ENTRY_END, ENTRY_POSITION, ENTRY_QUOTED, INDEX_SLACK, MODE_AFTER_CR, MODE_BAD, MODE_CLOSED, MODE_FIELD_START,
-  MODE_PLACE, MODE_QUOTED, MODE_SKIP, MODE_UNQUOTED, STATE_BASE, STATE_BYTES, STATE_CAPACITY, STATE_COLUMN_ID,
-  STATE_COLUMN_IP, STATE_COLUMN_USER, STATE_COLUMN_VALUE, STATE_COUNT, STATE_DELIMITER, STATE_EMPTY_LINES, STATE_END,
-  STATE_FIELDS, STATE_INDEX, STATE_LINES, STATE_MODE, STATE_NEXT, STATE_POS, STATE_QUOTE, STATE_RECORDS,
-  STATE_RECORD_LIMIT, STATE_SCRATCH, STATE_SCRATCH_END, STATE_START,
+  ENTRY_BAD, ENTRY_END, ENTRY_POSITION, ENTRY_QUOTED, INDEX_SLACK, MODE_AFTER_CR, MODE_BAD, MODE_CLOSED,
+  MODE_FIELD_START, MODE_PLACE, MODE_QUOTED, MODE_SKIP, MODE_UNQUOTED, STATE_BASE, STATE_BYTES, STATE_CAPACITY,
+  STATE_COLUMN_ID, STATE_COLUMN_IP, STATE_COLUMN_USER, STATE_COLUMN_VALUE, STATE_COUNT, STATE_DELIMITER, STATE_DROPPED,
+  STATE_EMPTY_LINES, STATE_END, STATE_FIELDS, STATE_INDEX, STATE_LINES, STATE_MODE, STATE_NEXT, STATE_POS, STATE_QUOTE,
+  STATE_RECORDS, STATE_RECORD_LIMIT, STATE_SCRATCH, STATE_SCRATCH_END, STATE_START,
 } from '../parse-layout.ts';
 
 /** All parameters are addresses or counts; results are counts. None traps on any content of the window. */
@@ -199,16 +199,18 @@ export function createParseTwin(memory: LinearMemory): ParseKernel {
   function row(state: State, batch: number, index: number, start: number, record: Uint32Array): boolean {
     const base = state.get(STATE_BASE);
     const at = batch + 4 * index;
+    const found = record.length + state.get(STATE_DROPPED);
+    state.set(STATE_DROPPED, 0);
     const end = record.at(-1)! & ENTRY_POSITION;
     const scratch = state.get(STATE_SCRATCH);
     const bad = record.find((entry) => (entry & ENTRY_BAD) !== 0);
     let status = REJECT_NONE;
     if (end - start > state.get(STATE_RECORD_LIMIT)) status = REJECT_RECORD_TOO_LONG;
     else if (bad !== undefined) status = (bad & ENTRY_QUOTED) === 0 ? REJECT_BAD_QUOTE : REJECT_UNTERMINATED_QUOTE;
-    else if (record.length !== state.get(STATE_FIELDS)) status = REJECT_FIELD_COUNT;
+    else if (found !== state.get(STATE_FIELDS)) status = REJECT_FIELD_COUNT;
     store(at + BATCH_RECORD_START, base + start);
     store(at + BATCH_RECORD_END, base + end);
-    const value = status === REJECT_FIELD_COUNT ? record.length : 0;
+    const value = status === REJECT_FIELD_COUNT ? found : 0;
     memory.view(batch + BATCH_VALUE + 8 * index, 8).setBigInt64(0, BigInt(value), true);
 
     for (const column of COLUMNS) {
@@ -294,6 +296,7 @@ export function createParseTwin(memory: LinearMemory): ParseKernel {
     store(batch + BATCH_RECORD_START, start);
     store(batch + BATCH_RECORD_END, state.get(STATE_BASE) + state.get(STATE_POS));
     store(batch + BATCH_STATUS, REJECT_RECORD_TOO_LONG);
+    state.set(STATE_DROPPED, 0);
     memory.view(batch + BATCH_VALUE, 8).setBigInt64(0, 0n, true);
     for (const column of COLUMNS) {
       store(batch + column.ptr, start);
