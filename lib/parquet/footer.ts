@@ -47,11 +47,19 @@ export interface RowGroupFile {
   readonly sorted: boolean;
 }
 
+/** A row group of the file. A structure takes ten times its bytes, so only the last one is kept as such. */
+interface AddedRowGroup {
+  /** Not yet saying where its indexes stand. */
+  metadata: Struct | Uint8Array;
+  /** Of all columns, in order, back to back. */
+  readonly columnIndexes: Uint8Array;
+  readonly offsetIndexes: Uint8Array;
+}
+
+/** Memory: about 1.5 KB a row group until the file ends, and as much again while it is written out. */
 export class Footer {
   readonly #options: FooterOptions;
-  readonly #groups: Struct[] = [];
-  /** Of every column chunk, in order. */
-  readonly #indexes: { chunk: Struct; columnIndex: Uint8Array; offsetIndex: Uint8Array }[] = [];
+  readonly #groups: AddedRowGroup[] = [];
   #rows = 0;
   #file: Struct | undefined;
 
@@ -61,8 +69,7 @@ export class Footer {
 
   /**
    * Takes in a row group whose pages will stand at byte `at` of the file, and gives those pages, a view of the group: the
-   * footer itself keeps nothing of it.
-   * Throws ETL_VALUE_OVERFLOW when a scaled sum has more than 18 digits.
+   * footer itself keeps nothing of it. Throws ETL_VALUE_OVERFLOW when a scaled sum has more than 18 digits.
    */
   add(group: RowGroupFile, at: number): Uint8Array {
     const { file } = group;
@@ -77,23 +84,25 @@ export class Footer {
     const chunks = listed(rowGroup, GROUP.columns);
     const end = Math.min(...chunks.map((chunk) => integer(chunk, CHUNK.columnIndexAt)));
     const distance = at - MAGIC.length;
+    const columnIndexes: Uint8Array[] = [];
+    const offsetIndexes: Uint8Array[] = [];
     for (const chunk of chunks) {
       const columnIndexAt = integer(chunk, CHUNK.columnIndexAt);
-      const offsetIndexAt = integer(chunk, CHUNK.offsetIndexAt);
-      const offsetIndex = readStruct(file.subarray(offsetIndexAt));
+      columnIndexes.push(file.subarray(columnIndexAt, columnIndexAt + integer(chunk, CHUNK.columnIndexLength)));
+      const offsetIndex = readStruct(file.subarray(integer(chunk, CHUNK.offsetIndexAt)));
       for (const location of listed(offsetIndex, PAGE.locations)) move(location, PAGE.at, distance);
-      this.#indexes.push({
-        chunk,
-        columnIndex: file.slice(columnIndexAt, columnIndexAt + integer(chunk, CHUNK.columnIndexLength)),
-        offsetIndex: writeStruct(offsetIndex),
-      });
+      const moved = writeStruct(offsetIndex);
+      chunk[CHUNK.offsetIndexLength] = field(I32, moved.length);
+      offsetIndexes.push(moved);
       const column = structure(chunk, CHUNK.metadata);
       for (const id of [COLUMN.dataPageAt, COLUMN.indexPageAt, COLUMN.dictionaryPageAt]) move(column, id, distance);
     }
     move(rowGroup, GROUP.fileOffset, distance);
     rowGroup[GROUP.ordinal] = field(I16, this.#groups.length);
     if (group.sorted) rowGroup[GROUP.sorting] = structs([ascending(USER_COLUMN)]);
-    this.#groups.push(rowGroup);
+    const last = this.#groups.at(-1);
+    if (last) last.metadata = packed(last.metadata);
+    this.#groups.push({ metadata: rowGroup, columnIndexes: concatenated(columnIndexes), offsetIndexes: concatenated(offsetIndexes) });
     this.#rows += group.rows;
     this.#file ??= metadata;
     return file.subarray(MAGIC.length, end);
@@ -101,22 +110,25 @@ export class Footer {
 
   /** Everything after the pages, which end at byte `at`. Call once, after at least one row group. */
   finish(at: number): Uint8Array[] {
-    const parts: Uint8Array[] = [];
-    let end = at;
-    const put = (bytes: Uint8Array): number => {
-      parts.push(bytes);
-      return (end += bytes.length) - bytes.length;
-    };
-    for (const { chunk, columnIndex } of this.#indexes) chunk[CHUNK.columnIndexAt] = field(I64, put(columnIndex));
-    for (const { chunk, offsetIndex } of this.#indexes) {
-      chunk[CHUNK.offsetIndexAt] = field(I64, put(offsetIndex));
-      chunk[CHUNK.offsetIndexLength] = field(I32, offsetIndex.length);
+    const columnIndexes = concatenated(this.#groups.map((group) => group.columnIndexes));
+    const offsetIndexes = concatenated(this.#groups.map((group) => group.offsetIndexes));
+    let columnIndexAt = at;
+    let offsetIndexAt = at + columnIndexes.length;
+    for (const group of this.#groups) {
+      const metadata = group.metadata instanceof Uint8Array ? readStruct(group.metadata) : group.metadata;
+      for (const chunk of listed(metadata, GROUP.columns)) {
+        chunk[CHUNK.columnIndexAt] = field(I64, columnIndexAt);
+        chunk[CHUNK.offsetIndexAt] = field(I64, offsetIndexAt);
+        columnIndexAt += integer(chunk, CHUNK.columnIndexLength);
+        offsetIndexAt += integer(chunk, CHUNK.offsetIndexLength);
+      }
+      group.metadata = packed(metadata);
     }
     const metadata = writeStruct(this.#metadata());
     const tail = new Uint8Array(8);
     new DataView(tail.buffer).setUint32(0, metadata.length, true);
     tail.set(MAGIC, 4);
-    return [...parts, metadata, tail];
+    return [columnIndexes, offsetIndexes, metadata, tail];
   }
 
   #metadata(): Struct {
@@ -124,7 +136,7 @@ export class Footer {
     const { createdBy, metadata, scale } = this.#options;
     const pairs = Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1));
     file[FILE.rows] = field(I64, this.#rows);
-    file[FILE.rowGroups] = structs(this.#groups);
+    file[FILE.rowGroups] = structs(this.#groups.map((group) => packed(group.metadata)));
     file[FILE.keyValues] = structs(pairs.map(([key, value]) => struct([1, text(key)], [2, text(value)])));
     file[FILE.createdBy] = text(createdBy);
     if (scale > 0) {
@@ -137,6 +149,21 @@ export class Footer {
     }
     return file;
   }
+}
+
+/** As bytes of their own, without room to spare. */
+function packed(metadata: Struct | Uint8Array): Uint8Array {
+  return metadata instanceof Uint8Array ? metadata : writeStruct(metadata).slice();
+}
+
+function concatenated(parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
 }
 
 /** A SortingColumn. */

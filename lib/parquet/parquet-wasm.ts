@@ -11,8 +11,8 @@
  */
 import { readFile } from 'node:fs/promises';
 import { setFlagsFromString } from 'node:v8';
-import { MessageChannel } from 'node:worker_threads';
 import type { InitOutput } from 'parquet-wasm/esm/parquet_wasm.js';
+import { freeNow } from './free-now.ts';
 
 export type EncoderTier = 'baseline' | 'optimized';
 
@@ -115,11 +115,4 @@ function inTier<T>(tier: EncoderTier, work: () => T): T {
     setFlagsFromString('--wasm-dynamic-tiering');
     setFlagsFromString('--wasm-tier-up');
   }
-}
-
-/** Frees a buffer's memory now, not when it is collected: it goes with a message that nobody will read. */
-export function freeNow(buffer: ArrayBuffer): void {
-  const { port1 } = new MessageChannel();
-  port1.postMessage(buffer, [buffer]);
-  port1.close();
 }

@@ -14,7 +14,10 @@ export const BINARY = 8;
 export const LIST = 9;
 export const STRUCT = 12;
 
-/** Integers are numbers: counts and offsets stay far below 2^53. Booleans have no value: their type says it. */
+/**
+ * Integers are numbers: counts and offsets stay far below 2^53. Booleans have no value: their type says it. A structure
+ * to be written may be bytes that writeStruct gave.
+ */
 export type Value = number | Uint8Array | List | Struct;
 export interface List {
   readonly type: number;
@@ -56,7 +59,7 @@ export function text(value: string): Field {
   return { type: BINARY, value: utf8.encode(value) };
 }
 
-export function structs(items: Struct[]): Field {
+export function structs(items: (Struct | Uint8Array)[]): Field {
   return { type: LIST, value: { type: STRUCT, items } };
 }
 
@@ -180,7 +183,9 @@ class Writer {
   }
 
   #value(type: number, value: Value): void {
-    if (type === STRUCT) {
+    if (type === STRUCT && value instanceof Uint8Array) {
+      this.#raw(value);
+    } else if (type === STRUCT) {
       this.struct(value as Struct);
     } else if (type === LIST) {
       const list = value as List;
@@ -190,14 +195,18 @@ class Writer {
     } else if (type === BINARY) {
       const bytes = value as Uint8Array;
       this.#varint(bytes.length);
-      this.#reserve(bytes.length);
-      this.#bytes.set(bytes, this.#length);
-      this.#length += bytes.length;
+      this.#raw(bytes);
     } else if (type <= BYTE) {
       this.#byte(value as number);
     } else {
       this.#zigzag(value as number);
     }
+  }
+
+  #raw(bytes: Uint8Array): void {
+    this.#reserve(bytes.length);
+    this.#bytes.set(bytes, this.#length);
+    this.#length += bytes.length;
   }
 
   #byte(byte: number): void {

@@ -7,7 +7,7 @@
  *
  * Memory: `bytes`, or the largest row group if that is more, from the first row group on until `free`.
  */
-import { freeNow } from './parquet-wasm.ts';
+import { freeNow } from './free-now.ts';
 
 /** Larger than any row group of ROW_GROUP_ROWS and ROW_GROUP_BYTES (3.3 MB), so that a small one fits besides. */
 export const WRITE_AHEAD_BYTES = 4 << 20;
