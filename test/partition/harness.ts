@@ -46,6 +46,7 @@ export class Harness {
   /** Files in the order in which they were opened. */
   readonly files: FileHandle[] = [];
   readonly #writer: BatchWriter;
+  readonly #list: number;
   readonly #folder: string;
   readonly #slabs: number;
   #block = 0;
@@ -53,7 +54,9 @@ export class Harness {
   static async open(context: TestContext, options: HarnessOptions = {}): Promise<Harness> {
     const memory = new LinearMemory(options.memory);
     const kernel = await (options.create ?? kernels[0]![1])(memory);
-    return new Harness(memory, kernel, temporaryFolder(context), options);
+    const harness = new Harness(memory, kernel, temporaryFolder(context), options);
+    context.after(() => harness.store.close());
+    return harness;
   }
 
   constructor(memory: LinearMemory, kernel: PartitionKernel, folder: string, options: HarnessOptions) {
@@ -71,6 +74,7 @@ export class Harness {
     };
     this.spill = new SpillSpace({ folder, counters: this.counters, fs, maxBytes });
     this.#writer = new BatchWriter(memory, 18 << 20);
+    this.#list = memory.slab(4 * 4096, 'test list');
     this.#slabs = memory.slabsInUse;
     this.store = new PartitionStore({
       memory, kernel, spill: this.spill, counters: this.counters, bits, bytes, chunkBytes, deferredBytes, keepBytes,
@@ -91,13 +95,10 @@ export class Harness {
     return readChain(this.memory, first, true).rows;
   }
 
-  /** Puts the rows at these addresses off. */
+  /** Puts the rows at these addresses off, at most 4096. */
   async defer(chunk: PartitionChunk, addresses: readonly number[]): Promise<void> {
-    const bytes = 4 * addresses.length;
-    const list = this.memory.slab(bytes, 'test list');
-    this.memory.u32(list, addresses.length).set(addresses);
-    await chunk.defer(list, addresses.length);
-    this.memory.giveSlab(list, bytes);
+    this.memory.u32(this.#list, addresses.length).set(addresses);
+    await chunk.defer(this.#list, addresses.length);
   }
 
   async assertNothingIsHeld(what = ''): Promise<void> {
