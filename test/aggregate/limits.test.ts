@@ -1,0 +1,240 @@
+/** The aggregate's promise about memory: within its limit, within what linear memory has, and always the same totals. */
+import assert from 'node:assert/strict';
+import { suite, test, type TestContext } from 'node:test';
+import { Aggregator } from '../../lib/aggregate/aggregator.ts';
+import { newCounters } from '../../lib/core/counters.ts';
+import { EtlError } from '../../lib/core/errors.ts';
+import type { SortedRun } from '../../lib/core/stage.ts';
+import { MIN_SLOTS, SLOT_BYTES } from '../../lib/kernels/aggregate-layout.ts';
+import { MAX_USER_BYTES, PAGE_BYTES } from '../../lib/kernels/layout.ts';
+import { LinearMemory } from '../../lib/kernels/linear-memory.ts';
+import { loadKernel } from '../../lib/kernels/loader.ts';
+import { createAggregateTwin, type AggregateKernel } from '../../lib/kernels/twins/aggregate.ts';
+import { createSpillTwin, type SpillKernel } from '../../lib/kernels/twins/spill.ts';
+import { RunFiles } from '../../lib/spill/run-files.ts';
+import { SpillSpace } from '../../lib/spill/spill-space.ts';
+import { random } from '../random.ts';
+import { spillSpace, systemError } from '../spill/disk.ts';
+import { temporaryFolder } from '../temporary.ts';
+import { addUp, randomUser, randomValue, readRun, show, writeRows, type Order, type Row, type Total } from './rows.ts';
+
+const LEAST = MIN_SLOTS * SLOT_BYTES + PAGE_BYTES;
+
+/** Knows the most bytes that slots and pages took together. */
+class WatchedMemory extends LinearMemory {
+  most = 0;
+  #slots = new Map<number, number>();
+
+  override trySlab(bytes: number, purpose: string): number {
+    const at = super.trySlab(bytes, purpose);
+    if (at !== 0 && purpose === 'slots of totals') this.#slots.set(at, bytes);
+    this.watch();
+    return at;
+  }
+
+  override giveSlab(at: number, bytes: number): void {
+    this.watch();
+    this.#slots.delete(at);
+    super.giveSlab(at, bytes);
+  }
+
+  watch(): void {
+    const slots = [...this.#slots.values()].reduce((sum, bytes) => sum + bytes, 0);
+    this.most = Math.max(this.most, slots + this.pagesInUse * PAGE_BYTES);
+  }
+}
+
+interface Kernels {
+  aggregate(memory: LinearMemory): Promise<AggregateKernel>;
+  spill(memory: LinearMemory): Promise<SpillKernel>;
+}
+const wasm: Kernels = { aggregate: (memory) => loadKernel('aggregate', memory), spill: (memory) => loadKernel('spill', memory) };
+const twin: Kernels = { aggregate: async (memory) => createAggregateTwin(memory), spill: async (memory) => createSpillTwin(memory) };
+
+const numbered = (count: number, users: number, regions: number): Row[] =>
+  Array.from({ length: count }, (_, i) => ({ region: (i * 7) % regions, user: Buffer.from(`user_${(i * 7919) % users}`), value: BigInt(i) - 50n }));
+
+interface Case {
+  readonly kernels?: Kernels;
+  readonly bytes?: number;
+  readonly order?: Order;
+  readonly memory?: WatchedMemory;
+  /** Rows of one call of `add`. */
+  readonly list?: number;
+  /** Called before each call of `add`. */
+  readonly before?: (memory: WatchedMemory, call: number) => void;
+  readonly spill?: SpillSpace;
+}
+
+suite('the aggregate within its limits', () => {
+  async function run(context: TestContext, rows: readonly Row[], options: Case = {}) {
+    const { kernels = wasm, bytes = Infinity, order = 'region', memory = new WatchedMemory(), list = 1000, before } = options;
+    const counters = newCounters();
+    const spill = options.spill ?? new SpillSpace({ folder: temporaryFolder(context), counters });
+    const kernel = await kernels.aggregate(memory);
+    const written = writeRows(memory, rows);
+    const slabs = memory.slabsInUse;
+    let aggregator: Aggregator | undefined;
+    let runs: SortedRun[] = [];
+    const totals: Total[][] = [];
+    try {
+      aggregator = new Aggregator({
+        memory, kernel, counters, groupBy: order, regions: 250, unknownRegion: 7, limits: { bytes },
+        temp: new RunFiles({ spill, memory, kernel: await kernels.spill(memory) }),
+      });
+      for (let from = 0, call = 0; from < rows.length; from += list, call++) {
+        before?.(memory, call);
+        await aggregator.add({ ptr: written.ptr + from * 4, count: Math.min(list, rows.length - from) });
+        memory.watch();
+      }
+      runs = await aggregator.finish();
+      for (const sorted of runs) totals.push(await readRun(memory, sorted, 1 << 14));
+    } finally {
+      await aggregator?.close();
+      await Promise.all(runs.map((sorted) => sorted.close()));
+      assert.equal(memory.slabsInUse, slabs, 'all slabs are given back');
+      assert.equal(spill.bytes, 0, 'all files are closed');
+      written.free();
+    }
+    for (const part of totals) assert.deepEqual(show(part), show(addUp(part, order)), 'each run has its keys once, in order');
+    assert.deepEqual(show(addUp(totals.flat(), order)), show(addUp(rows, order)));
+    assert.equal(counters.unknownRegion, rows.filter(({ region }) => region === 7).length);
+    assert.equal(counters.runs, totals.length);
+    assert.equal(counters.spilledFiles, counters.runsSpilled);
+    return { counters, memory };
+  }
+
+  const shapes: Record<string, Row[]> = {
+    'all users unique': numbered(12_000, 12_000, 3),
+    'one user': numbered(12_000, 1, 1),
+    'one user in 250 regions': numbered(12_000, 1, 250),
+    '250 regions': numbered(12_000, 900, 250),
+    'users of 8 KB': Array.from({ length: 130 }, (_, i) => ({ region: i % 3, user: Buffer.alloc(MAX_USER_BYTES - (i % 5), 1 + (i % 120)), value: 1n })),
+    'short users, then long ones': [...numbered(2000, 2000, 2), ...numbered(120, 120, 2).map((row) => ({ ...row, user: Buffer.concat([row.user, Buffer.alloc(8000)]) }))],
+  };
+  for (const [shape, rows] of Object.entries(shapes)) {
+    test(`${shape}: the limit holds at every border`, async (context) => {
+      const spills = new Set<number>();
+      for (const border of [0, LEAST, 3 * PAGE_BYTES, 4 * PAGE_BYTES, 7 * PAGE_BYTES, 8 * PAGE_BYTES, 20 * PAGE_BYTES, 32 * PAGE_BYTES, 200 * PAGE_BYTES]) {
+        for (const bytes of [border - 1, border, border + 1].filter((limit) => limit >= 0)) {
+          const { memory, counters } = await run(context, rows, { bytes, order: border % 3 ? 'user' : 'region' });
+          assert.ok(memory.most <= Math.max(bytes, LEAST), `${memory.most} bytes of ${bytes}`);
+          spills.add(counters.runsSpilled);
+        }
+      }
+      assert.ok(spills.has(0), 'the largest limit is enough');
+      if (!shape.startsWith('one user')) assert.ok(spills.size > 3, 'the smaller ones are not');
+    });
+  }
+
+  for (const [name, kernels] of Object.entries({ wasm, twin })) {
+    test(`linear memory that ends anywhere, ${name}`, async (context) => {
+      const next = random(7);
+      const rows = Array.from({ length: name === 'wasm' ? 9000 : 4000 }, () => ({ region: Math.floor(next() * 50), user: randomUser(next, 2000), value: randomValue(next) }));
+      const outcomes = { refused: 0, spilled: 0, free: 0 };
+      const probe = new WatchedMemory();
+      writeRows(probe, rows);
+      const step = PAGE_BYTES * (name === 'wasm' ? 1 : 7);
+      for (let limit = probe.size; outcomes.free < 2; limit += outcomes.spilled > 40 ? 4 * step : step) {
+        const memory = new WatchedMemory({ limit });
+        try {
+          const { counters } = await run(context, rows, { kernels, memory, list: 500 });
+          outcomes[counters.runsSpilled > 0 ? 'spilled' : 'free']++;
+        } catch (error) {
+          assert.ok(error instanceof EtlError && error.code === 'ETL_MEMORY', String(error));
+          assert.equal(outcomes.spilled, 0, `${limit} bytes are too few, but less was enough`);
+          outcomes.refused++;
+        }
+        assert.equal(memory.pagesInUse, 0);
+        assert.equal(memory.slabsInUse, 0);
+      }
+      assert.ok(outcomes.refused > 1 && outcomes.spilled > 5, JSON.stringify(outcomes));
+    });
+  }
+
+  test('pages that others take and give back: runs are written meanwhile, and the table grows on', async (context) => {
+    const rows = numbered(60_000, 60_000, 5);
+    const held: number[] = [];
+    const bound = (await run(context, rows)).memory.size;
+    const memory = new WatchedMemory({ limit: bound });
+    const { counters } = await run(context, rows, {
+      memory,
+      before: (_, call) => {
+        if (call === 4) for (let left = 100; left > 0 && memory.refillPool(); left--) held.push(memory.takePageIfAny());
+        if (call === 30) for (const page of held.splice(0)) memory.givePage(page);
+      },
+    });
+    assert.ok(counters.runsSpilled >= 1 && counters.runsSpilled < 10, `${counters.runsSpilled} runs`);
+    assert.equal(memory.pagesInUse, 0);
+  });
+
+  test('not even one page: ETL_MEMORY, and everything is given back', async (context) => {
+    const rows = numbered(10, 10, 1);
+    const memory = new WatchedMemory({ limit: 1 << 20 });
+    const held: number[] = [];
+    const before = (): void => {
+      while (memory.refillPool()) held.push(memory.takePageIfAny());
+    };
+    await assert.rejects(run(context, rows, { memory, before }), (error) => error instanceof EtlError && error.code === 'ETL_MEMORY');
+    assert.equal(memory.pagesInUse, held.length);
+    assert.ok(held.length > 0);
+  });
+
+  test('memory that ends while the table is made is given back', async () => {
+    for (let limit = 65536; ; limit += PAGE_BYTES) {
+      const memory = new WatchedMemory({ limit });
+      const kernel = await wasm.aggregate(memory);
+      const make = (): Aggregator => new Aggregator({
+        memory, kernel, counters: newCounters(), groupBy: 'user', regions: 9000, unknownRegion: 0, limits: { bytes: 0 }, temp: undefined as unknown as RunFiles,
+      });
+      try {
+        const aggregator = make();
+        assert.equal(memory.slabsInUse, 3);
+        await aggregator.close();
+        break;
+      } catch (error) {
+        assert.ok(error instanceof EtlError && error.code === 'ETL_MEMORY');
+      } finally {
+        assert.equal(memory.slabsInUse, 0);
+        assert.equal(memory.pagesInUse, 0);
+      }
+    }
+  });
+
+  test('a disk that fills up while a run is written: the error comes out, nothing is held', async (context) => {
+    for (const writes of [0, 1, 3]) {
+      let done = 0;
+      const { spill } = spillSpace(context, { write: (bytes) => { if (done++ === writes) throw systemError('ENOSPC'); return bytes; } });
+      const memory = new WatchedMemory();
+      const failing = run(context, numbered(20_000, 20_000, 3), { memory, spill, bytes: 20 * PAGE_BYTES });
+      await assert.rejects(failing, (error) => error instanceof EtlError && error.code === 'ETL_TEMP_WRITE' && /full/.test(error.hint ?? ''));
+      assert.equal(memory.pagesInUse, 0);
+    }
+  });
+
+  test('closing while a run is written stops it', async (context) => {
+    const memory = new WatchedMemory();
+    const { spill } = spillSpace(context);
+    const rows = writeRows(memory, numbered(5000, 5000, 3));
+    const slabs = memory.slabsInUse;
+    const aggregator = new Aggregator({
+      memory, kernel: await wasm.aggregate(memory), counters: newCounters(), groupBy: 'region', regions: 3, unknownRegion: 0,
+      limits: { bytes: 0 }, temp: new RunFiles({ spill, memory, kernel: await wasm.spill(memory) }),
+    });
+    const adding = aggregator.add(rows);
+    assert.throws(() => aggregator.add(rows), { code: 'ETL_INTERNAL' }, 'one list at a time');
+    await Promise.all([assert.rejects(adding!, { code: 'ETL_ABORTED' }), aggregator.close()]);
+    assert.deepEqual([memory.pagesInUse, memory.slabsInUse, spill.bytes], [0, slabs, 0]);
+  });
+
+  test('a region number that cannot be is a bug', async (context) => {
+    await assert.rejects(run(context, numbered(10, 10, 1).map((row) => ({ ...row, region: 250 }))), { code: 'ETL_INTERNAL' });
+  });
+
+  test('sums of runs are exact past 64 bits', async (context) => {
+    const value = (user: number): bigint => (user % 2 ? 2n ** 63n - 1n : -(2n ** 63n));
+    const rows = Array.from({ length: 8000 }, (_, i) => ({ region: 0, user: Buffer.from(String(i >> 3)), value: value(i >> 3) }));
+    const { counters } = await run(context, [...rows, ...rows], { bytes: LEAST });
+    assert.ok(counters.runsSpilled > 1);
+  });
+});
