@@ -111,7 +111,7 @@ export const MAX_REGIONS = 0x100000;
 
 export const WINNERS_MAX = 4096;
 
-// --- Rows of a sorted run, packed back to back, unaligned (also the format of a run file). ---
+// --- Rows of a sorted run, packed back to back, unaligned. In a run file they are packed further: spill-layout.ts. ---
 //
 //   +0 region: u32   +4 user length: u32   +8 sum lo: u64   +16 sum hi: i64   +24 count: u64   +32 user bytes
 //
