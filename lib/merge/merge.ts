@@ -4,8 +4,9 @@
  * Takes runs and owns them. Gives ResultBatches in order of (region, user bytes), or of user bytes, each a whole row
  * group. Where a batch ends depends on the data and on maxRows and maxBytes only, not on how many runs there are or how
  * they are buffered. Rows of one key are added in 128 bits; a final total that does not fit is an error, never wrapped.
- * Memory: `bufferBytes` a run, for at most `fanIn` runs at once (more are first merged to fewer, by way of files), and
- * two batches. At most two batches are out; the merge waits for a release. Nothing survives a crash.
+ * Memory: `columnAreas` batches, taken before anything is read, so that at most as many are out and the merge waits for a
+ * release; a page and `bufferBytes` for each of at most `fanIn` runs at once (more are first merged to fewer, by way of
+ * files, see passes.ts), besides what a run has itself. All of it is given back at the end. Nothing survives a crash.
  */
 import { Readable } from 'node:stream';
 import type { Counters } from '../core/counters.ts';
@@ -18,12 +19,14 @@ import {
   MERGE_REGION, MERGE_ROWS, MERGE_SUM, MERGE_TOPS, MERGE_TOTALS, MERGE_USERS, STATUS_BATCH, STATUS_END,
 } from '../kernels/merge-layout.ts';
 import type { MergeKernel } from '../kernels/twins/merge.ts';
+import type { RunFiles } from '../spill/run-files.ts';
 import { ColumnAreas, type Columns } from './columns.ts';
-import { reduceRuns, type RunStore } from './passes.ts';
-import { Sources, stopped } from './sources.ts';
+import { reduceRuns } from './passes.ts';
+import { closeRuns, Sources, stopped } from './sources.ts';
 
 const DEFAULT_BUFFER_BYTES = 1 << 17;
 const DEFAULT_FAN_IN = 64;
+const DEFAULT_COLUMN_AREAS = 2;
 const I64_LIMIT = 2n ** 63n;
 
 export interface MergeOptions {
@@ -39,25 +42,34 @@ export interface MergeOptions {
   readonly counters: Counters;
   /** Totals must be smaller than this in absolute value; undefined = any 64-bit integer. */
   readonly maxTotal?: bigint | undefined;
-  /** Bytes of buffer for each run, at least the longest row (8224). */
+  /** Bytes of buffer for each run, at least the longest row (8224). Default 128 KiB. */
   readonly bufferBytes?: number;
-  /** Runs that are merged at once, 2 to MAX_FAN_IN. */
+  /** Runs that are merged at once, 2 to MAX_FAN_IN. Default 64. */
   readonly fanIn?: number;
-  /** Where runs are merged to when there are more than `fanIn`; without it all are merged at once, MAX_FAN_IN at most. */
-  readonly temp?: RunStore;
+  /** Batches that there are at once, 1 or 2. Default 2: one is filled while the other is encoded. */
+  readonly columnAreas?: number;
+  /** Where runs are merged to when there are more than `fanIn`. */
+  readonly temp: Pick<RunFiles, 'create'>;
 }
 
 /** A Readable of ResultBatch, in object mode. Fails with ETL_VALUE_OVERFLOW, or with what a run's `fill` throws. */
 export function mergeRuns(options: MergeOptions): Readable {
   const merger = new Merger(options);
+  let complete = false;
   return new Readable({
     objectMode: true,
     highWaterMark: 1,
     read() {
-      merger.next().then((batch) => this.push(batch), (error: unknown) => this.destroy(error as Error));
+      merger.next().then(
+        (batch) => {
+          complete = batch === null;
+          this.push(batch);
+        },
+        (error: unknown) => this.destroy(error as Error),
+      );
     },
     destroy(error, done) {
-      merger.close().then(
+      merger.close(complete).then(
         () => done(error),
         (extra: unknown) => done((error ? withCleanupError(error, extra) : extra) as Error),
       );
@@ -67,25 +79,25 @@ export function mergeRuns(options: MergeOptions): Readable {
 
 class Merger {
   readonly #options: MergeOptions;
-  readonly #areas: ColumnAreas;
-  #sources: Promise<Sources> | undefined;
+  readonly #fanIn: number;
+  #areas: ColumnAreas | undefined;
+  #opening: Promise<Sources> | undefined;
   #closed = false;
 
   constructor(options: MergeOptions) {
     this.#options = options;
-    const { runs, fanIn = DEFAULT_FAN_IN, temp } = options;
-    if (fanIn < 2 || fanIn > MAX_FAN_IN || (!temp && runs.length > MAX_FAN_IN)) {
-      const how = `${fanIn} at once${temp ? '' : ' without a temporary folder'}`;
-      throw new EtlError('ETL_INTERNAL', `${runs.length} runs cannot be merged ${how}.`);
+    this.#fanIn = options.fanIn ?? DEFAULT_FAN_IN;
+    if (this.#fanIn < 2 || this.#fanIn > MAX_FAN_IN) {
+      throw new EtlError('ETL_INTERNAL', `Runs cannot be merged ${this.#fanIn} at once.`);
     }
-    this.#areas = new ColumnAreas(options.memory, options.maxRows, options.maxBytes);
   }
 
   /** The next batch; null at the end. */
   async next(): Promise<ResultBatch | null> {
-    const { kernel, counters } = this.#options;
-    this.#sources ??= this.#open();
-    const sources = await this.#sources;
+    const { memory, kernel, counters, maxRows, maxBytes, columnAreas = DEFAULT_COLUMN_AREAS } = this.#options;
+    this.#areas ??= new ColumnAreas(memory, columnAreas, maxRows, maxBytes);
+    this.#opening ??= this.#open();
+    const sources = await this.#opening;
     const columns = await this.#areas.take();
     if (this.#closed) throw stopped();
     this.#setColumns(sources, columns);
@@ -97,25 +109,24 @@ class Merger {
     if (status !== STATUS_BATCH) throw this.#overflow(sources, columns);
     const rows = sources.get(MERGE_ROWS);
     counters.groups += rows;
-    return this.#batch(sources, columns, rows);
+    return this.#batch(this.#areas, sources, columns, rows);
   }
 
-  async close(): Promise<void> {
+  /** At any time. `complete`: batches that are out will be released. */
+  async close(complete: boolean): Promise<void> {
     this.#closed = true;
-    this.#areas.close();
-    if (!this.#sources) await Promise.all(this.#options.runs.map((run) => run.close()));
-    else await this.#sources.then((sources) => sources.close(), () => {}); // a failed open has closed its runs
+    if (complete) this.#areas?.end();
+    else this.#areas?.close();
+    const sources = await this.#opening?.catch(() => undefined); // whoever waits for it has the error
+    if (sources) await sources.close();
+    else await closeRuns(this.#options.runs);
   }
 
   async #open(): Promise<Sources> {
-    const { runs, memory, kernel, groupBy, counters, maxTotal = I64_LIMIT, temp } = this.#options;
-    const { bufferBytes = DEFAULT_BUFFER_BYTES, fanIn = DEFAULT_FAN_IN } = this.#options;
+    const { runs, memory, kernel, groupBy, counters, maxTotal = I64_LIMIT, temp, bufferBytes = DEFAULT_BUFFER_BYTES } = this.#options;
     const byUser = groupBy === 'user';
-    const few = !temp ? runs : await reduceRuns(runs, { memory, kernel, byUser, bufferBytes, fanIn, temp }, {
-      written: (bytes) => {
-        counters.runBytesSpilled += bytes;
-      },
-      isStopped: () => this.#closed,
+    const few = await reduceRuns(runs, {
+      memory, kernel, byUser, bufferBytes, fanIn: this.#fanIn, temp, counters, isStopped: () => this.#closed,
     });
     let sources: Sources | undefined;
     try {
@@ -126,9 +137,10 @@ class Merger {
       bounds.setBigInt64(MERGE_MIN_TOTAL, maxTotal < I64_LIMIT ? 1n - maxTotal : -I64_LIMIT, true);
       bounds.setBigInt64(MERGE_MAX_TOTAL, maxTotal < I64_LIMIT ? maxTotal - 1n : I64_LIMIT - 1n, true);
       await sources.start(kernel);
+      counters.mergePasses++;
       return sources;
     } catch (error) {
-      const closed = sources ? sources.close() : Promise.all(few.map((run) => run.close()));
+      const closed = sources ? sources.close() : closeRuns(few);
       throw await closed.then(() => error, (extra: unknown) => withCleanupError(error, extra));
     }
   }
@@ -143,13 +155,13 @@ class Merger {
     sources.set(MERGE_TOPS, columns.tops);
   }
 
-  #batch(sources: Sources, columns: Columns, rows: number): ResultBatch {
+  #batch(areas: ColumnAreas, sources: Sources, columns: Columns, rows: number): ResultBatch {
     const bytes = sources.get(MERGE_BYTES);
     if (this.#options.groupBy === 'region') {
-      return this.#areas.batch(columns, rows, bytes, this.#regionName(sources.get(MERGE_REGION)));
+      return areas.batch(columns, rows, bytes, this.#regionName(sources.get(MERGE_REGION)));
     }
-    const tops = Array.from(this.#areas.topRegions(columns, rows), (region) => this.#regionName(region));
-    return this.#areas.batch(columns, rows, bytes, undefined, tops);
+    const tops = Array.from(areas.topRegions(columns, rows), (region) => this.#regionName(region));
+    return areas.batch(columns, rows, bytes, undefined, tops);
   }
 
   #regionName(region: number): string {

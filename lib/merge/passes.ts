@@ -1,21 +1,26 @@
 /**
  * Bounds the fan-in of a merge: while there are more runs than that, the smallest are merged into one new run file.
- * Takes runs and gives fewer, in any order; the totals and their order are the same. Memory: one buffer a run of the
- * fan-in, and one for writing. On failure all runs given are closed.
+ *
+ * Takes runs and gives `fanIn` or fewer, in any order; the totals and their order are the same. As few rows are rewritten
+ * as can be: the runs are the leaves of a Huffman tree with `fanIn` branches, so the smallest are merged first, and the
+ * first merge takes just so many that all after it are full. What is still in memory as a table comes last in `runs`: it
+ * is rewritten only if it is smaller than the others, when that saves rewriting one of them.
+ * Memory: buffers of the sources, and WRITE_BYTES. Closes the runs that it used up; on failure, all that it made.
  */
+import type { Counters } from '../core/counters.ts';
 import { withCleanupError } from '../core/errors.ts';
+import { Resources } from '../core/resources.ts';
 import type { SortedRun } from '../core/stage.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
 import { MERGE_OPEN, MERGE_OUT, MERGE_OUT_END, MERGE_ROWS, STATUS_BATCH } from '../kernels/merge-layout.ts';
 import type { MergeKernel } from '../kernels/twins/merge.ts';
-import { Sources, stopped } from './sources.ts';
+import type { RunFiles } from '../spill/run-files.ts';
+import { closeRuns, Sources, stopped } from './sources.ts';
 
-const WRITE_BYTES = 1 << 18;
-
-/** Where merged runs are written: what RunFiles of the aggregate offers. */
-export interface RunStore {
-  create(): Promise<{ write(rows: Uint8Array): Promise<void>; finish(rows: number): SortedRun; discard(): Promise<void> }>;
-}
+/** Rows on their way to the file, and the area that they are packed in. */
+const ROWS_BYTES = 1 << 17;
+const PACK_BYTES = 1 << 17;
+export const WRITE_BYTES = ROWS_BYTES + PACK_BYTES;
 
 export interface PassOptions {
   readonly memory: LinearMemory;
@@ -23,64 +28,59 @@ export interface PassOptions {
   readonly byUser: boolean;
   readonly bufferBytes: number;
   readonly fanIn: number;
-  readonly temp: RunStore;
-}
-
-export interface PassObserver {
-  /** Told the bytes of each run that was written. */
-  written(bytes: number): void;
+  readonly temp: Pick<RunFiles, 'create'>;
+  readonly counters: Pick<Counters, 'mergePasses'>;
   /** Asked now and then; true makes the passes fail with ETL_ABORTED. */
   isStopped(): boolean;
 }
 
 /** Merges runs until `fanIn` (at least 2) or fewer are left. */
-export async function reduceRuns(
-  runs: readonly SortedRun[], options: PassOptions, observer: PassObserver,
-): Promise<SortedRun[]> {
+export async function reduceRuns(runs: readonly SortedRun[], options: PassOptions): Promise<SortedRun[]> {
+  const { fanIn } = options;
   const left = [...runs];
-  let taken: SortedRun[] = [];
+  const made: SortedRun[] = [];
+  const surplus = (left.length - 1) % (fanIn - 1);
   try {
-    while (left.length > options.fanIn) {
-      left.sort((a, b) => a.rows - b.rows);
-      taken = left.splice(0, Math.min(options.fanIn, left.length - options.fanIn + 1));
-      left.push(await mergeToRun(taken, options, observer));
-      taken = [];
+    for (let count = surplus > 0 ? surplus + 1 : fanIn; left.length > fanIn; count = fanIn) {
+      left.sort((a, b) => a.rows - b.rows); // stable: of equals, the earlier
+      const merged = await mergeToRun(left.splice(0, count), options);
+      left.push(merged);
+      made.push(merged);
     }
     return left;
   } catch (error) {
-    const closed = await Promise.allSettled([...taken, ...left].map((run) => run.close()));
-    throw closed.reduce<unknown>((first, end) => (end.status === 'rejected' ? withCleanupError(first, end.reason) : first), error);
+    throw await closeRuns(made).then(() => error, (extra: unknown) => withCleanupError(error, extra));
   }
 }
 
-async function mergeToRun(runs: readonly SortedRun[], options: PassOptions, observer: PassObserver) {
-  const { memory, kernel, byUser, bufferBytes, temp } = options;
-  const sources = new Sources(memory, runs, byUser, bufferBytes);
-  const out = memory.slab(WRITE_BYTES, 'writing runs');
-  let writer: Awaited<ReturnType<RunStore['create']>> | undefined;
+async function mergeToRun(runs: readonly SortedRun[], options: PassOptions): Promise<SortedRun> {
+  const { memory, kernel, byUser, bufferBytes, temp, counters } = options;
+  const resources = new Resources();
+  let run: SortedRun | undefined;
+  let failure: unknown;
   try {
-    writer = await temp.create();
+    const sources = new Sources(memory, runs, byUser, bufferBytes);
+    resources.add(() => sources.close());
+    const out = memory.slab(WRITE_BYTES, 'writing a merged run');
+    resources.add(() => memory.giveSlab(out, WRITE_BYTES));
+    const writer = await temp.create({ at: out + ROWS_BYTES, bytes: PACK_BYTES });
+    resources.add(() => (run ? undefined : writer.discard()));
     await sources.start(kernel);
-    let written = 0;
+    counters.mergePasses++;
     let status: number;
     do {
-      if (observer.isStopped()) throw stopped();
+      if (options.isStopped()) throw stopped();
       sources.set(MERGE_OUT, out);
-      sources.set(MERGE_OUT_END, out + WRITE_BYTES);
+      sources.set(MERGE_OUT_END, out + ROWS_BYTES);
       sources.set(MERGE_OPEN, 0);
       status = await sources.step(kernel.mergeRows);
-      const bytes = sources.get(MERGE_OUT) - out;
-      await writer.write(memory.bytes(out, bytes));
-      written += bytes;
+      await writer.write(out, sources.get(MERGE_OUT) - out);
     } while (status === STATUS_BATCH);
-    const run = writer.finish(sources.get(MERGE_ROWS));
-    observer.written(written);
-    return run;
+    run = await writer.finish(sources.get(MERGE_ROWS));
   } catch (error) {
-    await writer?.discard().catch(() => {}); // the first error says more
-    throw error;
-  } finally {
-    await sources.close();
-    memory.giveSlab(out, WRITE_BYTES);
+    failure = error;
   }
+  failure = await resources.close(failure);
+  if (run && failure === undefined) return run;
+  throw run ? await run.close().then(() => failure, (extra: unknown) => withCleanupError(failure, extra)) : failure;
 }

@@ -1,8 +1,10 @@
 /**
  * The runs of one merge, each with a buffer of linear memory that is refilled from the run as the kernel uses it up.
- * Owns the runs: `close` closes them, after a refill under way has ended, and gives the memory back.
+ * Owns the runs: `close` closes them, after a refill under way has ended, and gives the memory back: one slab.
+ *
+ *   | state: a page | buffer of run 0 | buffer of run 1 | ...
  */
-import { EtlError } from '../core/errors.ts';
+import { EtlError, withCleanupError } from '../core/errors.ts';
 import type { SortedRun } from '../core/stage.ts';
 import { MAX_USER_BYTES, PAGE_BYTES, RUN_USER } from '../kernels/layout.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
@@ -19,12 +21,18 @@ export function stopped(): EtlError {
   return new EtlError('ETL_ABORTED', 'The merge was stopped before its end.');
 }
 
+/** Closes all, also when some fail to; throws the first failure. */
+export async function closeRuns(runs: readonly SortedRun[]): Promise<void> {
+  const ends = await Promise.allSettled(runs.map((run) => run.close()));
+  const failures = ends.flatMap((end): unknown[] => (end.status === 'rejected' ? [end.reason] : []));
+  if (failures.length > 0) throw failures.reduce(withCleanupError);
+}
+
 export class Sources {
   /** Address of the kernel's state: a page, zero but for what concerns the sources. */
   readonly state: number;
   readonly #memory: LinearMemory;
   readonly #runs: readonly SortedRun[];
-  readonly #buffers: number;
   readonly #bufferBytes: number;
   #filling: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
@@ -37,8 +45,7 @@ export class Sources {
     this.#memory = memory;
     this.#runs = runs;
     this.#bufferBytes = Math.ceil(bufferBytes / 8) * 8;
-    this.#buffers = memory.slab(this.#slabBytes, 'reading runs');
-    this.state = memory.takePage();
+    this.state = memory.slab(this.#slabBytes, 'merging runs');
     memory.bytes(this.state, PAGE_BYTES).fill(0);
     this.set(MERGE_RUNS, runs.length);
     this.set(MERGE_BY_USER, byUser ? 1 : 0);
@@ -81,15 +88,14 @@ export class Sources {
   async #close(): Promise<void> {
     await this.#filling?.catch(() => {}); // whoever waits for it has the error
     try {
-      await Promise.all(this.#runs.map((run) => run.close()));
+      await closeRuns(this.#runs);
     } finally {
-      this.#memory.givePage(this.state);
-      this.#memory.giveSlab(this.#buffers, this.#slabBytes);
+      this.#memory.giveSlab(this.state, this.#slabBytes);
     }
   }
 
   #refill(run: number): Promise<void> | undefined {
-    const at = this.#buffers + run * this.#bufferBytes;
+    const at = this.state + PAGE_BYTES + run * this.#bufferBytes;
     const bytes = this.#runs[run]!.fill(at, this.#bufferBytes);
     if (typeof bytes === 'number') {
       this.#setRows(run, at, bytes);
@@ -109,6 +115,6 @@ export class Sources {
   }
 
   get #slabBytes(): number {
-    return Math.ceil((this.#runs.length * this.#bufferBytes) / PAGE_BYTES) * PAGE_BYTES;
+    return PAGE_BYTES + this.#runs.length * this.#bufferBytes;
   }
 }
