@@ -114,7 +114,8 @@ export class Generations {
     this.#set(STORE_PAGES, 0);
     this.#giveFree(this.#reserve);
     const stored = new StoredRows({
-      hash, chains, rows: this.#rows, rowsSpilled: this.#rowsSpilled, file: this.#file, generations: this.#generations, kernel: this.#kernel,
+      hash, chains, kernel: this.#kernel,
+      rows: this.#rows, rowsSpilled: this.#rowsSpilled, file: this.#file, generations: this.#generations,
     });
     this.#hash = undefined;
     this.#file = undefined;

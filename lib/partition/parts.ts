@@ -130,7 +130,8 @@ export class Parts {
       part.filling = undefined;
       const more = part.slices.length > 0;
       if (more) this.#read(part);
-      yield this.#chunk(part, { partition, part: number, first, last: !more && part.chain === 0 }, () => this.#buffers.free.push(buffer));
+      const last = !more && part.chain === 0;
+      yield this.#chunk(part, { partition, part: number, first, last }, () => this.#buffers.free.push(buffer));
     }
     const { chain } = part;
     if (chain === 0) return;
@@ -167,7 +168,9 @@ export class Parts {
     return {
       ...chunk,
       defer: (ptr, count) => {
-        if (!open || this.#closing) throw new EtlError('ETL_INTERNAL', `Rows of partition ${chunk.partition} were put off after their chunk was released.`);
+        if (!open || this.#closing) {
+          throw new EtlError('ETL_INTERNAL', `Rows of partition ${chunk.partition} were put off after their chunk was released.`);
+        }
         return this.#defer(hash, ptr, count);
       },
       release: releaseOnce(`A chunk of partition ${chunk.partition}`, () => {
@@ -195,8 +198,11 @@ export class Parts {
     if (part.filling) return part.filling;
     const { from: { file }, partition, slices } = part;
     const read = async (): Promise<Filled> => {
-      await this.#until(() => this.#buffers.free.length > 0);
-      const buffer = this.#buffers.free.pop()!;
+      let buffer: number | undefined;
+      do {
+        await this.#until(() => this.#buffers.free.length > 0);
+        buffer = this.#buffers.free.pop();
+      } while (buffer === undefined);
       return { buffer, first: await this.#buffers.fill(buffer, { file: file!, partition, slices }) };
     };
     const filling = read();

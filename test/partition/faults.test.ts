@@ -43,7 +43,7 @@ for (const [name, create] of kernels) {
     const { files, spill } = await spilled(t, { create });
     const pages = await pagesOf(files[0]!, spill.bytes);
     assert.ok(pages.length > 6);
-    const some = name === 'WASM' ? pages : [pages[0]!, pages.at(-1)!];
+    const some = name === 'WASM' ? pages.slice(-5) : [pages[0]!, pages.at(-1)!];
     for (const [start, length] of some) {
       // Checksum, used, segment header, id, head, value or user, the end.
       for (const offset of [0, 3, 4, 5, 6, 7, 8, 15, 16, 31, 35, 40, 60, length >> 1, length - 1]) {

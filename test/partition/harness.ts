@@ -30,7 +30,9 @@ export interface Row {
   readonly user?: Uint8Array;
 }
 
-export interface HarnessOptions extends Partial<Pick<PartitionStoreOptions, 'bits' | 'bytes' | 'keepBytes' | 'chunkBytes' | 'deferredBytes'>> {
+type Sizes = Pick<PartitionStoreOptions, 'bits' | 'bytes' | 'keepBytes' | 'chunkBytes' | 'deferredBytes'>;
+
+export interface HarnessOptions extends Partial<Sizes> {
   readonly create?: (memory: LinearMemory) => Promise<PartitionKernel>;
   readonly memory?: LinearMemoryOptions;
   readonly maxBytes?: number;
@@ -113,5 +115,6 @@ export class Harness {
 
 /** What must come back of a row, comparable and printable. */
 export function plain({ lo, hi, value = 0n, region = 0, user = new Uint8Array(0) }: Row): string {
-  return `${lo.toString(16)} ${hi.toString(16)} ${value} ${region} ${user.length <= 16 ? Buffer.from(user).toString('hex') : `${user.length} x ${user[0]} ${user.at(-1)}`}`;
+  const shown = user.length <= 16 ? Buffer.from(user).toString('hex') : `${user.length} x ${user[0]} ${user.at(-1)}`;
+  return `${lo.toString(16)} ${hi.toString(16)} ${value} ${region} ${shown}`;
 }

@@ -1,4 +1,7 @@
-/** Hash, scatter, pages to a file and back: the contract of `partition.wasm` and its twin. Layouts: layout.ts, partition-layout.ts. */
+/**
+ * Hash, scatter, pages to a file and back: the contract of `partition.wasm` and its twin. Layouts: layout.ts,
+ * partition-layout.ts.
+ */
 import {
   BATCH_BYTES, BATCH_ID_HI, BATCH_ID_LEN, BATCH_ID_LO, BATCH_ID_PTR, BATCH_REGION, BATCH_STATUS, BATCH_USER_LEN,
   BATCH_USER_PTR, BATCH_VALUE, HEAD_REGION_SHIFT, HEAD_VALUE_SHIFT, PAGE_BYTES, PAGE_HEADER, PAGE_NEXT, PAGE_USED,
