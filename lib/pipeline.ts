@@ -15,14 +15,15 @@ import { randomBytes } from 'node:crypto';
 import { dirname, resolve, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { Aggregator } from './aggregate/aggregator.ts';
-import { RunFiles } from './aggregate/run-files.ts';
 import { createAggregateStage } from './aggregate/stage.ts';
 import { assertBalanced, newCounters } from './core/counters.ts';
 import { EtlError, messageOf } from './core/errors.ts';
+import { leastMemory, planMemory, type MemoryBudget } from './core/memory-budget.ts';
+import { availableMemory, defaultMemory } from './core/memory-limit.ts';
 import type { ColumnNames, JobOptions } from './core/options.ts';
+import { residentBytes } from './core/resident.ts';
 import { Resources } from './core/resources.ts';
 import type { ResultBatch, SortedRun } from './core/stage.ts';
-import type { OwnFolder } from './core/own-folder.ts';
 import { packageVersion } from './core/version.ts';
 import { describeDataset } from './dataset/description.ts';
 import { RejectsFile } from './dataset/rejects-file.ts';
@@ -40,6 +41,7 @@ import type { GeoKernel } from './kernels/twins/geo.ts';
 import type { MergeKernel } from './kernels/twins/merge.ts';
 import type { ParseKernel } from './kernels/twins/parse.ts';
 import type { PartitionKernel } from './kernels/twins/partition.ts';
+import type { SpillKernel } from './kernels/twins/spill.ts';
 import type { UsersKernel } from './kernels/twins/users.ts';
 import { DistinctUsers } from './merge/distinct-users.ts';
 import { mergeRuns } from './merge/merge.ts';
@@ -47,24 +49,26 @@ import { createParquetStage, ROW_GROUP_BYTES, ROW_GROUP_ROWS, warmUp } from './p
 import { detectScale } from './parse/detect-scale.ts';
 import { createParseStage } from './parse/stage.ts';
 import { createScatterStage } from './partition/stage.ts';
-import { MemoryPartitionStore } from './partition/store.ts';
+import { PartitionStore } from './partition/store.ts';
 import { BlockSource } from './source/blocks.ts';
 import { listInputs, type InputFile } from './source/inputs.ts';
+import { RunFiles } from './spill/run-files.ts';
+import { SpillSpace } from './spill/spill-space.ts';
 import { ProgressTeller, type JobListener } from './progress.ts';
 import { summarize, type Summary } from './summary.ts';
 
 export interface JobContext {
   readonly signal?: AbortSignal | undefined;
   readonly events?: JobListener | undefined;
-  /** Tests tighten these; the defaults are for real runs. */
-  readonly limits?: { readonly aggregateBytes?: number; readonly blockBytes?: number };
+  /** Tests tighten shares of the memory budget; nothing in a result depends on them. */
+  readonly limits?: Partial<MemoryBudget>;
 }
 
 interface Plan {
   readonly inputs: readonly InputFile[];
   readonly source: BlockSource;
   readonly staging: Staging;
-  readonly tempFolder: OwnFolder;
+  readonly spill: SpillSpace;
   readonly rejects: RejectsFile;
   readonly scale: number;
   readonly parseKernel: ParseKernel;
@@ -101,7 +105,8 @@ class Job {
   readonly #context: JobContext;
   readonly #resources: Resources;
   readonly #counters = newCounters();
-  readonly #memory = new LinearMemory();
+  readonly #budget: MemoryBudget;
+  readonly #memory: LinearMemory;
   readonly #version = packageVersion();
   readonly #progress: ProgressTeller;
 
@@ -109,6 +114,8 @@ class Job {
     this.#options = options;
     this.#context = context;
     this.#resources = resources;
+    this.#budget = { ...planBudget(options), ...context.limits };
+    this.#memory = new LinearMemory({ limit: this.#budget.linear, workspace: this.#budget.workspace });
     this.#progress = new ProgressTeller(this.#counters, context.events);
     resources.add(() => this.#progress.close());
   }
@@ -121,7 +128,7 @@ class Job {
     const runs = await progress.during('reduce', () => this.#reduce(plan, store));
     const { users, regions } = await progress.during('publish', () => this.#publish(plan, runs));
     const { type, buildDate } = plan.geo.table.database;
-    return summarize(this.#counters, {
+    return summarize(this.#counters, this.#budget.limit, {
       output: this.#options.output,
       inputs: plan.inputs.length,
       users,
@@ -135,8 +142,8 @@ class Job {
   }
 
   async #plan(): Promise<Plan> {
-    const { inputs: paths, output, overwrite, columns, valueScale, geoDb, geoField, temp } = this.#options;
-    const encoderReady = warmUp();
+    const { inputs: paths, output, overwrite, columns, valueScale, geoDb, geoField, temp, maxSpill } = this.#options;
+    const encoderReady = warmUp(this.#budget.encoder);
     encoderReady.catch(() => undefined); // reported when lane 3 needs it
     const inputs = await listInputs(paths);
     assertOutside(output, temp, inputs);
@@ -147,26 +154,33 @@ class Job {
     this.#resources.add(() => staging.discard());
     const tempFolder = createTempFolder(temp ?? dirname(resolve(output)));
     this.#resources.add(() => tempFolder.remove());
+    const spill = new SpillSpace({ folder: tempFolder.path, maxBytes: maxSpill, counters: this.#counters });
+    this.#resources.add(() => spill.close());
     const rejects = new RejectsFile(staging.folder);
     this.#resources.add(() => rejects.abandon());
 
     const memory = this.#memory;
     const source = new BlockSource({
-      inputs, memory, counters: this.#counters, signal: this.#context.signal, blockBytes: this.#context.limits?.blockBytes,
+      inputs, memory, counters: this.#counters, signal: this.#context.signal,
+      blockBytes: this.#budget.blockBytes, blocks: this.#budget.blocks,
     });
     this.#resources.add(() => source.close());
     const parseKernel = await loadKernel<ParseKernel>('parse', memory);
     const scale = valueScale ?? (await scaleOf(source, columns, memory, parseKernel));
     const kernel = await loadKernel<GeoKernel>('geo', memory);
     const table = await openRangeTable({ file: geoDb, field: geoField }, memory, kernel);
-    return { inputs, source, staging, tempFolder, rejects, scale, parseKernel, geo: { kernel, table } };
+    this.#resources.add(() => table.close());
+    return { inputs, source, staging, spill, rejects, scale, parseKernel, geo: { kernel, table } };
   }
 
   /** Lane 1. */
-  async #scatter({ source, rejects, scale, parseKernel, geo }: Plan): Promise<MemoryPartitionStore> {
+  async #scatter({ source, spill, rejects, scale, parseKernel, geo }: Plan): Promise<PartitionStore> {
     const memory = this.#memory;
+    const { storeBytes, partitionBits, chunkBytes, deferredBytes } = this.#budget;
     const kernel = await loadKernel<PartitionKernel>('partition', memory);
-    const store = new MemoryPartitionStore({ memory, kernel });
+    const store = new PartitionStore({
+      memory, kernel, spill, counters: this.#counters, bits: partitionBits, bytes: storeBytes, chunkBytes, deferredBytes,
+    });
     this.#resources.add(() => store.close());
     await pipeline(
       source.stream(),
@@ -177,23 +191,29 @@ class Job {
       createScatterStage({ memory, kernel, store }),
       this.#stoppable(),
     );
+    geo.table.close();
     await rejects.close();
     return store;
   }
 
   /** Lane 2. */
-  async #reduce({ geo, tempFolder }: Plan, store: MemoryPartitionStore): Promise<Runs> {
+  async #reduce({ geo, spill }: Plan, store: PartitionStore): Promise<Runs> {
     const memory = this.#memory;
     const counters = this.#counters;
-    const keySet = new MemoryKeySet({ memory, kernel: await loadKernel<DedupKernel>('dedup', memory) });
+    const keySet = new MemoryKeySet({
+      memory, kernel: await loadKernel<DedupKernel>('dedup', memory), maxBytes: this.#budget.idTableBytes,
+    });
     this.#resources.add(() => keySet.close());
     const kernel = await loadKernel<AggregateKernel>('aggregate', memory);
-    const files = new RunFiles({ folder: tempFolder.path, memory, kernel });
+    const files = new RunFiles({
+      spill, memory, kernel: await loadKernel<SpillKernel>('spill', memory), readBytes: this.#budget.runBufferBytes,
+    });
     const aggregator = new Aggregator({
       memory, kernel, counters,
       groupBy: this.#options.groupBy,
       unknownRegion: geo.table.unknown,
-      limits: { bytes: this.#context.limits?.aggregateBytes ?? Infinity },
+      regions: geo.table.regions.length,
+      limits: { bytes: this.#budget.aggregateBytes },
       temp: files,
     });
     this.#resources.add(() => aggregator.close());
@@ -203,6 +223,8 @@ class Job {
       createAggregateStage({ aggregator, counters }),
       this.#stoppable(),
     );
+    keySet.close();
+    await store.close();
     const runs = await aggregator.finish();
     this.#resources.add(async () => {
       await Promise.all(runs.map((run) => run.close()));
@@ -213,16 +235,20 @@ class Job {
   /** Lane 3 and the commit. */
   async #publish(plan: Plan, { runs, files }: Runs): Promise<{ users: number; regions: number }> {
     const { groupBy, columns, compression, parquetEncoding } = this.#options;
-    const { staging, geo: { table }, scale, inputs } = plan;
+    const { staging, spill, geo: { table }, scale, inputs } = plan;
+    const { fanIn, runBufferBytes, columnAreas, distinctBytes, writesAtOnce } = this.#budget;
     const regions = new Set<string>();
     const memory = this.#memory;
     const counters = this.#counters;
     const { type, buildDate } = table.database;
     const distinct = new DistinctUsers({
       memory, kernel: await loadKernel<UsersKernel>('users', memory), seed: randomBytes(8).readBigUInt64LE(),
+      spill, pageBytes: distinctBytes, tableBytes: distinctBytes,
     });
+    this.#resources.add(() => distinct.close());
     const parquet = createParquetStage({
       folder: staging.folder, groupBy, scale, compression, encoding: parquetEncoding, counters, version: this.#version,
+      writesAtOnce,
       metadata: {
         'etl-stream.version': this.#version,
         'etl-stream.columns': JSON.stringify(columns),
@@ -233,14 +259,15 @@ class Job {
     await pipeline(
       mergeRuns({
         runs, memory, kernel: await loadKernel<MergeKernel>('merge', memory), regions: table.regions, groupBy, counters,
-        maxRows: ROW_GROUP_ROWS, maxBytes: ROW_GROUP_BYTES, temp: files, maxTotal: scale > 0 ? 10n ** 18n : undefined,
+        maxRows: ROW_GROUP_ROWS, maxBytes: ROW_GROUP_BYTES, columnAreas, fanIn, bufferBytes: runBufferBytes, temp: files,
+        maxTotal: scale > 0 ? 10n ** 18n : undefined,
       }),
       async function* count(batches: AsyncIterable<ResultBatch>) {
         for await (const batch of batches) {
           counters.published += sum(batch.counts);
           if (batch.region !== undefined) {
             regions.add(batch.region);
-            distinct.add(batch);
+            await distinct.add(batch);
           }
           for (const region of batch.topRegions ?? []) regions.add(region);
           yield batch;
@@ -260,7 +287,7 @@ class Job {
       files: parquet.files.map(({ path, rows, bytes }) => ({ path, rows, bytes })),
     });
     this.#context.signal?.throwIfAborted();
-    const users = groupBy === 'region' ? distinct.count() : counters.groups;
+    const users = groupBy === 'region' ? await distinct.count() : counters.groups;
     await staging.publish();
     return { users, regions: regions.size };
   }
@@ -269,6 +296,12 @@ class Job {
     const { signal } = this.#context;
     return signal ? { signal } : {};
   }
+}
+
+/** What the run was told, or else the default, though never less than what this process takes to run at all. */
+function planBudget({ memory }: JobOptions): MemoryBudget {
+  const resident = residentBytes();
+  return planMemory({ limit: memory ?? Math.max(defaultMemory(availableMemory()), leastMemory(resident)), jobs: 1, resident });
 }
 
 /** The sum of counts, by their two halves: a BigInt a row would cost more than encoding it. */

@@ -1,6 +1,7 @@
 /** What a run reports when it is done. */
 import type { Counters } from './core/counters.ts';
 import { rejectCodes, type RejectCode } from './core/rejects.ts';
+import { peakResidentBytes } from './core/resident.ts';
 import type { Phase } from './progress.ts';
 
 export interface Summary {
@@ -57,8 +58,7 @@ export function summarize(counters: Readonly<Counters>, memoryLimit: number, out
     groups,
     files,
     outputBytes,
-    // maxRSS is in kilobytes on every platform that Node runs on.
-    memory: { limit: memoryLimit, peakRss: process.resourceUsage().maxRSS * 1024 },
+    memory: { limit: memoryLimit, peakRss: peakResidentBytes() },
     spill: { bytes: counters.spilledBytes, files: counters.spilledFiles, rows: counters.rowsSpilled, splits: counters.splits },
     runs: { made: counters.runs, spilled: counters.runsSpilled, merges: counters.mergePasses },
     megabytesPerSecond: bytes / 1e6 / seconds,

@@ -112,12 +112,12 @@ export function divide(linear: number): Omit<MemoryBudget, 'limit' | 'jobs' | 'e
   const columnAreas = small ? 1 : 2;
   const distinctBytes = wholePages(Math.max(linear / 32, 1.25 * MiB));
   // The most that a lane has in slabs: see each lane's stages.
-  const lane1 = blocks * (blockBytes + MiB) + 8 * MiB;
+  const lane1 = blocks * (blockBytes + MiB) + 5 * MiB;
   const lane2 = idTableBytes + 2 * chunkBytes + 2 * MiB;
   const lane3 = columnAreas * 4 * MiB + fanIn * 2 * runBufferBytes + distinctBytes + 2 * MiB;
   const workspace = wholePages(Math.min(Math.max(lane1, lane2, lane3), linear * 0.6));
   const pages = linear - workspace;
-  const storeBytes = wholePages(pages * (small ? 1 : 7 / 8));
+  const storeBytes = wholePages(pages * 7 / 8); // the rest is what the aggregate begins with
   // An open page for every partition is at most a quarter of the store.
   const partitionBits = Math.min(10, Math.max(4, Math.floor(Math.log2(storeBytes / 4 / 16384))));
   const deferredBytes = wholePages(Math.max(pages / 8, 1.25 * MiB));
