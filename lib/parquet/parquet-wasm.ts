@@ -65,7 +65,7 @@ export class ParquetWasm {
       if (noTable) throw this.#taken(tableError);
       const [at, length, error, failed] = wasm.writeParquet(table, settings(wasm, this.#text)); // frees both
       if (failed) throw this.#taken(error);
-      return new WrittenFile(wasm, at >>> 0, length >>> 0);
+      return new WrittenFile(wasm, this.tier, at >>> 0, length >>> 0);
     });
   }
 
@@ -89,10 +89,12 @@ export class ParquetWasm {
 export class WrittenFile {
   readonly length: number;
   readonly #wasm: InitOutput;
+  readonly #tier: EncoderTier;
   readonly #at: number;
 
-  constructor(wasm: InitOutput, at: number, length: number) {
+  constructor(wasm: InitOutput, tier: EncoderTier, at: number, length: number) {
     this.#wasm = wasm;
+    this.#tier = tier;
     this.#at = at;
     this.length = length;
   }
@@ -100,7 +102,7 @@ export class WrittenFile {
   /** Copies the file to where it is to live and frees it here. Call it once. */
   moveTo(target: Uint8Array): void {
     target.set(new Uint8Array(this.#wasm.memory.buffer, this.#at, this.length));
-    this.#wasm.__wbindgen_free(this.#at, this.length, 1);
+    inTier(this.#tier, () => this.#wasm.__wbindgen_free(this.#at, this.length, 1));
   }
 }
 
