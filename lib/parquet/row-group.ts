@@ -12,5 +12,5 @@
  */
 
 export const ROW_GROUP_ROWS = 65536;
-/** Bytes of user ids. Keeps the encoder's memory below 16 MB whatever the users are. */
+/** Bytes of user ids. Keeps the encoder's memory at 10 to 20 MB whatever the users are. */
 export const ROW_GROUP_BYTES = 2 << 20;

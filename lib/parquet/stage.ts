@@ -12,7 +12,8 @@
  * Memory, besides the batch: 35 MB in tier `baseline`, at most 60 MB in `optimized` (see parquet-wasm.ts).
  *
  *   the encoder's module      15 MB, and 3 MB of code of what is called; `optimized` up to 25 MB more for a while
- *   the encoder's memory      9 MB + 2 x a row group: 10 MB for 65536 short users, at most 16 MB
+ *   the encoder's memory      10 MB for 65536 short users, 16 MB at most for zstd, 20 MB for random totals uncompressed;
+ *                             by user, two copies of the names of regions more
  *   row groups to be written  WRITE_AHEAD_BYTES (write-ahead.ts), whatever `writesAtOnce` is
  *   metadata of open files    1.5 KB a row group, PART_ROW_GROUPS at most, and as much again when a file ends
  *
