@@ -21,7 +21,7 @@ import { EtlError, messageOf } from './core/errors.ts';
 import { leastMemory, planMemory, type MemoryBudget } from './core/memory-budget.ts';
 import { availableMemory, defaultMemory } from './core/memory-limit.ts';
 import type { ColumnNames, JobOptions } from './core/options.ts';
-import { residentBytes } from './core/resident.ts';
+import { keepYoungGenerationSmall, residentBytes } from './core/resident.ts';
 import { Resources } from './core/resources.ts';
 import type { ResultBatch, SortedRun } from './core/stage.ts';
 import { packageVersion } from './core/version.ts';
@@ -115,6 +115,7 @@ class Job {
     this.#context = context;
     this.#resources = resources;
     this.#budget = { ...planBudget(options), ...context.limits };
+    keepYoungGenerationSmall();
     this.#memory = new LinearMemory({ limit: this.#budget.linear, workspace: this.#budget.workspace });
     this.#progress = new ProgressTeller(this.#counters, context.events);
     resources.add(() => this.#progress.close());
@@ -143,7 +144,7 @@ class Job {
 
   async #plan(): Promise<Plan> {
     const { inputs: paths, output, overwrite, columns, valueScale, geoDb, geoField, temp, maxSpill } = this.#options;
-    const encoderReady = warmUp(this.#budget.encoder);
+    const encoderReady = warmUp(this.#budget.frugal ? 'baseline' : 'optimized');
     encoderReady.catch(() => undefined); // reported when lane 3 needs it
     const inputs = await listInputs(paths);
     assertOutside(output, temp, inputs);
@@ -176,10 +177,10 @@ class Job {
   /** Lane 1. */
   async #scatter({ source, spill, rejects, scale, parseKernel, geo }: Plan): Promise<PartitionStore> {
     const memory = this.#memory;
-    const { storeBytes, partitionBits, chunkBytes, deferredBytes } = this.#budget;
+    const { storeBytes, keepBytes, partitionBits, chunkBytes, deferredBytes } = this.#budget;
     const kernel = await loadKernel<PartitionKernel>('partition', memory);
     const store = new PartitionStore({
-      memory, kernel, spill, counters: this.#counters, bits: partitionBits, bytes: storeBytes, chunkBytes, deferredBytes,
+      memory, kernel, spill, counters: this.#counters, bits: partitionBits, bytes: storeBytes, keepBytes, chunkBytes, deferredBytes,
     });
     this.#resources.add(() => store.close());
     await pipeline(

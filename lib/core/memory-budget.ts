@@ -20,12 +20,12 @@ const MiB = 1 << 20;
 export const DEFAULT_MEMORY_LEAST = 128 * MB;
 export const DEFAULT_MEMORY_MOST = 2000 * MB;
 
-/** Growth of V8's heap, compiled kernels and thread stacks over a run. */
-const HEAP_BYTES = 14 * MB;
-/** The Parquet encoder: code, its WASM memory with one row group, the row groups on their way to the disk. */
-const ENCODER_BYTES = { baseline: 36 * MB, optimized: 72 * MB } as const;
-/** From this limit on, the encoder's hot functions are compiled a second time, for speed: it costs 30 MB for a while. */
-const OPTIMIZED_FROM = 200 * MB;
+/** Below this limit the encoder's hot functions are not compiled a second time, for speed, which costs 35 MB for a while. */
+const FRUGAL_BELOW = 200 * MB;
+/** Growth of V8's heap, of compiled kernels and of what malloc holds, over a run. */
+const HEAP_BYTES = 15 * MB;
+/** The Parquet encoder: code, its WASM memory with one row group, row groups on their way to the disk. */
+const ENCODER_BYTES = { frugal: 29 * MB, free: 64 * MB } as const;
 /** What a process of ours has before a run. */
 const PROCESS_BYTES = 56 * MB;
 /** A further worker: its heap and its workspace. */
@@ -47,8 +47,9 @@ export interface MemoryBudget {
   /** Lane 1: bytes of one input block, and how many there are. */
   readonly blockBytes: number;
   readonly blocks: number;
-  /** Lane 1: pages of the partition store, in bytes; and log2 of its partitions. */
+  /** Lane 1: pages of the partition store, in bytes, and how many of them it may keep; log2 of its partitions. */
   readonly storeBytes: number;
+  readonly keepBytes: number;
   readonly partitionBits: number;
   /** Lane 2: bytes of each of the two buffers that read spilled partitions back. */
   readonly chunkBytes: number;
@@ -65,7 +66,8 @@ export interface MemoryBudget {
   readonly columnAreas: number;
   /** Lane 3: pages of hashes of users, in bytes; the table that counts them has as much, from the workspace. */
   readonly distinctBytes: number;
-  readonly encoder: 'baseline' | 'optimized';
+  /** Whether the encoder is to be kept small. */
+  readonly frugal: boolean;
   /** Lane 3: row groups that may be on their way to the disk. */
   readonly writesAtOnce: number;
 }
@@ -80,7 +82,7 @@ export interface BudgetRequest {
 
 /** The least limit that one worker can run in. */
 export function leastMemory(resident: number): number {
-  return Math.ceil((Math.max(resident, PROCESS_BYTES) + HEAP_BYTES + ENCODER_BYTES.baseline + LINEAR_LEAST) / MB) * MB;
+  return Math.ceil((Math.max(resident, PROCESS_BYTES) + HEAP_BYTES + ENCODER_BYTES.frugal + LINEAR_LEAST) / MB) * MB;
 }
 
 /**
@@ -88,27 +90,27 @@ export function leastMemory(resident: number): number {
  * does.
  */
 export function planMemory({ limit, jobs, resident = 0 }: BudgetRequest): MemoryBudget {
-  const encoder = limit < OPTIMIZED_FROM ? 'baseline' : 'optimized';
-  const fixed = Math.max(resident, PROCESS_BYTES) + HEAP_BYTES;
+  const mode = limit < FRUGAL_BELOW ? 'frugal' : 'free';
   const floor = leastMemory(resident);
   if (limit < floor) {
     throw new EtlError('ETL_USAGE', `--memory ${limit / MB}MB is less than this process needs: at least ${floor / MB}MB.`);
   }
-  const spare = limit - fixed - ENCODER_BYTES[encoder];
+  const spare = limit - Math.max(resident, PROCESS_BYTES) - HEAP_BYTES - ENCODER_BYTES[mode];
   const fitting = Math.max(1, Math.min(jobs, 1 + Math.floor((spare - LINEAR_LEAST) / (WORKER_BYTES + LINEAR_LEAST))));
   const linear = Math.min(LINEAR_MOST, wholePages(spare - (fitting - 1) * WORKER_BYTES));
-  return { limit, jobs: fitting, encoder, ...divide(linear) };
+  return { limit, jobs: fitting, frugal: mode === 'frugal', ...divide(linear) };
 }
 
 /** The shares of so much linear memory. */
-export function divide(linear: number): Omit<MemoryBudget, 'limit' | 'jobs' | 'encoder'> {
+export function divide(linear: number): Omit<MemoryBudget, 'limit' | 'jobs' | 'frugal'> {
   const small = linear < 64 * MiB;
+  const large = linear >= 256 * MiB;
   const blockBytes = small ? 256 << 10 : MiB;
   const blocks = small ? 2 : 3;
-  const chunkBytes = small ? 512 << 10 : 2 * MiB;
-  const idTableBytes = powerOfTwoBelow(Math.min(Math.max(linear / 8, 2 * MiB), 256 * MiB));
-  const fanIn = small ? 16 : 64;
-  const runBufferBytes = small ? 32 << 10 : 128 << 10;
+  const chunkBytes = small ? 512 << 10 : large ? 2 * MiB : MiB;
+  const idTableBytes = powerOfTwoBelow(Math.min(Math.max(linear / 16, 2 * MiB), 256 * MiB));
+  const fanIn = small ? 16 : large ? 64 : 32;
+  const runBufferBytes = small ? 32 << 10 : large ? 128 << 10 : 64 << 10;
   const columnAreas = small ? 1 : 2;
   const distinctBytes = wholePages(Math.max(linear / 32, 1.25 * MiB));
   // The most that a lane has in slabs: see each lane's stages.
@@ -122,7 +124,7 @@ export function divide(linear: number): Omit<MemoryBudget, 'limit' | 'jobs' | 'e
   const partitionBits = Math.min(10, Math.max(4, Math.floor(Math.log2(storeBytes / 4 / 16384))));
   const deferredBytes = wholePages(Math.max(pages / 8, 1.25 * MiB));
   return {
-    linear, workspace, blockBytes, blocks, storeBytes, partitionBits, chunkBytes, idTableBytes, deferredBytes,
+    linear, workspace, blockBytes, blocks, storeBytes, keepBytes: storeBytes, partitionBits, chunkBytes, idTableBytes, deferredBytes,
     aggregateBytes: wholePages(pages - Math.max(deferredBytes, distinctBytes)),
     fanIn, runBufferBytes, columnAreas, distinctBytes,
     writesAtOnce: small ? 2 : 4,

