@@ -69,6 +69,8 @@ interface Plan {
   readonly source: BlockSource;
   readonly staging: Staging;
   readonly spill: SpillSpace;
+  /** Folders of killed runs that were removed. */
+  readonly leftBehind: readonly string[];
   readonly rejects: RejectsFile;
   readonly scale: number;
   readonly parseKernel: ParseKernel;
@@ -138,6 +140,7 @@ class Job {
       geoDatabase: { type, buildDate },
       seconds: (performance.now() - started) / 1000,
       phases: progress.seconds,
+      leftBehind: plan.leftBehind,
       version: this.#version,
     });
   }
@@ -171,7 +174,8 @@ class Job {
     const kernel = await loadKernel<GeoKernel>('geo', memory);
     const table = await openRangeTable({ file: geoDb, field: geoField }, memory, kernel);
     this.#resources.add(() => table.close());
-    return { inputs, source, staging, spill, rejects, scale, parseKernel, geo: { kernel, table } };
+    const leftBehind = [...staging.leftBehind, ...tempFolder.leftBehind];
+    return { inputs, source, staging, spill, leftBehind, rejects, scale, parseKernel, geo: { kernel, table } };
   }
 
   /** Lane 1. */

@@ -39,11 +39,13 @@ export interface Summary {
   readonly phases: Readonly<Record<Phase, number>>;
   readonly megabytesPerSecond: number;
   readonly rowsPerSecond: number;
+  /** Hidden folders that killed runs had left, and that this one removed. */
+  readonly leftBehind: readonly string[];
   readonly version: string;
 }
 
 /** What only the pipeline knows. */
-export type Outcome = Pick<Summary, 'output' | 'inputs' | 'users' | 'regions' | 'valueScale' | 'geoDatabase' | 'seconds' | 'phases' | 'version'>;
+export type Outcome = Pick<Summary, 'output' | 'inputs' | 'users' | 'regions' | 'valueScale' | 'geoDatabase' | 'seconds' | 'phases' | 'leftBehind' | 'version'>;
 
 export function summarize(counters: Readonly<Counters>, memoryLimit: number, outcome: Outcome): Summary {
   const { bytes, read, duplicate, rejected, counted, rejectedBy, emptyLines, unknownRegion, groups, files, outputBytes } = counters;

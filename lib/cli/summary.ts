@@ -15,6 +15,9 @@ export function formatSummary(summary: Summary): string {
     ['peak RSS', size(summary.memory.peakRss), `of ${size(summary.memory.limit)}${spilled(summary)}`],
     ['output', number(summary.groups), `rows in ${number(summary.files)} files, ${size(summary.outputBytes)}: ${summary.output}`],
   ];
+  if (summary.leftBehind.length > 0) {
+    rows.push(['removed', number(summary.leftBehind.length), `folders that killed runs left: ${summary.leftBehind.join(', ')}`]);
+  }
   const width = Math.max(...rows.map(([, figure]) => figure.length));
   return rows.map(([label, figure, note]) => `${label.padEnd(11)}${figure.padStart(width)}  ${note}`.trimEnd() + '\n').join('');
 }

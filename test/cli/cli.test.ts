@@ -26,7 +26,7 @@ test('cat logs.csv | etl-stream publishes into ./etl-output', async (t) => {
   const { code, stdout, stderr } = await etlStream([], folder, LOGS);
   assert.equal(code, 0, stderr);
   assert.equal(stdout, '', 'stdout is for data only');
-  for (const line of [/^read +4 /m, /^duplicates +1 +25\.00 %$/m, /^rejected +0$/m, /^counted +3 /m, /^users +2$/m, /^regions +3 /m, /^seconds +[\d.]+ /m, /^peak RSS +[\d.]+ MB$/m]) assert.match(stderr, line);
+  for (const line of [/^read +4 /m, /^duplicates +1 +25\.00 %$/m, /^rejected +0$/m, /^counted +3 /m, /^users +2$/m, /^regions +3 /m, /^seconds +[\d.]+ /m, /^peak RSS +[\d.]+ MB {2}of [\d.]+ [MG]B$/m]) assert.match(stderr, line);
   assert.deepEqual(await readResult(join(folder, 'etl-output')), TOTALS);
   assert.deepEqual(readdirSync(folder), ['etl-output']);
   assert.ok(existsSync(join(folder, 'etl-output', '_SUCCESS')));
@@ -69,6 +69,9 @@ test('wrong usage exits with 2 and says what is accepted', async (t) => {
     [['--value-scale', '7'], /0 to 6/],
     [['--value-scale', 'two'], /whole number/],
     [['--id-column', 'user_id'], /both name "user_id"/],
+    [['--memory', '10MB'], /--memory 10MB is less than this process needs: at least 1\d\dMB/],
+    [['--memory', 'much'], /256MiB/],
+    [['--max-spill', '0'], /number of bytes/],
     [['generate'], /folder/],
     [['generate', 'x', '--size', 'huge'], /500MB/],
     [['generate', 'x', '--duplicates', '2'], /duplicates/],

@@ -65,7 +65,7 @@ class Checker {
   }
 
   async check({ files, options }: FuzzCase, duckdb: boolean): Promise<{ answer: ModelAnswer; summary: Summary | undefined }> {
-    const { columns = defaultColumns, groupBy = 'region', valueScale, blockBytes, aggregateBytes, listed, ...rest } = options;
+    const { columns = defaultColumns, groupBy = 'region', valueScale, blockBytes, aggregateBytes, tight, listed, ...rest } = options;
     const work = join(this.#folder, 'work');
     const [input, output] = [join(work, 'in'), join(work, 'out')];
     rmSync(work, { recursive: true, force: true });
@@ -81,7 +81,7 @@ class Checker {
       inputs: listed ? [...paths, paths[0]!] : [input], output, columns, groupBy, geoDb: join(this.#folder, 'geo.mmdb'), ...rest,
       ...(valueScale === undefined ? {} : { valueScale }),
     });
-    const limits = { ...(blockBytes ? { blockBytes } : {}), ...(aggregateBytes ? { aggregateBytes } : {}) };
+    const limits = { ...tight, ...(blockBytes ? { blockBytes } : {}), ...(aggregateBytes ? { aggregateBytes } : {}) };
     const outcome = await runJob(job, { limits }).catch((error: unknown) => error);
     const failed = outcome instanceof EtlError ? outcome.code : outcome instanceof Error ? outcome : undefined;
     assert.deepEqual(failed, answer.error, outcome instanceof Error ? `failed: ${outcome.stack}` : `did not fail with ${answer.error}`);
@@ -194,6 +194,9 @@ class Tally {
     this.add('detected decimals', options.valueScale === undefined && scale > 0 ? 1 : 0);
     this.add('spilled runs', summary!.runs.spilled);
     this.add('several spilled runs', summary!.runs.spilled > 1 ? 1 : 0);
+    this.add('spilled rows', summary!.spill.rows);
+    this.add('splits', summary!.spill.splits);
+    this.add('merges in passes', summary!.runs.merges > 1 ? 1 : 0);
     this.add('results', summary!.groups > 0 ? 1 : 0);
   }
 }
@@ -202,7 +205,7 @@ class Tally {
 const EXPECTED = [
   ...rejectCodes.filter((code) => code !== 'none'), 'ETL_HEADER', 'ETL_VALUE_OVERFLOW', 'conflicting duplicates', 'duplicates across files',
   'ids that differ in case', 'ties of top regions', 'quoted fields across blocks', 'byte order marks', 'empty lines', 'rows of unknown region',
-  'detected decimals', 'spilled runs', 'several spilled runs', 'results',
+  'detected decimals', 'spilled runs', 'several spilled runs', 'spilled rows', 'splits', 'merges in passes', 'results',
 ];
 
 test('regressions: cases that once failed', async (t) => {

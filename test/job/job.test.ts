@@ -1,26 +1,17 @@
 /** What a run promises besides its answer: the same bytes twice, balance, rejects, and an untouched output when it fails. */
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { generateLogs } from '../../lib/generate/generate.ts';
 import { EtlError, run, type JobEvents } from '../../lib/index.ts';
 import { validateOptions, type RunOptions } from '../../lib/core/options.ts';
 import { runJob } from '../../lib/pipeline.ts';
 import { temporaryFolder } from '../temporary.ts';
+import { contents } from './contents.ts';
 
 const HEADER = 'log_id,user_id,timestamp,ip_address,watch_time(min)';
-
-/** Path -> hash of every file below a folder. */
-function contents(folder: string): Record<string, string> {
-  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  return Object.fromEntries(files.map((entry) => {
-    const path = join(entry.parentPath, entry.name);
-    return [relative(folder, path), createHash('sha256').update(readFileSync(path)).digest('hex')] as const;
-  }).sort());
-}
 
 /** Nothing hidden may be left beside an output. */
 function assertTidy(folder: string, expected: readonly string[]): void {

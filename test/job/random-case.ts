@@ -2,6 +2,7 @@
  * Random jobs: inputs and options made to collide, to be malformed and to meet limits. A seed is a case, for ever: new
  * draws from the generator change what every seed means. Texts have one character a byte.
  */
+import type { MemoryBudget } from '../../lib/core/memory-budget.ts';
 import type { ColumnNames, Compression, GroupBy, ParquetEncoding } from '../../lib/core/options.ts';
 import { random } from '../random.ts';
 
@@ -18,6 +19,8 @@ export interface FuzzOptions {
   readonly columns?: ColumnNames;
   readonly blockBytes?: number;
   readonly aggregateBytes?: number;
+  /** Shares of a budget that is next to nothing, so that all that can be spilled and split is. */
+  readonly tight?: Partial<MemoryBudget>;
   /** Name the files backwards and one of them twice, rather than their folder. */
   readonly listed?: boolean;
 }
@@ -81,7 +84,7 @@ class CaseMaker {
     const broken = this.#pick([0, 0, 0.003, 0.03]);
     const names = this.#shuffled(NAMES).slice(0, this.#pick([1, 1, 2, 3, 4]));
     const mutated = this.#chance(0.3);
-    const size = this.#chance(0.1) ? 2500 : this.#chance(0.4) ? 80 : 12;
+    const size = this.#chance(0.15) ? 4000 : this.#chance(0.4) ? 80 : 12;
     const files = names.map((name, i) => {
       let text = this.#chance(0.02) ? this.#pick(['', '\n', '\r\n\n', ' ', ',,,', '\xef\xbb\xbf', '\xef\xbb\xbf\n']) : this.#file(columns, row, broken, this.#int(size));
       if (long && i === 0) text = this.#withLongRecord(text, columns);
@@ -101,7 +104,17 @@ class CaseMaker {
         ...(blocks.length > 0 && this.#chance(0.8) ? { blockBytes: this.#pick(blocks) } : {}),
         ...(this.#chance(0.6) ? { aggregateBytes: this.#pick([1, 65536]) } : {}),
         ...(this.#chance(0.4) ? { listed: true } : {}),
+        ...(this.#chance(0.5) ? { tight: this.#tight() } : {}),
       },
+    };
+  }
+
+  #tight(): Partial<MemoryBudget> {
+    const pages = (most: number): number => (1 + this.#int(most)) * 16384;
+    const storeBytes = pages(12);
+    return {
+      partitionBits: this.#pick([0, 0, 0, 1, 10]), storeBytes, keepBytes: this.#pick([0, storeBytes]), chunkBytes: pages(3), deferredBytes: pages(4),
+      idTableBytes: 16384, distinctBytes: pages(66), fanIn: this.#pick([2, 3, 16]), runBufferBytes: this.#pick([8304, 20000]), columnAreas: 1 + this.#int(2),
     };
   }
 

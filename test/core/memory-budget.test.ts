@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { leastMemory, planMemory, type MemoryBudget } from '../../lib/core/memory-budget.ts';
+
+const PAGE = 16384;
+const RESIDENT = 55e6;
+
+function* plans(): Generator<MemoryBudget> {
+  for (let limit = leastMemory(RESIDENT); limit < 2 ** 33; limit = Math.ceil(limit * 1.07)) {
+    for (const jobs of [1, 2, 3, 8]) yield planMemory({ limit, jobs, resident: RESIDENT });
+  }
+}
+
+describe('planMemory', () => {
+  test('the shares of a lane never add up to more than there is, at any limit', () => {
+    let seen = 0;
+    for (const budget of plans()) {
+      const { limit, linear, workspace, storeBytes, keepBytes, aggregateBytes, deferredBytes, distinctBytes } = budget;
+      const about = JSON.stringify(budget);
+      seen++;
+      assert.ok(linear > 0 && linear + RESIDENT < limit && linear < 2 ** 32, about);
+      assert.ok(workspace + storeBytes < linear && keepBytes <= storeBytes, about);
+      assert.ok(workspace + aggregateBytes + Math.max(deferredBytes, distinctBytes) <= linear, about);
+      assert.ok(budget.idTableBytes + 2 * budget.chunkBytes < workspace, about);
+      assert.ok(budget.columnAreas * 4e6 + budget.fanIn * 2 * budget.runBufferBytes + distinctBytes < workspace, about);
+      // Each partition has an open page, and there is room for more than that.
+      assert.ok(storeBytes >= 2 * PAGE * 2 ** budget.partitionBits, about);
+      for (const [share, value] of Object.entries(budget)) assert.ok(typeof value === 'boolean' || Number.isInteger(value) && value > 0, `${share} in ${about}`);
+    }
+    assert.ok(seen > 200);
+  });
+
+  test('more memory is never less for anyone', () => {
+    let before: MemoryBudget | undefined;
+    for (const budget of plans()) {
+      if (budget.jobs !== 1) continue;
+      if (before && budget.frugal === before.frugal && budget.fanIn === before.fanIn) {
+        for (const share of ['linear', 'storeBytes', 'idTableBytes', 'aggregateBytes', 'distinctBytes'] as const) {
+          assert.ok(budget[share] >= before[share], `${share} at ${budget.limit}: ${budget[share]} < ${before[share]}`);
+        }
+      }
+      before = budget;
+    }
+  });
+
+  test('what does not fit costs jobs first, then it is an error that names the floor', () => {
+    const jobsAt = (limit: number): number => planMemory({ limit, jobs: 8, resident: RESIDENT }).jobs;
+    const floor = leastMemory(RESIDENT);
+    assert.equal(jobsAt(floor), 1);
+    assert.equal(jobsAt(4e9), 8);
+    const between = [128e6, 200e6, 256e6, 400e6, 600e6].map(jobsAt);
+    assert.deepEqual(between, [...between].sort((a, b) => a - b));
+    assert.ok(new Set(between).size > 2, String(between));
+    assert.throws(() => jobsAt(floor - 1), { code: 'ETL_USAGE', message: new RegExp(`at least ${floor / 1e6}MB`) });
+  });
+
+  test('128 MB are enough, with room for a runtime that takes more than ours', () => {
+    assert.ok(leastMemory(64e6) <= 128e6, String(leastMemory(64e6)));
+    assert.ok(leastMemory(300e6) > 300e6, 'a process that is large already needs more');
+  });
+});

@@ -1,0 +1,93 @@
+/** A job with next to no memory: the same bytes, every spilling path taken, clear errors, nothing left behind. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { divide, type MemoryBudget } from '../../lib/core/memory-budget.ts';
+import { validateOptions, type RunOptions } from '../../lib/core/options.ts';
+import { OWNER_MARK } from '../../lib/core/owner.ts';
+import { generateLogs } from '../../lib/generate/generate.ts';
+import { EtlError, type Summary } from '../../lib/index.ts';
+import { runJob } from '../../lib/pipeline.ts';
+import { PROGRAM } from '../cli/program.ts';
+import { temporaryFolder } from '../temporary.ts';
+import { contents } from './contents.ts';
+
+const PAGE = 16384;
+const MiB = 1 << 20;
+
+async function logs(context: TestContext, size = 4e6): Promise<string> {
+  const folder = temporaryFolder(context);
+  await generateLogs({ folder: join(folder, 'logs'), size, users: 30_000, files: 2, duplicates: 0.2 });
+  return folder;
+}
+
+function job(folder: string, name: string, limits: Partial<MemoryBudget>, more: Partial<RunOptions> = {}): Promise<Summary> {
+  return runJob(validateOptions({ inputs: [join(folder, 'logs')], output: join(folder, name), ...more }), { limits });
+}
+
+/** Next to nothing for everyone. */
+const TINY: Partial<MemoryBudget> = {
+  partitionBits: 2, storeBytes: 20 * PAGE, keepBytes: 2 * PAGE, chunkBytes: 2 * PAGE, deferredBytes: 4 * PAGE, idTableBytes: PAGE,
+  aggregateBytes: 10 * PAGE, fanIn: 2, runBufferBytes: 8304, columnAreas: 1, distinctBytes: 64 * PAGE, writesAtOnce: 1, blockBytes: 50_000, blocks: 2,
+};
+
+test('the same bytes at every budget', async (context) => {
+  const folder = await logs(context);
+  for (const groupBy of ['region', 'user'] as const) {
+    const whole = await job(folder, `whole-${groupBy}`, divide(1 << 30), { groupBy });
+    assert.deepEqual([whole.spill.bytes, whole.runs.spilled, whole.runs.merges], [0, 0, 1]);
+    const expected = contents(join(folder, `whole-${groupBy}`));
+    for (const [name, limits] of Object.entries({ small: divide(19 * MiB), medium: divide(100 * MiB), tiny: { ...divide(32 * MiB), ...TINY } })) {
+      const { rows, users, regions, spill, runs } = await job(folder, `${name}-${groupBy}`, limits, { groupBy });
+      assert.deepEqual({ rows, users, regions }, { rows: whole.rows, users: whole.users, regions: whole.regions }, name);
+      assert.deepEqual(contents(join(folder, `${name}-${groupBy}`)), expected, name);
+      if (name !== 'tiny') continue;
+      assert.ok(spill.rows > 0 && spill.splits > 2 && spill.files > 5, JSON.stringify(spill));
+      assert.ok(runs.spilled > 4 && runs.merges > 2, JSON.stringify(runs));
+    }
+  }
+});
+
+test('--max-spill ends the job before the disk is full, at whatever it spills', async (context) => {
+  const folder = await logs(context, 2e6);
+  const kept = await job(folder, 'kept', { ...divide(32 * MiB), ...TINY });
+  const before = contents(join(folder, 'kept'));
+  const met = new Set<string>();
+  for (let maxSpill = 1; maxSpill < kept.spill.bytes; maxSpill = Math.ceil(maxSpill * 1.7)) {
+    const options = { temp: join(folder, 'temp'), maxSpill, overwrite: true };
+    const error = await job(folder, 'kept', { ...divide(32 * MiB), ...TINY }, options).then(() => undefined, (reason: unknown) => reason);
+    if (error === undefined) continue; // files that are done with give their bytes back
+    assert.ok(error instanceof EtlError && error.code === 'ETL_MAX_SPILL', String(error));
+    assert.match(error.hint ?? '', /--memory/);
+    met.add(error.code);
+    assert.deepEqual(contents(join(folder, 'kept')), before);
+    assert.deepEqual(readdirSync(folder).sort(), ['kept', 'logs'], 'the temporary folder is gone, its parent too: this run made it');
+  }
+  assert.equal(met.size, 1);
+});
+
+test('what a killed run left is removed by the next', async (context) => {
+  const folder = temporaryFolder(context);
+  mkdirSync(join(folder, 'temp'));
+  const args = [PROGRAM, '-', '-o', join(folder, 'out'), '--temp', join(folder, 'temp')];
+  const child = spawn(process.execPath, args, { stdio: ['pipe', 'ignore', 'pipe'] });
+  child.stdin.on('error', () => undefined); // it is killed with the pipe full
+  child.stdin.write('log_id,user_id,timestamp,ip_address,watch_time(min)\n' + '1,u,t,8.8.8.8,1\n'.repeat(1e5));
+  const places = [folder, join(folder, 'temp')];
+  const left = (mark = ''): string[] => places.flatMap((place) =>
+    readdirSync(place).filter((name) => name.startsWith('.') && existsSync(join(place, name, mark)))).sort();
+  while (left(OWNER_MARK).length < 2) await new Promise((resolve) => setImmediate(resolve)); // until it has made and marked both
+  child.kill('SIGKILL');
+  await once(child, 'close');
+  const [staging, temp] = left();
+  assert.match(staging!, new RegExp(`^\\.etl-stream-temp-${child.pid}-|^\\.out\\.staging-${child.pid}-`));
+  assert.ok(temp);
+  writeFileSync(join(folder, 'a.csv'), 'log_id,user_id,timestamp,ip_address,watch_time(min)\n1,u,t,8.8.8.8,1\n');
+  const summary = await runJob(validateOptions({ inputs: [join(folder, 'a.csv')], output: join(folder, 'out'), temp: join(folder, 'temp') }));
+  assert.deepEqual(summary.leftBehind.map((path) => basename(path)).sort(), [staging, temp]);
+  assert.deepEqual(left(), []);
+  assert.deepEqual(readdirSync(folder).sort(), ['a.csv', 'out', 'temp']);
+});
