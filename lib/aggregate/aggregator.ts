@@ -3,13 +3,14 @@
  *
  *   table, regions   a slab     fixed
  *   run buffers      a slab     fixed; rows in order on their way to a run file, packed in the other half
- *   slots            a slab     grows while there is room          ┐ within limits.bytes; while growing,
- *   groups           pages      as they come                       ┘ old and new slots together
+ *   slots            a slab     up to a third of what is free      ┐ within limits.bytes
+ *   groups           pages      as they come                       ┘
  *
- * Takes addresses of rows; they may be reused when `add` is done. When the limit is reached, or linear memory has no more,
- * the table is sorted, written as a run file and emptied, its slots kept. All that this needs was taken at the start, and
- * sorting is done in place. The last table stays in memory and is a run too. Sums are 128 bits wide and never overflow.
- * Nothing survives a crash.
+ * Takes addresses of rows; they may be reused when `add` is done. The slab of slots is taken at its largest useful size,
+ * while it can still be had in one piece; the table begins with few slots and doubles in it, so that no more is touched
+ * than groups need. When the limit is reached, or linear memory has no more, the table is sorted, written as a run file
+ * and emptied, and the slab chosen anew. All that this needs was taken at the start, and sorting is done in place. The
+ * last table stays in memory and is a run too. Sums are 128 bits wide and never overflow. Nothing survives a crash.
  */
 import { randomBytes } from 'node:crypto';
 import type { Counters } from '../core/counters.ts';
@@ -18,7 +19,7 @@ import type { GroupBy } from '../core/options.ts';
 import type { SortedRun, Winners } from '../core/stage.ts';
 import {
   MAX_SLOTS, MIN_SLOTS, SECRET_BYTES, SLOT_BYTES, TABLE_BYTES, TABLE_GROUPS, TABLE_MAX_GROUPS, TABLE_MAX_PAGES, TABLE_MAX_REGION,
-  TABLE_PAGE, TABLE_PAGES, TABLE_SECRET, TABLE_UNKNOWN,
+  TABLE_PAGE, TABLE_PAGES, TABLE_SECRET, TABLE_SHIFT, TABLE_SLOTS, TABLE_UNKNOWN,
 } from '../kernels/aggregate-layout.ts';
 import { PAGE_BYTES } from '../kernels/layout.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
@@ -28,6 +29,11 @@ import type { Area, RunFiles } from '../spill/run-files.ts';
 /** Both run buffers together: small where memory is. */
 const RUN_BUFFER_BYTES = { small: 128 << 10, large: 512 << 10 } as const;
 const SMALL_BELOW = 32 << 20;
+/**
+ * The slab of slots is the largest power of two that is at most this part of what slots and groups may have. A group takes
+ * 12 bytes of slots and 40 to 60 of pages, so that the two run out at about the same time.
+ */
+const SLOTS_PART = 1 / 3;
 
 export interface AggregatorOptions {
   readonly memory: LinearMemory;
@@ -48,6 +54,8 @@ export interface AggregatorOptions {
   readonly secret?: Uint8Array;
 }
 
+const MIN_BYTES = MIN_SLOTS * SLOT_BYTES;
+const MAX_BYTES = MAX_SLOTS * SLOT_BYTES;
 const NONE: Area = { at: 0, bytes: 0 };
 
 export class Aggregator {
@@ -72,13 +80,13 @@ export class Aggregator {
       this.#table = newArea(memory, TABLE_BYTES + regions * 4, 'table of totals');
       this.#setField(TABLE_PAGE, 0);
       this.#buffers = newArea(memory, RUN_BUFFER_BYTES[small ? 'small' : 'large'], 'writing runs');
-      this.#slots = newArea(memory, MIN_SLOTS * SLOT_BYTES, 'slots of totals');
+      this.#takeSlots();
     } catch (error) {
       this.#free();
       throw error;
     }
     memory.bytes(this.#table.at + TABLE_SECRET, SECRET_BYTES).set(secret);
-    this.#reset();
+    this.#reset(MIN_SLOTS);
     this.#open = true;
   }
 
@@ -130,12 +138,16 @@ export class Aggregator {
   async #addAndSpill(ptr: number, count: number, from: number): Promise<void> {
     this.#open = false;
     while (from < count) {
-      if (this.#field(TABLE_GROUPS) === 0) {
+      const slots = this.#slotCount;
+      if (this.#field(TABLE_GROUPS) > 0) {
+        await this.#spill();
+      } else if (this.#slots.bytes === MIN_BYTES) {
         throw new EtlError('ETL_MEMORY', 'No linear memory is left for totals, not even for one, and there is none to write to a file.', {
           hint: 'Give the run more memory with --memory.',
         });
       }
-      await this.#spill();
+      this.#takeSlots();
+      this.#reset(slots);
       from = this.#addWhileRoom(ptr, count, from);
     }
     this.#open = !this.#closed;
@@ -148,22 +160,53 @@ export class Aggregator {
   }
 
   #grow(): boolean {
-    const { memory, kernel, limits } = this.#options;
-    const old = this.#slots;
-    const bytes = old.bytes * 2;
-    if (bytes > MAX_SLOTS * SLOT_BYTES || this.#field(TABLE_PAGES) * PAGE_BYTES + old.bytes + bytes > limits.bytes) return false;
-    const at = memory.trySlab(bytes, 'slots of totals');
+    if (this.#slotCount * SLOT_BYTES === this.#slots.bytes && !this.#moveSlots()) return false;
+    this.#options.kernel.growTable(this.#table.at);
+    return true;
+  }
+
+  /** Moves the slots as they are to a slab twice as large; false when there is none. */
+  #moveSlots(): boolean {
+    const { memory, limits } = this.#options;
+    const { at: old, bytes } = this.#slots;
+    if (bytes * 2 > MAX_BYTES || this.#field(TABLE_PAGES) * PAGE_BYTES + bytes * 3 > limits.bytes) return false;
+    const at = memory.trySlabOfPages(bytes * 2, 'slots of totals');
     if (at === 0) return false;
-    this.#slots = { at, bytes };
-    kernel.growTable(this.#table.at, at, bytes / SLOT_BYTES);
-    memory.giveSlab(old.at, old.bytes);
+    memory.bytes(at, bytes).set(memory.bytes(old, bytes));
+    memory.giveSlab(old, bytes);
+    this.#slots = { at, bytes: bytes * 2 };
+    this.#setField(TABLE_SLOTS, at);
     this.#limitPages();
     return true;
   }
 
-  #reset(): void {
-    this.#options.kernel.resetTable(this.#table.at, this.#slots.at, this.#slots.bytes / SLOT_BYTES);
+  /**
+   * Chooses the slab of an empty table: as large as is useful now, or what can be had in one piece. The one that it has is
+   * kept while it is not too small, nor takes most of what is left.
+   */
+  #takeSlots(): void {
+    const { memory, limits } = this.#options;
+    const old = this.#slots.bytes;
+    const room = Math.min(limits.bytes, memory.freeBytes + old);
+    const useful = 2 ** Math.floor(Math.log2(room * SLOTS_PART));
+    let bytes = Math.min(Math.max(useful, Math.min(old, useful * 2), MIN_BYTES), MAX_BYTES);
+    if (bytes === old) return;
+    if (old !== 0) memory.giveSlab(this.#slots.at, old);
+    this.#slots = NONE;
+    let at = 0;
+    while ((at = memory.trySlabOfPages(bytes, 'slots of totals')) === 0 && bytes > MIN_BYTES) bytes /= 2;
+    this.#slots = { at: at || memory.slab(bytes, 'slots of totals'), bytes };
+  }
+
+  /** Empties the table, which has no groups. It begins with so many slots, if the slab holds them. */
+  #reset(slots: number): void {
+    const { at, bytes } = this.#slots;
+    this.#options.kernel.resetTable(this.#table.at, at, Math.min(slots, bytes / SLOT_BYTES));
     this.#limitPages();
+  }
+
+  get #slotCount(): number {
+    return 2 ** (32 - this.#field(TABLE_SHIFT));
   }
 
   #limitPages(): void {
@@ -197,7 +240,6 @@ export class Aggregator {
     }
     counters.runsSpilled++;
     kernel.freeGroups(this.#table.at);
-    this.#reset();
   }
 
   /** The sealed table as a run, which now owns its memory. */

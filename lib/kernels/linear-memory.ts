@@ -72,6 +72,13 @@ export class LinearMemory {
     return this.#slabs.size;
   }
 
+  /** Bytes outside of the workspace that nobody holds, in one piece or not. */
+  get freeBytes(): number {
+    let free = this.limit - Math.max(this.#workspace, FIRST_FREE_AT) - this.pagesInUse * PAGE_BYTES;
+    for (const [at, size] of this.#slabs) free -= Math.max(at + size - Math.max(at, this.#workspace), 0);
+    return free;
+  }
+
   /** A contiguous area of at least `bytes`, aligned to a page, its content undefined. Throws ETL_MEMORY. */
   slab(bytes: number, purpose: string): number {
     const at = this.trySlab(bytes, purpose);

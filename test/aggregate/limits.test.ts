@@ -16,20 +16,42 @@ import { SpillSpace } from '../../lib/spill/spill-space.ts';
 import { random } from '../random.ts';
 import { spillSpace, systemError } from '../spill/disk.ts';
 import { temporaryFolder } from '../temporary.ts';
-import { addUp, randomUser, randomValue, readRun, show, writeRows, type Order, type Row, type Total } from './rows.ts';
+import { addUp, assertInOrder, randomUser, randomValue, readRun, show, writeRows, type Order, type Row, type Total } from './rows.ts';
 
 const LEAST = MIN_SLOTS * SLOT_BYTES + PAGE_BYTES;
 
-/** Knows the most bytes that slots and pages took together. */
+/** Knows the most bytes that slots and pages took together, and the sizes of the slabs of slots. */
 class WatchedMemory extends LinearMemory {
   most = 0;
+  /** Of each slab of slots, in order. */
+  readonly sizes: number[] = [];
+  /** How often there were two at once. */
+  moves = 0;
   #slots = new Map<number, number>();
 
   override trySlab(bytes: number, purpose: string): number {
-    const at = super.trySlab(bytes, purpose);
-    if (at !== 0 && purpose === 'slots of totals') this.#slots.set(at, bytes);
+    return this.#note(super.trySlab(bytes, purpose), bytes, purpose);
+  }
+
+  override trySlabOfPages(bytes: number, purpose: string): number {
+    return this.#note(super.trySlabOfPages(bytes, purpose), bytes, purpose);
+  }
+
+  #note(at: number, bytes: number, purpose: string): number {
+    if (at !== 0 && purpose === 'slots of totals') {
+      this.#slots.set(at, bytes);
+      this.sizes.push(bytes);
+      if (this.#slots.size > 1) this.moves++;
+    }
     this.watch();
     return at;
+  }
+
+  /** Takes `count` pages, or all. */
+  takePages(count = Infinity): number[] {
+    const pages: number[] = [];
+    while (pages.length < count && this.refillPool()) pages.push(this.takePageIfAny());
+    return pages;
   }
 
   override giveSlab(at: number, bytes: number): void {
@@ -54,6 +76,17 @@ const twin: Kernels = { aggregate: async (memory) => createAggregateTwin(memory)
 const numbered = (count: number, users: number, regions: number): Row[] =>
   Array.from({ length: count }, (_, i) => ({ region: (i * 7) % regions, user: Buffer.from(`user_${(i * 7919) % users}`), value: BigInt(i) - 50n }));
 
+const models = new WeakMap<readonly Row[], Map<Order, string[]>>();
+
+/** What the rows add up to; told once for each array. */
+function expected(rows: readonly Row[], order: Order): string[] {
+  const known = models.get(rows) ?? new Map<Order, string[]>();
+  models.set(rows, known);
+  const model = known.get(order) ?? show(addUp(rows, order));
+  known.set(order, model);
+  return model;
+}
+
 interface Case {
   readonly kernels?: Kernels;
   readonly bytes?: number;
@@ -61,6 +94,8 @@ interface Case {
   readonly memory?: WatchedMemory;
   /** Rows of one call of `add`. */
   readonly list?: number;
+  /** Called before the aggregator is made. */
+  readonly first?: (memory: WatchedMemory) => void;
   /** Called before each call of `add`. */
   readonly before?: (memory: WatchedMemory, call: number) => void;
   readonly spill?: SpillSpace;
@@ -68,7 +103,7 @@ interface Case {
 
 suite('the aggregate within its limits', () => {
   async function run(context: TestContext, rows: readonly Row[], options: Case = {}) {
-    const { kernels = wasm, bytes = Infinity, order = 'region', memory = new WatchedMemory(), list = 1000, before } = options;
+    const { kernels = wasm, bytes = Infinity, order = 'region', memory = new WatchedMemory(), list = 1000, first, before } = options;
     const counters = newCounters();
     const spill = options.spill ?? new SpillSpace({ folder: temporaryFolder(context), counters });
     const kernel = await kernels.aggregate(memory);
@@ -78,6 +113,7 @@ suite('the aggregate within its limits', () => {
     let runs: SortedRun[] = [];
     const totals: Total[][] = [];
     try {
+      first?.(memory);
       aggregator = new Aggregator({
         memory, kernel, counters, groupBy: order, regions: 250, unknownRegion: 7, limits: { bytes },
         temp: new RunFiles({ spill, memory, kernel: await kernels.spill(memory) }),
@@ -96,12 +132,12 @@ suite('the aggregate within its limits', () => {
       assert.equal(spill.bytes, 0, 'all files are closed');
       written.free();
     }
-    for (const part of totals) assert.deepEqual(show(part), show(addUp(part, order)), 'each run has its keys once, in order');
-    assert.deepEqual(show(addUp(totals.flat(), order)), show(addUp(rows, order)));
+    for (const part of totals) assertInOrder(part, order);
+    assert.deepEqual(show(addUp(totals.flat(), order)), expected(rows, order));
     assert.equal(counters.unknownRegion, rows.filter(({ region }) => region === 7).length);
     assert.equal(counters.runs, totals.length);
     assert.equal(counters.spilledFiles, counters.runsSpilled);
-    return { counters, memory };
+    return { counters, memory, groups: totals.map((part) => part.length) };
   }
 
   const shapes: Record<string, Row[]> = {
@@ -130,7 +166,7 @@ suite('the aggregate within its limits', () => {
   for (const [name, kernels] of Object.entries({ wasm, twin })) {
     test(`linear memory that ends anywhere, ${name}`, async (context) => {
       const next = random(7);
-      const rows = Array.from({ length: 6000 }, () => ({ region: Math.floor(next() * 50), user: randomUser(next, 2000), value: randomValue(next) }));
+      const rows = Array.from({ length: name === 'wasm' ? 6000 : 3500 }, () => ({ region: Math.floor(next() * 50), user: randomUser(next, 2000), value: randomValue(next) }));
       const outcomes = { refused: 0, spilled: 0, free: 0 };
       const probe = new WatchedMemory();
       writeRows(probe, rows);
@@ -152,32 +188,124 @@ suite('the aggregate within its limits', () => {
     });
   }
 
-  test('pages that others take and give back: runs are written meanwhile, and the table grows on', async (context) => {
-    const rows = numbered(60_000, 60_000, 5);
-    const held: number[] = [];
-    const bound = (await run(context, rows)).memory.size;
-    const memory = new WatchedMemory({ limit: bound });
-    const { counters } = await run(context, rows, {
-      memory,
-      before: (_, call) => {
-        if (call === 4) for (let left = 100; left > 0 && memory.refillPool(); left--) held.push(memory.takePageIfAny());
-        if (call === 30) for (const page of held.splice(0)) memory.givePage(page);
+  test('slots and groups run out together, at any limit', async (context) => {
+    const rows = numbered(26_000, 26_000, 5);
+    for (let bytes = 300_000; bytes < 1_250_000; bytes *= 1.21) {
+      const { groups, memory } = await run(context, rows, { bytes });
+      assert.ok(memory.most <= bytes, `${memory.most} bytes of ${bytes}`);
+      // 12 bytes of slots and 42 of pages, were the slab no power of two.
+      for (const rows of groups.slice(0, -1)) assert.ok(rows > (bytes / 54) * 0.7, `${rows} groups in ${bytes} bytes`);
+    }
+  });
+
+  test('the slab is taken at its full size, and no more is touched than groups need', async (context) => {
+    const memory = new WatchedMemory({ limit: 64 << 20 });
+    const at = memory.slab(32 << 20, 'garbage');
+    memory.bytes(at, 32 << 20).fill(0xaa);
+    memory.giveSlab(at, 32 << 20);
+    const spill = spillSpace(context).spill;
+    const aggregator = new Aggregator({
+      memory, kernel: await wasm.aggregate(memory), counters: newCounters(), groupBy: 'region', regions: 250, unknownRegion: 7,
+      limits: { bytes: 50 << 20 }, temp: new RunFiles({ spill, memory, kernel: await wasm.spill(memory) }),
+    });
+    const buffers = 512 << 10;
+    const list = writeRows(memory, numbered(1000, 1000, 3));
+    await aggregator.add(list);
+    const slab = memory.sizes[0]!;
+    assert.deepEqual(memory.sizes, [16 << 20]);
+    const touched = memory.bytes(at, 32 << 20).filter((byte) => byte !== 0xaa).length;
+    assert.ok(touched < buffers + (256 << 10), `${touched} bytes of ${slab}`);
+    await aggregator.close();
+    list.free();
+  });
+
+  test('pages of others lie scattered: runs are small, and as large as ever when these are given back', async (context) => {
+    const rows = numbered(120_000, 120_000, 5);
+    const bytes = 1 << 20;
+    const newMemory = (): WatchedMemory => new WatchedMemory({ limit: 9 << 20, workspace: 8 << 20 });
+    const roomy = await run(context, rows, { bytes, list: 4000, memory: newMemory() });
+    const others: number[] = [];
+    const { groups, memory } = await run(context, rows, {
+      bytes,
+      list: 4000,
+      memory: newMemory(),
+      first: (memory) => {
+        // Of every 8 pages they keep one.
+        for (const [i, page] of memory.takePages().entries()) {
+          if (i % 8 === 0) others.push(page);
+          else memory.givePage(page);
+        }
+      },
+      before: (memory, call) => {
+        if (call === 15) for (const page of others.splice(0)) memory.givePage(page);
       },
     });
-    assert.ok(counters.runsSpilled >= 1 && counters.runsSpilled < 10, `${counters.runsSpilled} runs`);
+    assert.ok(memory.sizes[0]! < roomy.memory.sizes[0]!, 'no slab of the useful size was to be had');
+    assert.equal(memory.sizes.at(-1), roomy.memory.sizes[0], 'later it was');
+    assert.ok(groups[0]! < roomy.groups[0]! / 2 && groups.at(-2) === roomy.groups[0], `${groups} groups, and with room ${roomy.groups}`);
+    assert.ok(memory.most <= bytes);
     assert.equal(memory.pagesInUse, 0);
   });
 
-  test('not even one page: ETL_MEMORY, and everything is given back', async (context) => {
-    const rows = numbered(10, 10, 1);
-    const memory = new WatchedMemory({ limit: 1 << 20 });
-    const held: number[] = [];
-    const before = (): void => {
-      while (memory.refillPool()) held.push(memory.takePageIfAny());
-    };
-    await assert.rejects(run(context, rows, { memory, before }), (error) => error instanceof EtlError && error.code === 'ETL_MEMORY');
-    assert.equal(memory.pagesInUse, held.length);
-    assert.ok(held.length > 0);
+  test('others give memory back before the table is full: its slots move to a larger slab, and no run is written', async (context) => {
+    const rows = numbered(60_000, 60_000, 5);
+    for (const kernels of [wasm, twin]) {
+      const part = kernels === wasm ? rows : rows.slice(0, 9000);
+      const memory = new WatchedMemory({ limit: 24 << 20, workspace: 8 << 20 });
+      let others: number[] = [];
+      const { counters } = await run(context, part, {
+        memory,
+        kernels,
+        first: () => {
+          others = memory.takePages();
+          for (const page of others.splice(-20)) memory.givePage(page);
+        },
+        before: (_, call) => {
+          if (call === 1) for (const page of others.splice(0)) memory.givePage(page);
+        },
+      });
+      assert.ok(memory.moves > 0, `moved ${memory.moves} times`);
+      assert.equal(counters.runsSpilled, 0);
+      assert.equal(memory.pagesInUse, 0);
+    }
+  });
+
+  test('others take all that is left: the slab gets smaller, down to the last page', async (context) => {
+    const memory = new WatchedMemory({ limit: 8 << 20 });
+    let others: number[] = [];
+    const { counters } = await run(context, numbered(20_000, 20_000, 5), {
+      memory,
+      before: () => {
+        others.push(...memory.takePages());
+      },
+    });
+    assert.ok(memory.sizes[0]! > 1 << 20 && memory.sizes.at(-1)! <= 2 * MIN_SLOTS * SLOT_BYTES, `${memory.sizes}`);
+    assert.ok(counters.runsSpilled > 10);
+    assert.equal(memory.pagesInUse, others.length);
+  });
+
+  test('others take every page: one half of the slab becomes pages, unless it is the smallest: ETL_MEMORY', async (context) => {
+    const rows = numbered(4000, 4000, 1);
+    const smallest = new Set<number>();
+    for (let pages = 1; pages < 40; pages++) {
+      const memory = new WatchedMemory({ limit: (1 << 20) + pages * PAGE_BYTES, workspace: 1 << 20 });
+      let held = 0;
+      const before = (): void => {
+        held ||= memory.takePages().length;
+      };
+      const running = run(context, rows, { memory, before });
+      const first = (): number => memory.sizes[0]!;
+      if (pages < 6) {
+        await assert.rejects(running, (error) => error instanceof EtlError && error.code === 'ETL_MEMORY', `${pages} pages`);
+        assert.equal(first(), MIN_SLOTS * SLOT_BYTES);
+      } else {
+        await running;
+        assert.equal(memory.sizes[1], first() / 2);
+        smallest.add(first());
+      }
+      assert.equal(memory.pagesInUse, held);
+    }
+    assert.deepEqual([...smallest], [2, 4, 8].map((pages) => pages * PAGE_BYTES));
   });
 
   test('memory that ends while the table is made is given back', async () => {

@@ -1,4 +1,5 @@
 /** Rows of partitions for tests: a tiny writer, a model of what they add up to, and a reader of runs. */
+import assert from 'node:assert/strict';
 import type { SortedRun } from '../../lib/core/stage.ts';
 import {
   HEAD_REGION_SHIFT, HEAD_VALUE_SHIFT, ROW_FIXED, ROW_HEAD, RUN_COUNT, RUN_REGION, RUN_SUM_HI, RUN_SUM_LO, RUN_USER, RUN_USER_LEN,
@@ -62,10 +63,11 @@ export function addUp(rows: Iterable<Row | Total>, order: Order): Total[] {
       totals.set(key, { region: row.region, user: row.user, sum, count });
     }
   }
-  return [...totals.values()].sort((a, b) => {
-    const users = Buffer.compare(a.user, b.user);
-    return order === 'region' ? a.region - b.region || users : users || a.region - b.region;
-  });
+  return [...totals.values()].sort((a, b) => compareKeys(a, b, order));
+}
+
+function compareKeys(a: Total, b: Total, order: Order): number {
+  return order === 'region' ? a.region - b.region || Buffer.compare(a.user, b.user) : Buffer.compare(a.user, b.user) || a.region - b.region;
 }
 
 /** Reads a run to its end through a buffer of `capacity` bytes, and closes it. */
@@ -92,7 +94,15 @@ export async function readRun(memory: LinearMemory, run: SortedRun, capacity: nu
 
 /** Comparable text of totals. */
 export function show(totals: readonly Total[]): string[] {
-  return totals.map(({ region, user, sum, count }) => `${region} ${user.toString('hex')} ${sum} ${count}`);
+  return totals.map(({ region, user, sum, count }) => `${region} ${user.toString('latin1')} ${sum} ${count}`);
+}
+
+/** Each key once, in order. */
+export function assertInOrder(totals: readonly Total[], order: Order): void {
+  for (let i = 1; i < totals.length; i++) {
+    const [a, b] = [totals[i - 1]!, totals[i]!];
+    if (compareKeys(a, b, order) >= 0) assert.fail(`${a.region}, ${a.user} comes before ${b.region}, ${b.user}`);
+  }
 }
 
 const kinds = ['number', 'bytes', 'nul', 'prefix', 'long'] as const;

@@ -5,8 +5,8 @@
 //   [0        ]                   ▲          region, user length, sum, count, user bytes
 //   [hash|addr]─────────────────────────────►
 //
-// Open addressing, linear probing from the hash's top bits, so that slots move in order when the table doubles and no
-// group is touched for it. A row costs cache misses for its slot and its group. Passes over a block of BLOCK_ROWS rows
+// Open addressing, linear probing downwards from the hash's top bits, so that the table doubles in place and no group is
+// touched for it. A row costs cache misses for its slot and its group. Passes over a block of BLOCK_ROWS rows
 // overlap them: hash all, load all slots, load all groups, then compare and add: half the time of row after row. The
 // loops that wait for memory do nothing else, so that many rows fit the processor's window at once (10 % of the time).
 import {
@@ -25,6 +25,7 @@ const KEY_MASK: u64 = (1 << HEAD_VALUE_SHIFT) - 1;
 
 /** Makes an empty table with `count` (a power of two) slots. Groups of an earlier use must have been freed. */
 export function resetTable(table: u32, slots: u32, count: u32): void {
+  memory.fill(slots, 0, count << 3);
   setSlots(table, slots, count);
   store<u32>(table, 0, TABLE_GROUPS);
   store<u32>(table, 0, TABLE_PAGE);
@@ -33,24 +34,38 @@ export function resetTable(table: u32, slots: u32, count: u32): void {
   store<u32>(table, 0, TABLE_MAX_REGION);
 }
 
-/** Moves the slots to another, larger area; the old one is free afterwards. */
-export function growTable(table: u32, slots: u32, count: u32): void {
-  let at = load<u32>(table, TABLE_SLOTS);
-  const end = at + (8 << (32 - load<u32>(table, TABLE_SHIFT)));
-  setSlots(table, slots, count);
+/**
+ * Doubles the slots where they are. A group's slot is the top bits of its hash, so it moves from i to 2i or 2i + 1: from
+ * the last slot to the first, each is taken out and put where it belongs now, which is at or above the slot it came from,
+ * and all from there up is in order. But not so for those that probing took past slot 0 to the end of the table: such a
+ * slot may come to lie among those not yet moved, and is moved again, or past slot 0 once more. Those are put in again at
+ * the end, when nothing moves any more.
+ */
+export function growTable(table: u32): void {
+  const slots = load<u32>(table, TABLE_SLOTS);
+  const half: u32 = 8 << (32 - load<u32>(table, TABLE_SHIFT));
+  setSlots(table, slots, half >> 2);
+  memory.fill(slots + half, 0, half);
   const shift = load<u32>(table, TABLE_SHIFT);
-  const mask = count - 1;
-  for (; at < end; at += 8) {
-    const slot = load<u64>(at);
-    if (!slot) continue;
-    let index = <u32>slot >> shift;
-    while (load<u64>(slots + (index << 3))) index = (index + 1) & mask;
-    store<u64>(slots + (index << 3), slot);
+  for (let at = slots + half; at > slots; ) {
+    at -= 8;
+    if (load<u64>(at)) putAgain(slots, shift, at);
   }
+  for (let at = slots + 2 * half - 8; load<u64>(at); at -= 8) putAgain(slots, shift, at);
+}
+
+// @ts-ignore: decorator
+@inline
+function putAgain(slots: u32, shift: u32, at: u32): void {
+  const slot = load<u64>(at);
+  store<u64>(at, 0);
+  const mask: u32 = (1 << (32 - shift)) - 1;
+  let index = <u32>slot >> shift;
+  while (load<u64>(slots + (index << 3))) index = (index - 1) & mask;
+  store<u64>(slots + (index << 3), slot);
 }
 
 function setSlots(table: u32, slots: u32, count: u32): void {
-  memory.fill(slots, 0, count << 3);
   store<u32>(table, slots, TABLE_SLOTS);
   store<u32>(table, 32 - ctz(count), TABLE_SHIFT);
   // Two thirds: the sort needs 12 bytes a group and takes them from the slots.
@@ -97,7 +112,7 @@ export function aggregateBatch(table: u32, winners: u32, count: u32, from: u32):
       let index = hash >> shift;
       let slot = load<u64>(slots + (index << 3));
       while (slot && <u32>slot != hash) {
-        index = (index + 1) & mask;
+        index = (index - 1) & mask;
         slot = load<u64>(slots + (index << 3));
       }
       store<u32>(block + (i << 3), index, 4);
@@ -119,7 +134,7 @@ export function aggregateBatch(table: u32, winners: u32, count: u32, from: u32):
   return count;
 }
 
-/** Adds one row; its group is at slot `index` or after. False when there is no room for a new group. */
+/** Adds one row; its group is at slot `index` or below. False when there is no room for a new group. */
 // @ts-ignore: decorator
 @inline
 function addRow(table: u32, slots: u32, mask: u32, row: u32, hash: u32, index: u32): bool {
@@ -140,7 +155,7 @@ function addRow(table: u32, slots: u32, mask: u32, row: u32, hash: u32, index: u
       store<u64>(group, load<u64>(group, RUN_COUNT) + 1, RUN_COUNT);
       return true;
     }
-    index = (index + 1) & mask;
+    index = (index - 1) & mask;
   }
   const group = newGroup(table, RUN_USER + len);
   if (!group) return false;

@@ -18,8 +18,8 @@ import type { LinearMemory } from '../linear-memory.ts';
 export interface AggregateKernel {
   /** Makes an empty table with `slotCount` (a power of two) slots, cleared here. The secret is left as it is. */
   resetTable(table: number, slots: number, slotCount: number): void;
-  /** Moves the slots to a larger area; the old one is free afterwards. */
-  growTable(table: number, slots: number, slotCount: number): void;
+  /** Doubles the slots where they are: there must be as much room again behind them. */
+  growTable(table: number): void;
   /**
    * Adds rows `from` to `count` of the u32 addresses at `winners`. Gives the number of the first row not added: less than
    * `count` when the table is full (groups = maxGroups), out of pages (pages = maxPages), or the pool is empty.
@@ -59,16 +59,15 @@ export function createAggregateTwin(memory: LinearMemory): AggregateKernel {
   }
 
   function setSlots(table: number, slots: number, slotCount: number): void {
-    memory.bytes(slots, slotCount * SLOT_BYTES).fill(0);
     set(table + TABLE_SLOTS, slots);
     set(table + TABLE_SHIFT, 32 - Math.log2(slotCount));
     set(table + TABLE_MAX_GROUPS, Math.floor((slotCount * 2) / 3) - 1);
   }
 
-  /** Slots from the hash's own on, around the end. */
+  /** Slots from the hash's own down, around the end. */
   function* probe(table: number, hash: number): Generator<{ at: number; hash: number; group: number }> {
     const slotCount = 2 ** (32 - get(table + TABLE_SHIFT));
-    for (let index = Math.floor((hash / 2 ** 32) * slotCount); ; index = (index + 1) % slotCount) {
+    for (let index = Math.floor((hash / 2 ** 32) * slotCount); ; index = (index + slotCount - 1) % slotCount) {
       const at = get(table + TABLE_SLOTS) + index * SLOT_BYTES;
       yield { at, hash: get(at), group: get(at + 4) };
     }
@@ -81,6 +80,17 @@ export function createAggregateTwin(memory: LinearMemory): AggregateKernel {
       set(slot.at + 4, group);
       return;
     }
+  }
+
+  /** Takes a slot's entry out and fills a slot with it again; false when there is none. */
+  function putAgain(table: number, at: number): boolean {
+    const group = get(at + 4);
+    if (group === 0) return false;
+    set(at + 4, 0);
+    const hash = get(at);
+    set(at, 0);
+    fillSlot(table, hash, group);
+    return true;
   }
 
   function newGroup(table: number, bytes: number): number {
@@ -162,16 +172,18 @@ export function createAggregateTwin(memory: LinearMemory): AggregateKernel {
 
   return {
     resetTable(table, slots, slotCount) {
+      memory.bytes(slots, slotCount * SLOT_BYTES).fill(0);
       setSlots(table, slots, slotCount);
       for (const field of [TABLE_GROUPS, TABLE_PAGE, TABLE_WRITE, TABLE_PAGES, TABLE_MAX_REGION]) set(table + field, 0);
     },
 
-    growTable(table, slots, slotCount) {
-      const old = memory.u32(get(table + TABLE_SLOTS), 2 * 2 ** (32 - get(table + TABLE_SHIFT)));
-      setSlots(table, slots, slotCount);
-      for (let i = 0; i < old.length; i += 2) {
-        if (old[i + 1] !== 0) fillSlot(table, old[i]!, old[i + 1]!);
-      }
+    growTable(table) {
+      const slots = get(table + TABLE_SLOTS);
+      const half = 2 ** (32 - get(table + TABLE_SHIFT));
+      setSlots(table, slots, 2 * half);
+      memory.bytes(slots + half * SLOT_BYTES, half * SLOT_BYTES).fill(0);
+      for (let index = half - 1; index >= 0; index--) putAgain(table, slots + index * SLOT_BYTES);
+      for (let index = 2 * half - 1; putAgain(table, slots + index * SLOT_BYTES); ) index--;
     },
 
     aggregateBatch(table, winners, count, from) {
