@@ -23,15 +23,15 @@ export const DEFAULT_MEMORY_MOST = 2000 * MB;
 /** Below this limit the encoder's hot functions are not compiled a second time, for speed, which costs 35 MB for a while. */
 const FRUGAL_BELOW = 200 * MB;
 /** Growth of V8's heap, of compiled kernels and of what malloc holds, over a run. */
-const HEAP_BYTES = 15 * MB;
+const HEAP_BYTES = 16 * MB;
 /** The Parquet encoder: code, its WASM memory with one row group, row groups on their way to the disk. */
-const ENCODER_BYTES = { frugal: 29 * MB, free: 64 * MB } as const;
+const ENCODER_BYTES = { frugal: 28 * MB, free: 64 * MB } as const;
 /** What a process of ours has before a run. */
 const PROCESS_BYTES = 56 * MB;
 /** A further worker: its heap and its workspace. */
 const WORKER_BYTES = 24 * MB;
 /** Below this much linear memory there is no room for one block, one chunk and one page for every partition. */
-const LINEAR_LEAST = 18 * MiB;
+const LINEAR_LEAST = 16 * MiB;
 /** All that 32-bit addresses reach, less one WASM page. */
 const LINEAR_MOST = 2 ** 32 - 65536;
 

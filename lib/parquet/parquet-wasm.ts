@@ -12,7 +12,6 @@
 import { readFile } from 'node:fs/promises';
 import { setFlagsFromString } from 'node:v8';
 import type { InitOutput } from 'parquet-wasm/esm/parquet_wasm.js';
-import { freeNow } from './free-now.ts';
 
 export type EncoderTier = 'baseline' | 'optimized';
 
@@ -32,8 +31,7 @@ async function load(tier: EncoderTier): Promise<ParquetWasm> {
     readFile(new URL(import.meta.resolve('parquet-wasm/esm/parquet_wasm_bg.wasm'))),
   ]);
   const wasm = inTier(tier, () => bindings.initSync({ module: file }));
-  freeNow(file.buffer); // V8 has a copy
-  return new ParquetWasm(wasm, tier);
+  return new ParquetWasm(wasm, tier, file);
 }
 
 /** Builds what `write` takes: an immutable list of settings, in the writer's memory. */
@@ -42,10 +40,27 @@ export type Settings = (wasm: InitOutput, text: (value: string) => [at: number, 
 export class ParquetWasm {
   readonly tier: EncoderTier;
   readonly #wasm: InitOutput;
+  /**
+   * What the module was read into: 5 MB that V8 has copied. Freed, glibc would from then on keep up to twice as much
+   * free memory for every block of that size (its thresholds are dynamic); so it is used for something else.
+   */
+  #spare: Uint8Array<ArrayBuffer> | undefined;
 
-  constructor(wasm: InitOutput, tier: EncoderTier) {
+  constructor(wasm: InitOutput, tier: EncoderTier, spare: Uint8Array<ArrayBuffer>) {
     this.#wasm = wasm;
     this.tier = tier;
+    this.#spare = spare;
+  }
+
+  /** A buffer to use until it is given back; undefined when another has it. */
+  takeSpare(): Uint8Array<ArrayBuffer> | undefined {
+    const spare = this.#spare;
+    this.#spare = undefined;
+    return spare;
+  }
+
+  giveSpare(spare: Uint8Array<ArrayBuffer>): void {
+    this.#spare = spare;
   }
 
   /** Bytes of its memory, which never shrinks. */

@@ -120,6 +120,7 @@ class PartitionedWriter extends Writable implements ParquetStage {
   readonly #unfinished = new Set<PartWriter>();
   readonly #limit: ReturnType<typeof pLimit>;
   readonly #ahead = new WriteAhead();
+  #giveSpare = (): void => undefined;
   readonly #jobs = new Set<Promise<void>>();
   /** The first failure of a job. */
   #failure: Error | undefined;
@@ -136,7 +137,12 @@ class PartitionedWriter extends Writable implements ParquetStage {
   override _construct(callback: (error?: Error) => void): void {
     this.#run(callback, async () => {
       const [{ loadWriter }, { RowGroupEncoder }] = await Promise.all([import('./parquet-wasm.ts'), import('./encoder.ts')]);
-      this.#encoder = new RowGroupEncoder(await loadWriter(this.#options.tier), this.#options);
+      const writer = await loadWriter(this.#options.tier);
+      this.#encoder = new RowGroupEncoder(writer, this.#options);
+      const spare = writer.takeSpare();
+      if (!spare) return; // another run has it
+      this.#ahead.lend(spare);
+      this.#giveSpare = () => writer.giveSpare(spare);
     });
   }
 
@@ -166,6 +172,8 @@ class PartitionedWriter extends Writable implements ParquetStage {
     await this.#work;
     await Promise.all(this.#jobs);
     this.#ahead.free();
+    this.#giveSpare();
+    this.#giveSpare = () => undefined;
     await Promise.all([...this.#unfinished].map((part) => part.close()));
   }
 

@@ -5,7 +5,8 @@
  *   |    free    |place|place|given back|place|   free   |
  *                 ^ first                       ^ end of the last: the next place is here, or at 0 if it fits there
  *
- * Memory: `bytes`, or the largest row group if that is more, from the first row group on until `free`.
+ * Memory: `bytes`, or the largest row group if that is more, from the first row group on until `free`; or a buffer that is
+ * lent.
  */
 import { freeNow } from './free-now.ts';
 
@@ -27,12 +28,18 @@ interface Span {
 export class WriteAhead {
   readonly #bytes: number;
   #buffer: Uint8Array<ArrayBuffer> | undefined;
+  #lent: Uint8Array<ArrayBuffer> | undefined;
   /** In the order in which they were taken; the first is not free. */
   readonly #spans: Span[] = [];
   #waiting: (() => void) | undefined;
 
   constructor(bytes = WRITE_AHEAD_BYTES) {
     this.#bytes = bytes;
+  }
+
+  /** Offers a buffer, before the first place is taken; it is used if it is large enough, and returned by `free`. */
+  lend(buffer: Uint8Array<ArrayBuffer>): void {
+    if (buffer.length >= this.#bytes) this.#lent = this.#buffer = buffer;
   }
 
   /** A place for `length` bytes, when there is room. One call at a time; ends only if those who have places release them. */
@@ -56,9 +63,9 @@ export class WriteAhead {
     };
   }
 
-  /** Frees the memory; no place is in use any more. */
+  /** Frees the memory, unless it was lent: no place is in use any more. */
   free(): void {
-    if (this.#buffer) freeNow(this.#buffer.buffer);
+    if (this.#buffer && this.#buffer !== this.#lent) freeNow(this.#buffer.buffer);
     this.#buffer = undefined;
   }
 

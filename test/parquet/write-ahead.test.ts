@@ -38,6 +38,14 @@ test('places never overlap, everyone gets one, and it stays as it is until its r
     while (held.length > 0) release();
     ahead.free();
     ahead.free();
+    const lent = new Uint8Array(size);
+    ahead.lend(lent.subarray(1)); // too small to be of use
+    ahead.lend(lent);
+    const inLent = await ahead.take(1);
+    assert.equal(inLent.bytes.buffer, lent.buffer);
+    inLent.release();
+    ahead.free();
+    assert.equal(lent.length, size, 'what is lent is not freed');
     const place = await ahead.take(3);
     assert.equal(place.bytes.length, 3, 'it can be used again');
   }
