@@ -23,7 +23,7 @@ export const DEFAULT_MEMORY_MOST = 2000 * MB;
 /** Below this limit the encoder's hot functions are not compiled a second time, for speed, which costs 35 MB for a while. */
 const FRUGAL_BELOW = 200 * MB;
 /** Growth of V8's heap, of compiled kernels and of what malloc holds, over a run. */
-const HEAP_BYTES = 16 * MB;
+const HEAP_BYTES = 17 * MB;
 /** The Parquet encoder: code, its WASM memory with one row group, row groups on their way to the disk. */
 const ENCODER_BYTES = { frugal: 28 * MB, free: 64 * MB } as const;
 /** What a process of ours has before a run. */
@@ -31,7 +31,7 @@ const PROCESS_BYTES = 56 * MB;
 /** A further worker: its heap and its workspace. */
 const WORKER_BYTES = 24 * MB;
 /** Below this much linear memory there is no room for one block, one chunk and one page for every partition. */
-const LINEAR_LEAST = 16 * MiB;
+const LINEAR_LEAST = 14 * MiB;
 /** All that 32-bit addresses reach, less one WASM page. */
 const LINEAR_MOST = 2 ** 32 - 65536;
 
@@ -120,11 +120,13 @@ export function divide(linear: number): Omit<MemoryBudget, 'limit' | 'jobs' | 'f
   const workspace = wholePages(Math.min(Math.max(lane1, lane2, lane3), linear * 0.6));
   const pages = linear - workspace;
   const storeBytes = wholePages(pages * 7 / 8); // the rest is what the aggregate begins with
+  // Writing the last rows, too, costs less than many small runs; where there is room for both it is for nothing.
+  const keepBytes = large ? storeBytes : wholePages(storeBytes / 4);
   // An open page for every partition is at most a quarter of the store.
   const partitionBits = Math.min(10, Math.max(4, Math.floor(Math.log2(storeBytes / 4 / 16384))));
   const deferredBytes = wholePages(Math.max(pages / 8, 1.25 * MiB));
   return {
-    linear, workspace, blockBytes, blocks, storeBytes, keepBytes: storeBytes, partitionBits, chunkBytes, idTableBytes, deferredBytes,
+    linear, workspace, blockBytes, blocks, storeBytes, keepBytes, partitionBits, chunkBytes, idTableBytes, deferredBytes,
     aggregateBytes: wholePages(pages - Math.max(deferredBytes, distinctBytes)),
     fanIn, runBufferBytes, columnAreas, distinctBytes,
     writesAtOnce: small ? 2 : 4,
