@@ -141,12 +141,12 @@ suite('the aggregate within its limits', () => {
   }
 
   const shapes: Record<string, Row[]> = {
-    'all users unique': numbered(12_000, 12_000, 3),
-    'one user': numbered(12_000, 1, 1),
-    'one user in 250 regions': numbered(12_000, 1, 250),
-    '250 regions': numbered(12_000, 900, 250),
-    'users of 8 KB': Array.from({ length: 130 }, (_, i) => ({ region: i % 3, user: Buffer.alloc(MAX_USER_BYTES - (i % 5), 1 + (i % 120)), value: 1n })),
-    'short users, then long ones': [...numbered(2000, 2000, 2), ...numbered(120, 120, 2).map((row) => ({ ...row, user: Buffer.concat([row.user, Buffer.alloc(8000)]) }))],
+    'all users unique': numbered(7000, 7000, 3),
+    'one user': numbered(5000, 1, 1),
+    'one user in 250 regions': numbered(5000, 1, 250),
+    '250 regions': numbered(6000, 900, 250),
+    'users of 8 KB': Array.from({ length: 70 }, (_, i) => ({ region: i % 3, user: Buffer.alloc(MAX_USER_BYTES - (i % 5), 1 + (i % 120)), value: 1n })),
+    'short users, then long ones': [...numbered(2000, 2000, 2), ...numbered(60, 60, 2).map((row) => ({ ...row, user: Buffer.concat([row.user, Buffer.alloc(8000)]) }))],
   };
   for (const [shape, rows] of Object.entries(shapes)) {
     test(`${shape}: the limit holds at every border`, async (context) => {
@@ -166,7 +166,7 @@ suite('the aggregate within its limits', () => {
   for (const [name, kernels] of Object.entries({ wasm, twin })) {
     test(`linear memory that ends anywhere, ${name}`, async (context) => {
       const next = random(7);
-      const rows = Array.from({ length: name === 'wasm' ? 6000 : 3500 }, () => ({ region: Math.floor(next() * 50), user: randomUser(next, 2000), value: randomValue(next) }));
+      const rows = Array.from({ length: name === 'wasm' ? 5000 : 3000 }, () => ({ region: Math.floor(next() * 50), user: randomUser(next, 2000), value: randomValue(next) }));
       const outcomes = { refused: 0, spilled: 0, free: 0 };
       const probe = new WatchedMemory();
       writeRows(probe, rows);
@@ -199,28 +199,27 @@ suite('the aggregate within its limits', () => {
   });
 
   test('the slab is taken at its full size, and no more is touched than groups need', async (context) => {
-    const memory = new WatchedMemory({ limit: 64 << 20 });
-    const at = memory.slab(32 << 20, 'garbage');
-    memory.bytes(at, 32 << 20).fill(0xaa);
-    memory.giveSlab(at, 32 << 20);
+    const memory = new WatchedMemory({ limit: 32 << 20 });
+    const at = memory.slab(16 << 20, 'garbage');
+    memory.bytes(at, 16 << 20).fill(0xaa);
+    memory.giveSlab(at, 16 << 20);
     const spill = spillSpace(context).spill;
     const aggregator = new Aggregator({
       memory, kernel: await wasm.aggregate(memory), counters: newCounters(), groupBy: 'region', regions: 250, unknownRegion: 7,
-      limits: { bytes: 50 << 20 }, temp: new RunFiles({ spill, memory, kernel: await wasm.spill(memory) }),
+      limits: { bytes: 25 << 20 }, temp: new RunFiles({ spill, memory, kernel: await wasm.spill(memory) }),
     });
     const buffers = 512 << 10;
     const list = writeRows(memory, numbered(1000, 1000, 3));
     await aggregator.add(list);
-    const slab = memory.sizes[0]!;
-    assert.deepEqual(memory.sizes, [16 << 20]);
-    const touched = memory.bytes(at, 32 << 20).filter((byte) => byte !== 0xaa).length;
-    assert.ok(touched < buffers + (256 << 10), `${touched} bytes of ${slab}`);
+    assert.deepEqual(memory.sizes, [8 << 20]);
+    const touched = memory.bytes(at, 16 << 20).filter((byte) => byte !== 0xaa).length;
+    assert.ok(touched < buffers + (256 << 10), `${touched} bytes are touched`);
     await aggregator.close();
     list.free();
   });
 
   test('pages of others lie scattered: runs are small, and as large as ever when these are given back', async (context) => {
-    const rows = numbered(120_000, 120_000, 5);
+    const rows = numbered(70_000, 70_000, 5);
     const bytes = 1 << 20;
     const newMemory = (): WatchedMemory => new WatchedMemory({ limit: 9 << 20, workspace: 8 << 20 });
     const roomy = await run(context, rows, { bytes, list: 4000, memory: newMemory() });
@@ -237,20 +236,20 @@ suite('the aggregate within its limits', () => {
         }
       },
       before: (memory, call) => {
-        if (call === 15) for (const page of others.splice(0)) memory.givePage(page);
+        if (call === 7) for (const page of others.splice(0)) memory.givePage(page);
       },
     });
     assert.ok(memory.sizes[0]! < roomy.memory.sizes[0]!, 'no slab of the useful size was to be had');
     assert.equal(memory.sizes.at(-1), roomy.memory.sizes[0], 'later it was');
-    assert.ok(groups[0]! < roomy.groups[0]! / 2 && groups.at(-2) === roomy.groups[0], `${groups} groups, and with room ${roomy.groups}`);
+    assert.ok(groups[0]! < roomy.groups[0]! / 2 && groups.at(-2)! > roomy.groups[0]! * 0.99, `${groups} groups, and with room ${roomy.groups}`);
     assert.ok(memory.most <= bytes);
     assert.equal(memory.pagesInUse, 0);
   });
 
   test('others give memory back before the table is full: its slots move to a larger slab, and no run is written', async (context) => {
-    const rows = numbered(60_000, 60_000, 5);
+    const rows = numbered(20_000, 20_000, 5);
     for (const kernels of [wasm, twin]) {
-      const part = kernels === wasm ? rows : rows.slice(0, 9000);
+      const part = kernels === wasm ? rows : rows.slice(0, 5000);
       const memory = new WatchedMemory({ limit: 24 << 20, workspace: 8 << 20 });
       let others: number[] = [];
       const { counters } = await run(context, part, {
@@ -258,7 +257,7 @@ suite('the aggregate within its limits', () => {
         kernels,
         first: () => {
           others = memory.takePages();
-          for (const page of others.splice(-20)) memory.givePage(page);
+          for (const page of others.splice(-10)) memory.givePage(page);
         },
         before: (_, call) => {
           if (call === 1) for (const page of others.splice(0)) memory.givePage(page);
@@ -287,7 +286,7 @@ suite('the aggregate within its limits', () => {
   test('others take every page: one half of the slab becomes pages, unless it is the smallest: ETL_MEMORY', async (context) => {
     const rows = numbered(4000, 4000, 1);
     const smallest = new Set<number>();
-    for (let pages = 1; pages < 40; pages++) {
+    for (let pages = 1; pages < 40; pages += pages < 12 ? 1 : 6) {
       const memory = new WatchedMemory({ limit: (1 << 20) + pages * PAGE_BYTES, workspace: 1 << 20 });
       let held = 0;
       const before = (): void => {
