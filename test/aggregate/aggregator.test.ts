@@ -145,7 +145,7 @@ for (const [name, makeKernel] of Object.entries(makers)) {
     });
 
     test('orders that quicksort is slow on', async (context) => {
-      const count = name === 'wasm' ? 12_000 : 2000;
+      const count = name === 'wasm' ? 8000 : 1200;
       const patterns: Record<string, (i: number) => number> = {
         ascending: (i) => i, descending: (i) => count - i, organ: (i) => Math.min(i, count - i), equal: () => 1,
         saw: (i) => i % 1000, halves: (i) => (i % 2 ? i : count - i),

@@ -141,11 +141,11 @@ suite('the aggregate within its limits', () => {
   }
 
   const shapes: Record<string, Row[]> = {
-    'all users unique': numbered(7000, 7000, 3),
+    'all users unique': numbered(5500, 5500, 3),
     'one user': numbered(5000, 1, 1),
     'one user in 250 regions': numbered(5000, 1, 250),
     '250 regions': numbered(6000, 900, 250),
-    'users of 8 KB': Array.from({ length: 70 }, (_, i) => ({ region: i % 3, user: Buffer.alloc(MAX_USER_BYTES - (i % 5), 1 + (i % 120)), value: 1n })),
+    'users of 8 KB': Array.from({ length: 50 }, (_, i) => ({ region: i % 3, user: Buffer.alloc(MAX_USER_BYTES - (i % 5), 1 + (i % 120)), value: 1n })),
     'short users, then long ones': [...numbered(2000, 2000, 2), ...numbered(60, 60, 2).map((row) => ({ ...row, user: Buffer.concat([row.user, Buffer.alloc(8000)]) }))],
   };
   for (const [shape, rows] of Object.entries(shapes)) {
@@ -284,7 +284,7 @@ suite('the aggregate within its limits', () => {
   });
 
   test('others take every page: one half of the slab becomes pages, unless it is the smallest: ETL_MEMORY', async (context) => {
-    const rows = numbered(4000, 4000, 1);
+    const rows = numbered(2500, 2500, 1);
     const smallest = new Set<number>();
     for (let pages = 1; pages < 40; pages += pages < 12 ? 1 : 6) {
       const memory = new WatchedMemory({ limit: (1 << 20) + pages * PAGE_BYTES, workspace: 1 << 20 });
