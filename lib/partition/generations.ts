@@ -99,13 +99,17 @@ export class Generations {
     }
   }
 
-  /** No more rows: writes the rest, too, if it takes more than `keepBytes` of pages. */
+  /**
+   * No more rows: writes the rest, too, if it takes more than `keepBytes` of pages, or if others were written. A rest of
+   * any size lies in the way of those who come next, and costs more than it saves.
+   */
   async end(keepBytes: number): Promise<StoredRows> {
     const hash = this.#hash;
     if (!hash) throw new EtlError('ETL_INTERNAL', 'No rows are being collected.');
     await this.#flush;
     this.#assertWell();
-    if (this.#get(STORE_PAGES) * PAGE_BYTES > keepBytes) {
+    const pages = this.#get(STORE_PAGES);
+    if (pages * PAGE_BYTES > keepBytes || (pages > 0 && this.#generations.length > 0)) {
       this.#startFlush();
       await this.#flush;
       this.#assertWell();

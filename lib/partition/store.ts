@@ -28,7 +28,7 @@ export interface PartitionStoreOptions {
   readonly bits: number;
   /** Most bytes of pages while rows are written. */
   readonly bytes: number;
-  /** Most bytes of pages that stay in memory at `finish`; default: `bytes`. */
+  /** Most bytes of pages that stay in memory at `finish`, if none were written before; default: `bytes`. */
   readonly keepBytes?: number | undefined;
   /** Bytes of each of the two buffers that partitions are read back into. */
   readonly chunkBytes: number;

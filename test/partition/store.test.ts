@@ -156,7 +156,7 @@ for (const [name, create] of kernels) {
       if (rowsSpilled === 0) most.untouched++;
     }
     assert.ok(most.generations > (name === 'WASM' ? 20 : 2), `${most.generations} generations`);
-    assert.ok(most.multi > 5, `${most.multi} further chunks`);
+    assert.ok(most.multi > (name === 'WASM' ? 5 : 0), `${most.multi} further chunks`);
     assert.ok(most.untouched > 0, 'some stores kept everything in memory');
   });
 }
