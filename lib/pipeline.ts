@@ -45,7 +45,7 @@ import type { SpillKernel } from './kernels/twins/spill.ts';
 import type { UsersKernel } from './kernels/twins/users.ts';
 import { DistinctUsers } from './merge/distinct-users.ts';
 import { mergeRuns } from './merge/merge.ts';
-import { createParquetStage, ROW_GROUP_BYTES, ROW_GROUP_ROWS, warmUp } from './parquet/stage.ts';
+import { createParquetStage, ROW_GROUP_BYTES, ROW_GROUP_ROWS, warmUp, type EncoderTier } from './parquet/stage.ts';
 import { detectScale } from './parse/detect-scale.ts';
 import { createParseStage } from './parse/stage.ts';
 import { createScatterStage } from './partition/stage.ts';
@@ -147,7 +147,7 @@ class Job {
 
   async #plan(): Promise<Plan> {
     const { inputs: paths, output, overwrite, columns, valueScale, geoDb, geoField, temp, maxSpill } = this.#options;
-    const encoderReady = warmUp(this.#budget.frugal ? 'baseline' : 'optimized');
+    const encoderReady = warmUp(this.#tier);
     encoderReady.catch(() => undefined); // reported when lane 3 needs it
     const inputs = await listInputs(paths);
     assertOutside(output, temp, inputs);
@@ -253,7 +253,7 @@ class Job {
     this.#resources.add(() => distinct.close());
     const parquet = createParquetStage({
       folder: staging.folder, groupBy, scale, compression, encoding: parquetEncoding, counters, version: this.#version,
-      writesAtOnce,
+      writesAtOnce, tier: this.#tier,
       metadata: {
         'etl-stream.version': this.#version,
         'etl-stream.columns': JSON.stringify(columns),
@@ -295,6 +295,10 @@ class Job {
     const users = groupBy === 'region' ? await distinct.count() : counters.groups;
     await staging.publish();
     return { users, regions: regions.size };
+  }
+
+  get #tier(): EncoderTier {
+    return this.#budget.frugal ? 'baseline' : 'optimized';
   }
 
   #stoppable(): { signal?: AbortSignal } {

@@ -38,6 +38,7 @@ import type { EncoderTier } from './parquet-wasm.ts';
 import { onDisk, PartWriter, type Job, type PartFileSystem } from './part-writer.ts';
 import { WriteAhead } from './write-ahead.ts';
 
+export type { EncoderTier } from './parquet-wasm.ts';
 export { ROW_GROUP_BYTES, ROW_GROUP_ROWS } from './row-group.ts';
 
 /** About what one task of a cluster engine reads at once. */
