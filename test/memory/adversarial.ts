@@ -80,7 +80,7 @@ export function adversaries(scale = 1): Adversary[] {
       took: (summary) => ({ 'the partition was split': summary.spill.splits > 0 }),
     },
     {
-      name: 'all users unique',
+      name: 'all users unique, in one region',
       input: () => csv(unique, (i) => line(`id-${i}`, `user${i}`, GERMAN, valueOf(i))),
       rows: { read: unique, duplicates: 0, rejected: 0 },
       groups: unique,
