@@ -25,6 +25,8 @@ export class InputReader {
   #chunks: AsyncIterator<Uint8Array> | undefined;
   #rest: Uint8Array = new Uint8Array(0);
   #begun = false;
+  #filling: Promise<number> | undefined;
+  #closed = false;
 
   constructor(input: InputFile) {
     this.#input = input;
@@ -34,11 +36,26 @@ export class InputReader {
    * Fills `target` from its start; short only at the end of the input. Gives the number of bytes.
    * Throws ETL_INPUT_READ with the cause, also for a compressed input.
    */
-  async fill(target: Uint8Array): Promise<number> {
+  fill(target: Uint8Array): Promise<number> {
+    this.#filling = this.#fill(target);
+    return this.#filling;
+  }
+
+  /** Waits for a `fill` under way, which goes on to nothing: `target` is the caller's again. From an idle pipe it may wait for ever. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#filling?.catch(() => undefined); // whoever asked for it is told
+    const handle = this.#handle;
+    this.#handle = undefined;
+    await handle?.close();
+    await this.#chunks?.return?.();
+  }
+
+  async #fill(target: Uint8Array): Promise<number> {
     let filled = 0;
     try {
       if (this.#input.path !== undefined) this.#handle ??= await open(this.#input.path, 'r');
-      while (filled < target.length) {
+      while (filled < target.length && !this.#closed) {
         const count = await this.#readSome(target.subarray(filled));
         if (count === 0) break;
         filled += count;
@@ -50,13 +67,6 @@ export class InputReader {
     if (!this.#begun) this.#refuseCompressed(target.subarray(0, filled));
     this.#begun = true;
     return filled;
-  }
-
-  async close(): Promise<void> {
-    const handle = this.#handle;
-    this.#handle = undefined;
-    await handle?.close();
-    await this.#chunks?.return?.();
   }
 
   async #readSome(target: Uint8Array): Promise<number> {

@@ -11,6 +11,7 @@ import type { Block } from '../../lib/core/stage.ts';
 import { LinearMemory } from '../../lib/kernels/linear-memory.ts';
 import { BLOCK_BYTES, BlockSource } from '../../lib/source/blocks.ts';
 import { listInputs } from '../../lib/source/inputs.ts';
+import { InputReader } from '../../lib/source/reader.ts';
 import { random } from '../random.ts';
 import { temporaryFolder } from '../temporary.ts';
 
@@ -178,6 +179,21 @@ test('destroyed before it began, and while it waits for an idle pipe', async (t)
   await once(idle, 'close');
   assert.equal(memory.slabsInUse, 0);
   writer.end();
+});
+
+test('a reader that is closed while it opens or reads has stopped when close is over', async (t) => {
+  const path = join(temporaryFolder(t), 'a.csv');
+  writeFileSync(path, bytes(100, 1));
+  for (let turns = 0; turns < 20; turns++) {
+    const reader = new InputReader({ number: 0, name: path, path, size: 100 });
+    let stopped = false;
+    // Longer than the file, so that it reads again: with no file any more, that would be from standard input.
+    const filling = reader.fill(new Uint8Array(200)).finally(() => { stopped = true; });
+    for (let i = 0; i < turns; i++) await new Promise((resolve) => setImmediate(resolve));
+    await reader.close();
+    assert.ok(stopped, `after ${turns} turns`);
+    assert.ok([0, 100].includes(await filling));
+  }
 });
 
 test('memory that does not hold all blocks is an error, and none is left taken', async (t) => {
