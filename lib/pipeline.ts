@@ -291,10 +291,23 @@ class Job {
       rows: { read, counted, duplicates: duplicate, rejected },
       files: parquet.files.map(({ path, rows, bytes }) => ({ path, rows, bytes })),
     });
+    const users = groupBy === 'region' ? await this.#countUsers(distinct) : counters.groups;
     this.#context.signal?.throwIfAborted();
-    const users = groupBy === 'region' ? await distinct.count() : counters.groups;
     await staging.publish();
     return { users, regions: regions.size };
+  }
+
+  /** Where memory is short it reads files again and again: an abort ends it, too. */
+  async #countUsers(distinct: DistinctUsers): Promise<number> {
+    const { signal } = this.#context;
+    signal?.throwIfAborted();
+    const stop = (): void => void distinct.close().catch(() => undefined); // told when all is closed
+    signal?.addEventListener('abort', stop);
+    try {
+      return await distinct.count();
+    } finally {
+      signal?.removeEventListener('abort', stop);
+    }
   }
 
   get #tier(): EncoderTier {

@@ -2,12 +2,13 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { divide, type MemoryBudget } from '../../lib/core/memory-budget.ts';
 import { validateOptions, type RunOptions } from '../../lib/core/options.ts';
 import { OWNER_MARK } from '../../lib/core/owner.ts';
+import { DATASET_FILE } from '../../lib/dataset/description.ts';
 import { generateLogs } from '../../lib/generate/generate.ts';
 import { EtlError, type Summary } from '../../lib/index.ts';
 import { runJob } from '../../lib/pipeline.ts';
@@ -67,6 +68,21 @@ test('--max-spill ends the job before the disk is full, at whatever it spills', 
     assert.deepEqual(readdirSync(folder).sort(), ['kept', 'logs'], 'the temporary folder is gone, its parent too: this run made it');
   }
   assert.equal(met.size, 1);
+});
+
+test('an abort while users are counted ends the counting', async (context) => {
+  const folder = await logs(context, 2e6);
+  const controller = new AbortController();
+  const limits = { ...divide(32 * MiB), ...TINY, distinctBytes: 2 * PAGE };
+  const options = validateOptions({ inputs: [join(folder, 'logs')], output: join(folder, 'out'), temp: join(folder, 'temp') });
+  const over = assert.rejects(runJob(options, { limits, signal: controller.signal }), { code: 'ETL_ABORTED', message: /enough/ });
+  // The description is written just before; counting reads hundreds of times.
+  const described = (): boolean => readdirSync(folder).map((name) => join(folder, name, DATASET_FILE))
+    .some((path) => existsSync(path) && readFileSync(path, 'utf8').endsWith('}\n'));
+  for (let turns = 0; turns < 50; turns += described() ? 1 : 0) await new Promise((resolve) => setImmediate(resolve));
+  controller.abort(new Error('enough'));
+  await over;
+  assert.deepEqual(readdirSync(folder), ['logs']);
 });
 
 test('what a killed run left is removed by the next', async (context) => {
