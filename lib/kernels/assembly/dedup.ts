@@ -53,7 +53,7 @@ export function clearTable(table: u32, slots: u32, bits: u32): void {
 export function growTable(table: u32): void {
   const slots = load<u32>(table, TABLE_SLOTS);
   const bits = load<u32>(table, TABLE_BITS) + 1;
-  const half: u32 = (SLOT_BYTES << bits) >> 1;
+  const half = (<u32>SLOT_BYTES << bits) >> 1;
   setBits(table, bits);
   memory.fill(slots + half, 0, half);
   for (let slot = slots + half; slot > slots; ) {
