@@ -20,14 +20,19 @@ const MiB = 1 << 20;
 export const DEFAULT_MEMORY_LEAST = 128 * MB;
 export const DEFAULT_MEMORY_MOST = 2000 * MB;
 
-/** Below this limit the encoder's hot functions are not compiled a second time, for speed, which costs 35 MB for a while. */
-const FRUGAL_BELOW = 200 * MB;
+/**
+ * With less than this besides what the process has already, the encoder's hot functions are not compiled a second time,
+ * for speed, which costs 35 MB for a while. 200 MB for a process of ours.
+ */
+const FRUGAL_BELOW = 144 * MB;
 /** Growth of V8's heap, of compiled kernels and of what malloc holds, over a run. */
 const HEAP_BYTES = 17 * MB;
 /** The Parquet encoder: code, its WASM memory with one row group, row groups on their way to the disk. */
 const ENCODER_BYTES = { frugal: 28 * MB, free: 64 * MB } as const;
 /** What a process of ours has before a run. */
 const PROCESS_BYTES = 56 * MB;
+/** How far two processes lie apart in that: what an error names as enough must be enough for the next one. */
+const RESIDENT_VARIES = 2 * MB;
 /** A further worker: its heap and its workspace. */
 const WORKER_BYTES = 24 * MB;
 /** Below this much linear memory there is no room for one block, one chunk and one page for every partition. */
@@ -90,12 +95,16 @@ export function leastMemory(resident: number): number {
  * does.
  */
 export function planMemory({ limit, jobs, resident = 0 }: BudgetRequest): MemoryBudget {
-  const mode = limit < FRUGAL_BELOW ? 'frugal' : 'free';
   const floor = leastMemory(resident);
   if (limit < floor) {
-    throw new EtlError('ETL_USAGE', `--memory ${limit / MB}MB is less than this process needs: at least ${floor / MB}MB.`);
+    const enough = Math.ceil((floor + RESIDENT_VARIES) / (5 * MB)) * 5;
+    throw new EtlError('ETL_USAGE', `--memory ${Math.round(limit / 1e5) / 10}MB is less than this process needs: at least ${enough}MB.`, {
+      hint: `It has ${Math.round(resident / MB)}MB before it begins.`,
+    });
   }
-  const spare = limit - Math.max(resident, PROCESS_BYTES) - HEAP_BYTES - ENCODER_BYTES[mode];
+  const room = limit - Math.max(resident, PROCESS_BYTES);
+  const mode = room < FRUGAL_BELOW ? 'frugal' : 'free';
+  const spare = room - HEAP_BYTES - ENCODER_BYTES[mode];
   const fitting = Math.max(1, Math.min(jobs, 1 + Math.floor((spare - LINEAR_LEAST) / (WORKER_BYTES + LINEAR_LEAST))));
   const linear = Math.min(LINEAR_MOST, wholePages(spare - (fitting - 1) * WORKER_BYTES));
   return { limit, jobs: fitting, frugal: mode === 'frugal', ...divide(linear) };

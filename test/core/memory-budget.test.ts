@@ -51,7 +51,16 @@ describe('planMemory', () => {
     const between = [128e6, 200e6, 256e6, 400e6, 600e6].map(jobsAt);
     assert.deepEqual(between, [...between].sort((a, b) => a - b));
     assert.ok(new Set(between).size > 2, String(between));
-    assert.throws(() => jobsAt(floor - 1), { code: 'ETL_USAGE', message: new RegExp(`at least ${floor / 1e6}MB`) });
+    assert.throws(() => jobsAt(floor - 1), { code: 'ETL_USAGE', message: new RegExp(`at least ${Math.ceil((floor / 1e6 + 2) / 5) * 5}MB`) });
+  });
+
+  test('a process that is large already has linear memory at every limit that is enough for it', () => {
+    for (const resident of [100e6, 150e6, 200e6, 300e6, 2000e6]) {
+      for (let limit = leastMemory(resident); limit < resident + 300e6; limit += 1e6) {
+        const { linear } = planMemory({ limit, jobs: 1, resident });
+        assert.ok(linear >= 14 * 2 ** 20 - PAGE, `${linear} of ${limit}, ${resident} resident`);
+      }
+    }
   });
 
   test('128 MB are enough, with room for a runtime that takes more than ours', () => {
