@@ -1,6 +1,7 @@
 /** `etl-stream [inputs...]`: the job, its progress and its summary. */
 import { run, type RunOptions } from '../index.ts';
 import type { Compression, GroupBy, ParquetEncoding } from '../core/options.ts';
+import { availableMemory, defaultMemory } from '../core/memory-limit.ts';
 import { EXIT_DONE, untilSignalled } from './exit.ts';
 import { parseSize } from './size.ts';
 import { formatSummary } from './summary.ts';
@@ -35,8 +36,18 @@ export async function runCommand(inputs: readonly string[], flags: RunFlags): Pr
     maxSpill: maxSpill === undefined ? undefined : parseSize(maxSpill, '--max-spill'),
   };
 
+  if (!quiet) warnOfLimit(options.memory);
   const summary = await untilSignalled((signal) => run(options, { signal }));
   if (json) process.stdout.write(`${JSON.stringify(summary, null, 2)}\n`);
   else if (!quiet) process.stderr.write(formatSummary(summary));
   return EXIT_DONE;
+}
+
+/** Nobody finds out otherwise why the system killed the run. */
+function warnOfLimit(memory: number | undefined): void {
+  const available = availableMemory();
+  const limit = memory ?? defaultMemory(available);
+  if (limit <= available) return;
+  const megabytes = (bytes: number): string => `${Math.floor(bytes / 1e6)}MB`;
+  process.stderr.write(`etl-stream: the run may take ${megabytes(limit)}, its control group or machine has ${megabytes(available)}: the system may kill it.\n`);
 }

@@ -12,11 +12,16 @@ export function formatSummary(summary: Summary): string {
     ['users', number(summary.users), ''],
     ['regions', number(summary.regions), summary.unknownRegion === 0 ? '' : `${number(summary.unknownRegion)} logs without a region are in ZZ`],
     ['seconds', summary.seconds.toFixed(2), `${number(Math.round(summary.megabytesPerSecond))} MB/s, ${number(Math.round(summary.rowsPerSecond))} rows/s`],
-    ['peak RSS', size(summary.memory.peakRss), `of ${size(summary.memory.limit)}${spilled(summary)}`],
+    ['peak RSS', size(summary.memory.peakRss), `of ${size(summary.memory.limit)}`],
     ['output', number(summary.groups), `rows in ${number(summary.files)} files, ${size(summary.outputBytes)}: ${summary.output}`],
   ];
-  if (summary.leftBehind.length > 0) {
-    rows.push(['removed', number(summary.leftBehind.length), `folders that killed runs left: ${summary.leftBehind.join(', ')}`]);
+  const { spill, runs, leftBehind } = summary;
+  if (spill.bytes > 0) {
+    const what = [count(spill.rows, 'row'), count(spill.splits, 'split'), count(runs.spilled, 'run'), count(runs.merges, 'merge')];
+    rows.splice(-1, 0, ['spilled', size(spill.bytes), `to ${count(spill.files, 'temporary file')}: ${what.filter((part) => !part.startsWith('0 ')).join(', ')}`]);
+  }
+  if (leftBehind.length > 0) {
+    rows.push(['removed', number(leftBehind.length), `${leftBehind.length === 1 ? 'folder' : 'folders'} that killed runs left: ${leftBehind.join(', ')}`]);
   }
   const width = Math.max(...rows.map(([, figure]) => figure.length));
   return rows.map(([label, figure, note]) => `${label.padEnd(11)}${figure.padStart(width)}  ${note}`.trimEnd() + '\n').join('');
@@ -31,11 +36,9 @@ function scaleHint({ rejectedBy, valueScale }: Summary): string {
   return rejectedBy.value_precision ? `; values had ${valueScale} decimal places at the start, see --value-scale` : '';
 }
 
-/** What did not fit memory; nothing when everything did. */
-function spilled({ spill, runs }: Summary): string {
-  if (spill.bytes === 0) return '';
-  const splits = spill.splits === 0 ? '' : `, ${number(spill.splits)} splits`;
-  return `; ${size(spill.bytes)} went to ${number(spill.files)} temporary files (${number(spill.rows)} rows${splits}, ${number(runs.spilled)} runs, ${number(runs.merges)} merges)`;
+/** `1 run`, `2 runs`. */
+function count(things: number, name: string): string {
+  return `${number(things)} ${name}${things === 1 ? '' : 's'}`;
 }
 
 function number(value: number): string {

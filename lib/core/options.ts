@@ -74,9 +74,9 @@ export function validateOptions(options: RunOptions): JobOptions {
   if (typeof (options.overwrite ?? false) !== 'boolean') throw usage('overwrite must be true or false');
   const output = options.output ?? DEFAULT_OUTPUT;
   if (typeof output !== 'string' || output === '') throw usage('--output must be the path of a folder');
-  if (options.temp === '') throw usage('--temp must be the path of a folder');
+  if (options.temp !== undefined && (typeof options.temp !== 'string' || options.temp === '')) throw usage('--temp must be the path of a folder');
   for (const [option, bytes] of [['--memory', options.memory], ['--max-spill', options.maxSpill]] as const) {
-    if (bytes !== undefined && !(Number.isSafeInteger(bytes) && bytes > 0)) throw usage(`${option} must be a number of bytes, not ${String(bytes)}`);
+    if (bytes !== undefined && !(Number.isSafeInteger(bytes) && bytes > 0)) throw usage(`${option} must be a whole number of bytes, at least 1, not ${String(bytes)}`);
   }
   return {
     inputs,

@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { formatSummary } from '../../lib/cli/summary.ts';
 import type { Summary } from '../../lib/index.ts';
 import { readResult } from '../oracle/duckdb.ts';
 import { temporaryFolder } from '../temporary.ts';
@@ -30,6 +31,18 @@ test('cat logs.csv | etl-stream publishes into ./etl-output', async (t) => {
   assert.deepEqual(await readResult(join(folder, 'etl-output')), TOTALS);
   assert.deepEqual(readdirSync(folder), ['etl-output']);
   assert.ok(existsSync(join(folder, 'etl-output', '_SUCCESS')));
+});
+
+test('more --memory than there is, is said; what went to disk has a line of its own', async (t) => {
+  const folder = temporaryFolder(t);
+  assert.match((await etlStream(['-o', 'one', '--memory', '10TB'], folder, LOGS)).stderr, /^etl-stream: the run may take 10000000MB, .* has \d+MB/);
+  assert.equal((await etlStream(['-o', 'two', '--memory', '10TB', '-q'], folder, LOGS)).stderr, '');
+  const { stdout } = await etlStream(['-o', 'three', '--json'], folder, LOGS);
+  const summary = JSON.parse(stdout) as Summary;
+  assert.doesNotMatch(formatSummary(summary), /^(spilled|removed)/m);
+  const spilled = { ...summary, spill: { bytes: 2e6, files: 1, rows: 1, splits: 0 }, runs: { made: 3, spilled: 2, merges: 1 }, leftBehind: ['x'] };
+  assert.match(formatSummary(spilled), /^spilled +2\.0 MB  to 1 temporary file: 1 row, 2 runs, 1 merge$/m);
+  assert.match(formatSummary(spilled), /^removed +1  folder that killed runs left: x$/m);
 });
 
 test('a folder, files, and - give the same result; --json prints the summary on stdout, -q nothing', async (t) => {
