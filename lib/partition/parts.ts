@@ -110,10 +110,11 @@ export class Parts {
   async #close(): Promise<void> {
     this.stop();
     await Promise.allSettled(this.#reads);
-    await this.#deferred.close();
+    // All memory is given back, whether or not a file can be closed.
+    const ends = [this.#deferred, ...this.#levels].map((holder) => holder.close());
     for (const chain of this.#chains) this.#kernel.giveChain(chain);
     this.#buffers.close();
-    for (const rows of this.#levels) await rows.close();
+    await Promise.all(ends);
   }
 
   #take(from: StoredRows): Part | undefined {

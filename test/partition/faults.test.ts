@@ -253,3 +253,27 @@ test('close while a part with rows put off is being written', async (t) => {
   stream.destroy();
   await harness.assertNothingIsHeld();
 });
+
+test('files that cannot be closed keep no memory', async (t) => {
+  const fs: SpillFileSystem = {
+    async open(...all) {
+      const file = await open(...all);
+      return {
+        writev: file.writev.bind(file),
+        read: file.read.bind(file),
+        close: () => file.close().then(() => Promise.reject(new Error('made by a test'))),
+      };
+    },
+    unlink,
+  };
+  const harness = await spilled(t, { fs, deferredBytes: 2 * PAGE });
+  const chunks = harness.store.partitions();
+  for await (const chunk of chunks as AsyncIterable<PartitionChunk>) {
+    await harness.defer(chunk, harness.read(chunk).map(({ at }) => at));
+    await harness.defer(chunk, harness.read(chunk).map(({ at }) => at));
+    break; // the chunk is out, and rows of it are in a file
+  }
+  assert.equal(harness.counters.spilledFiles, 2);
+  await assert.rejects(harness.store.close(), { code: 'ETL_TEMP_WRITE', message: /made by a test/ });
+  harness.assertMemoryIsBack();
+});

@@ -57,7 +57,7 @@ export class Harness {
     const memory = new LinearMemory(options.memory);
     const kernel = await (options.create ?? kernels[0]![1])(memory);
     const harness = new Harness(memory, kernel, temporaryFolder(context), options);
-    context.after(() => harness.store.close());
+    context.after(() => harness.store.close().catch(() => undefined)); // the test has looked at it
     return harness;
   }
 
@@ -106,10 +106,14 @@ export class Harness {
   async assertNothingIsHeld(what = ''): Promise<void> {
     await this.store.close();
     await this.store.close();
-    assert.equal(this.memory.pagesInUse, 0, `pages, ${what}`);
-    assert.equal(this.memory.slabsInUse, this.#slabs, `slabs, ${what}`);
+    this.assertMemoryIsBack(what);
     assert.equal(this.spill.bytes, 0, `spilled bytes, ${what}`);
     assert.deepEqual(readdirSync(this.#folder), [], `files, ${what}`);
+  }
+
+  assertMemoryIsBack(what = ''): void {
+    assert.equal(this.memory.pagesInUse, 0, `pages, ${what}`);
+    assert.equal(this.memory.slabsInUse, this.#slabs, `slabs, ${what}`);
   }
 }
 
