@@ -23,7 +23,7 @@ import { availableMemory, defaultMemory } from './core/memory-limit.ts';
 import type { ColumnNames, JobOptions } from './core/options.ts';
 import { keepYoungGenerationSmall, residentBytes } from './core/resident.ts';
 import { Resources } from './core/resources.ts';
-import type { ResultBatch, SortedRun } from './core/stage.ts';
+import type { RegionColumn, ResultBatch, SortedRun } from './core/stage.ts';
 import { packageVersion } from './core/version.ts';
 import { describeDataset } from './dataset/description.ts';
 import { RejectsFile } from './dataset/rejects-file.ts';
@@ -274,7 +274,7 @@ class Job {
             regions.add(batch.region);
             await distinct.add(batch);
           }
-          for (const region of batch.topRegions ?? []) regions.add(region);
+          if (batch.topRegions) addRegions(regions, batch.topRegions);
           yield batch;
         }
       },
@@ -332,6 +332,11 @@ function sum(counts: BigInt64Array): number {
   let total = 0;
   for (let at = 0; at < halves.length; at += 2) total += halves[at]! + halves[at + 1]! * 2 ** 32;
   return total;
+}
+
+/** Adds the names of a column's regions. */
+function addRegions(regions: Set<string>, { numbers, names }: RegionColumn): void {
+  for (const number of new Set(numbers)) regions.add(names[number]!);
 }
 
 /** Nothing that is read, and no temporary file, may stand in the folder that is replaced as a whole. */

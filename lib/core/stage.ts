@@ -110,6 +110,13 @@ export interface SortedRun {
   close(): Promise<void>;
 }
 
+/** A region for each row, by its number: an array of names would be half a megabyte of garbage a row group. */
+export interface RegionColumn {
+  readonly numbers: Uint32Array;
+  /** Name of each number. */
+  readonly names: readonly string[];
+}
+
 /**
  * lane 3, merge -> parquet. Finished totals: exactly one row group. Rows are in order of user_id bytes, all of one
  * region when grouping by region. The arrays are views that are valid until `release()`.
@@ -125,6 +132,6 @@ export interface ResultBatch {
   readonly totals: BigInt64Array;
   readonly counts: BigInt64Array;
   /** Per row, the region with the most watch time (ties: first in byte order); only when grouping by user. */
-  readonly topRegions: readonly string[] | undefined;
+  readonly topRegions: RegionColumn | undefined;
   release(): void;
 }

@@ -2,7 +2,7 @@
  * The output of a merge: one or two areas of columns in linear memory, filled in turn. A batch's arrays are views of an
  * area, which is reused once the batch is released.
  */
-import { releaseOnce, type ResultBatch } from '../core/stage.ts';
+import { releaseOnce, type RegionColumn, type ResultBatch } from '../core/stage.ts';
 import { MAX_USER_BYTES } from '../kernels/layout.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
 import { COLUMN_SLACK } from '../kernels/merge-layout.ts';
@@ -43,7 +43,7 @@ export class ColumnAreas {
   }
 
   /** The finished batch; its release gives the area back. */
-  batch(columns: Columns, rows: number, bytes: number, region: string | undefined, names?: readonly string[]): ResultBatch {
+  batch(columns: Columns, rows: number, bytes: number, region: string | undefined, topRegions?: RegionColumn): ResultBatch {
     const buffer = this.#memory.memory.buffer;
     return {
       region,
@@ -52,7 +52,7 @@ export class ColumnAreas {
       userBytes: new Uint8Array(buffer, columns.users, bytes),
       totals: new BigInt64Array(buffer, columns.totals, rows),
       counts: new BigInt64Array(buffer, columns.counts, rows),
-      topRegions: names,
+      topRegions,
       release: releaseOnce('A row group', () => this.#slabs.give(columns.totals)),
     };
   }

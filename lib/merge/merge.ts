@@ -160,8 +160,11 @@ class Merger {
     if (this.#options.groupBy === 'region') {
       return areas.batch(columns, rows, bytes, this.#regionName(sources.get(MERGE_REGION)));
     }
-    const tops = Array.from(areas.topRegions(columns, rows), (region) => this.#regionName(region));
-    return areas.batch(columns, rows, bytes, undefined, tops);
+    const { regions: names } = this.#options;
+    const numbers = areas.topRegions(columns, rows);
+    const unnamed = numbers.find((region) => region >= names.length);
+    if (unnamed !== undefined) this.#regionName(unnamed); // throws
+    return areas.batch(columns, rows, bytes, undefined, { numbers, names });
   }
 
   #regionName(region: number): string {

@@ -20,7 +20,7 @@ import { EtlError } from '../core/errors.ts';
 import { ArrowIpc, type Column } from './arrow-ipc.ts';
 import { PARTITION_COLUMN } from './hive-path.ts';
 import type { ParquetWasm, Settings, WrittenFile } from './parquet-wasm.ts';
-import { RegionColumn, wellFormedUsers } from './strings.ts';
+import { RegionStrings, wellFormedUsers } from './strings.ts';
 
 export interface EncodedRowGroup {
   /** A whole Parquet file with one row group; owned by the receiver, who moves it. */
@@ -54,7 +54,7 @@ export class RowGroupEncoder {
   readonly #writer: ParquetWasm;
   readonly #options: EncoderOptions;
   readonly #ipc = new ArrowIpc();
-  readonly #regions = new RegionColumn();
+  readonly #regions = new RegionStrings();
 
   constructor(writer: ParquetWasm, options: EncoderOptions) {
     this.#writer = writer;

@@ -1,6 +1,7 @@
 /** User ids and regions as the string columns of Arrow: bytes back to back, offsets, and UTF-8 without exception. */
-import type { ResultBatch } from '../core/stage.ts';
+import type { RegionColumn, ResultBatch } from '../core/stage.ts';
 
+const MAX_ENCODED = 4096;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true }); // keeps a byte order mark that begins an id
 
@@ -24,18 +25,22 @@ export function wellFormedUsers(batch: ResultBatch): Pick<ResultBatch, 'userOffs
   return { userOffsets: offsets, userBytes: bytes };
 }
 
-/** Regions as a column: few different values, each encoded once; the arrays are reused from batch to batch. */
-export class RegionColumn {
-  readonly #encoded = new Map<string, Uint8Array>();
+/** Regions as a column of strings; the arrays are reused from batch to batch. */
+export class RegionStrings {
+  #names: readonly string[] = [];
+  /** Of the names that were needed last, by number: there may be a million in all. */
+  readonly #encoded = new Map<number, Uint8Array>();
   #offsets = new Int32Array(0);
   #bytes = new Uint8Array(0);
 
-  /** The first `rows` of `values`; valid until the next call. */
-  fill(values: readonly string[], rows: number): { offsets: Int32Array; bytes: Uint8Array } {
+  /** The first `rows` of a column; valid until the next call. */
+  fill({ numbers, names }: RegionColumn, rows: number): { offsets: Int32Array; bytes: Uint8Array } {
+    if (names !== this.#names) this.#encoded.clear();
+    this.#names = names;
     if (this.#offsets.length <= rows) this.#offsets = new Int32Array(rows + 1);
     let end = 0;
     for (let row = 0; row < rows; row++) {
-      const value = this.#bytesOf(values[row]!);
+      const value = this.#bytesOf(numbers[row]!);
       if (end + value.length > this.#bytes.length) {
         const grown = new Uint8Array(2 * (end + value.length));
         grown.set(this.#bytes);
@@ -47,9 +52,11 @@ export class RegionColumn {
     return { offsets: this.#offsets, bytes: this.#bytes };
   }
 
-  #bytesOf(value: string): Uint8Array {
-    let bytes = this.#encoded.get(value);
-    if (!bytes) this.#encoded.set(value, (bytes = encoder.encode(value)));
+  #bytesOf(number: number): Uint8Array {
+    let bytes = this.#encoded.get(number);
+    if (bytes) return bytes;
+    if (this.#encoded.size >= MAX_ENCODED) this.#encoded.clear();
+    this.#encoded.set(number, (bytes = encoder.encode(this.#names[number]!)));
     return bytes;
   }
 }

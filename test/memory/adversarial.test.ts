@@ -16,10 +16,10 @@ import { adversaries } from './adversarial.ts';
 const LIMIT = 128e6;
 
 describe('hostile inputs at 128 MB', () => {
-  for (const { name, input, rows, groups, each, took } of adversaries()) {
+  for (const { name, args = [], input, rows, groups, each, took } of adversaries()) {
     test(name, async (context) => {
       const folder = temporaryFolder(context);
-      const { child, result } = start(['-o', 'totals', '--temp', 'temp', '--memory', '128MB', '--json'], folder);
+      const { child, result } = start(['-o', 'totals', '--temp', 'temp', '--memory', '128MB', '--json', ...args], folder);
       child.stdin!.on('error', () => undefined); // the exit code says more
       for await (const piece of input()) {
         if (child.stdin!.destroyed) break;
@@ -45,7 +45,7 @@ async function judge(folder: string, each: string): Promise<{ rows: number; wron
   const instance = await DuckDBInstance.create(':memory:', { memory_limit: '4GB' });
   const connection = await instance.connect();
   const reader = await connection.runAndReadAll(`
-    WITH result AS (SELECT * FROM read_parquet('${folder}/*/*.parquet'))
+    WITH result AS (SELECT * FROM read_parquet('${folder}/**/*.parquet'))
     SELECT count(*), count(*) FILTER (WHERE (${each}) IS NOT TRUE) FROM result`);
   const [rows, wrong] = reader.getRows()[0]!.map(Number) as [number, number];
   connection.closeSync();

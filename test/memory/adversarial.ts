@@ -10,6 +10,8 @@ import type { Summary } from '../../lib/index.ts';
 
 export interface Adversary {
   readonly name: string;
+  /** More of the command line. */
+  readonly args?: readonly string[];
   /** The CSV, header included, in pieces. */
   input(): AsyncGenerator<string> | Generator<string>;
   readonly rows: Pick<Summary['rows'], 'read' | 'duplicates' | 'rejected'>;
@@ -110,6 +112,26 @@ export function adversaries(scale = 1): Adversary[] {
       groups: many,
       each: ONE_LOG_EACH,
       took: (summary) => ({ ...spilled(summary), 'runs were spilled': summary.runs.spilled > 0, 'many regions': summary.regions > 150 }),
+    },
+    {
+      name: 'users in 250 regions, a row each',
+      args: ['--group-by', 'user'],
+      input: () => csv(many, (i) => line(`id-${i}`, `user${i}`, anyAddress(i), valueOf(i))),
+      rows: { read: many, duplicates: 0, rejected: 0 },
+      groups: many,
+      each: ONE_LOG_EACH,
+      took: (summary) => ({ ...spilled(summary), 'runs were spilled': summary.runs.spilled > 0, 'many regions': summary.regions > 150 }),
+    },
+    {
+      name: 'a header of a million columns',
+      input: function* () {
+        yield HEADER.trimEnd() + ','.repeat(1e6) + '\n';
+        yield line('a', 'user1', GERMAN, 1).trimEnd() + ','.repeat(1e6) + '\n';
+      },
+      rows: { read: 1, duplicates: 0, rejected: 0 },
+      groups: 1,
+      each: ONE_LOG_EACH,
+      took: () => ({}),
     },
     {
       name: 'a field of 64 MB',

@@ -64,7 +64,8 @@ export interface Group {
 export function copyBatch({ region, rows, userOffsets, userBytes, totals, counts, topRegions }: ResultBatch): Group {
   const users = Array.from({ length: rows }, (_, i) =>
     Buffer.from(userBytes.subarray(userOffsets[i], userOffsets[i + 1])).toString('hex'));
-  return { region, users, totals: [...totals], counts: [...counts], tops: topRegions };
+  const tops = topRegions && Array.from(topRegions.numbers, (number) => topRegions.names[number]!);
+  return { region, users, totals: [...totals], counts: [...counts], tops };
 }
 
 export async function readGroups(merged: Readable): Promise<Group[]> {

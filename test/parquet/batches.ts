@@ -1,5 +1,5 @@
 /** Result batches as the merge makes them, from plain rows: views of shared memory, longer than the batch needs. */
-import type { ResultBatch } from '../../lib/core/stage.ts';
+import type { RegionColumn, ResultBatch } from '../../lib/core/stage.ts';
 import { random } from '../random.ts';
 
 export interface Row {
@@ -33,7 +33,7 @@ export function resultBatch(rows: readonly Row[], groupBy: 'region' | 'user' = '
   return {
     region: groupBy === 'region' ? rows[0]?.region ?? 'none' : undefined,
     rows: rows.length, userOffsets, userBytes, totals, counts,
-    topRegions: groupBy === 'user' ? rows.map((row) => row.region) : undefined,
+    topRegions: groupBy === 'user' ? topRegionsOf(rows) : undefined,
     released: 0,
     release() {
       // Whoever reads after this reads garbage.
@@ -44,6 +44,11 @@ export function resultBatch(rows: readonly Row[], groupBy: 'region' | 'user' = '
       counts.fill(-7n);
     },
   };
+}
+
+function topRegionsOf(rows: readonly Row[]): RegionColumn {
+  const names = [...new Set(rows.map((row) => row.region))];
+  return { names, numbers: Uint32Array.from(rows, (row) => names.indexOf(row.region)) };
 }
 
 export const user = (text: string): Uint8Array => new TextEncoder().encode(text);
