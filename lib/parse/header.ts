@@ -15,58 +15,65 @@ export interface HeaderMap {
 }
 
 const options = { id: '--id-column', user: '--user-column', ip: '--ip-column', value: '--value-column' } as const;
+type Wanted = keyof typeof options;
+/** Names that an error lists. */
+const LISTED = 50;
 
 /**
  * Finds each wanted column among `names`; names are compared exactly. Other columns may be called anything, also twice.
- * Throws ETL_HEADER, with every column at fault, what was found and the option that names a column.
+ * A header can have a million names: they pass by, and only the first few are kept. Throws ETL_HEADER, with every column
+ * at fault, what was found and the option that names a column.
  */
-export function mapHeader(names: readonly string[], wanted: ColumnNames, inputName: string): HeaderMap {
-  if (names.every((name) => name.trim() === '')) {
+export function mapHeader(names: Iterable<string>, wanted: ColumnNames, inputName: string): HeaderMap {
+  const columns = Object.keys(options) as Wanted[];
+  const places = { id: -1, user: -1, ip: -1, value: -1 };
+  const twice = new Set<Wanted>();
+  const first: string[] = [];
+  let fields = 0;
+  let empty = true;
+  for (const name of names) {
+    for (const column of columns) {
+      if (name !== wanted[column]) continue;
+      if (places[column] < 0) places[column] = fields;
+      else twice.add(column);
+    }
+    empty &&= name.trim() === '';
+    if (fields++ < LISTED) first.push(shown(name));
+  }
+  if (empty) {
     throw new EtlError('ETL_HEADER', `The header of ${inputName} is empty.`, {
       hint: 'The first line must name the columns.',
     });
   }
-  const missing: string[] = [];
-  const repeated: string[] = [];
-  const place = (column: keyof typeof options): number => {
-    const name = wanted[column];
-    const at = names.indexOf(name);
-    if (at < 0) missing.push(`${shown(name)} (${options[column]})`);
-    else if (names.includes(name, at + 1)) repeated.push(`the column ${shown(name)} more than once (${options[column]})`);
-    return at;
-  };
-  const map = { fields: names.length, id: place('id'), user: place('user'), ip: place('ip'), value: place('value') };
+  const fault = (column: Wanted, more = ''): string => `${shown(wanted[column])}${more} (${options[column]})`;
+  const missing = columns.filter((column) => places[column] < 0).map((column) => fault(column));
+  const repeated = columns.filter((column) => twice.has(column)).map((column) => `the column ${fault(column, ' more than once')}`);
   const faults = [...(missing.length > 0 ? [`no column ${missing.join(', ')}`] : []), ...repeated];
   if (faults.length > 0) {
+    const found = first.join(', ') + (fields > LISTED ? ` and ${fields - LISTED} more` : '');
     throw new EtlError('ETL_HEADER', `The header of ${inputName} has ${faults.join(', and ')}.`, {
-      hint: `It has ${list(names)}. The options in parentheses choose columns by other names; commas separate them.`,
+      hint: `It has ${found}. The options in parentheses choose columns by other names; commas separate them.`,
     });
   }
-  return map;
+  return { fields, ...places };
 }
 
 /** The fields of the record that the scanner took last. Throws ETL_HEADER when their quotes are malformed. */
-export function headerNames(scanner: Scanner, inputName: string, quote: string): string[] {
+export function* headerNames(scanner: Scanner, inputName: string, quote: string): Generator<string> {
   const { record, index, window } = scanner;
   let from = record.start;
-  return Array.from(index.subarray(record.first, record.next), (entry) => {
+  for (const entry of index.subarray(record.first, record.next)) {
     if (fieldProblem(entry)) {
       throw new EtlError('ETL_HEADER', `The header of ${inputName} has a misplaced quote.`, {
         hint: 'A name with quotes in it must be quoted as a whole, its quotes doubled.',
       });
     }
     const to = entry & ENTRY_POSITION;
-    const name = fieldText(window, from, to, entry, quote);
+    yield fieldText(window, from, to, entry, quote);
     from = to + 1;
-    return name;
-  });
+  }
 }
 
 function shown(name: string): string {
   return `\`${name.length > 100 ? `${name.slice(0, 100)}…` : name}\``;
-}
-
-function list(names: readonly string[]): string {
-  const first = names.slice(0, 50).map(shown).join(', ');
-  return names.length > 50 ? `${first} and ${names.length - 50} more` : first;
 }
