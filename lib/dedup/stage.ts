@@ -17,6 +17,7 @@ import { EtlError } from '../core/errors.ts';
 import { releaseOnce, type PartitionChunk, type Winners } from '../core/stage.ts';
 import { WINNERS_MAX } from '../kernels/layout.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
+import { SlabPool } from '../kernels/slab-pool.ts';
 import type { KeySet } from './key-set.ts';
 
 /** One with the consumer, one on the way, one being filled. */
@@ -36,19 +37,15 @@ export function createDedupStage(options: DedupStageOptions): Transform {
 
 class DedupStage extends Transform {
   readonly #options: DedupStageOptions;
-  readonly #areas: number;
-  readonly #free: number[];
-  #wake = (): void => {};
+  readonly #areas: SlabPool;
   /** The part that was begun and has not ended. */
   #open: { readonly partition: number; readonly part: number } | undefined;
   #running: Promise<void> | undefined;
-  #over = false;
 
   constructor(options: DedupStageOptions) {
     super({ objectMode: true, highWaterMark: 1 });
     this.#options = options;
-    this.#areas = options.memory.slab(AREAS * AREA_BYTES, 'winners');
-    this.#free = Array.from({ length: AREAS }, (_, i) => this.#areas + i * AREA_BYTES);
+    this.#areas = new SlabPool(options.memory, AREAS, AREA_BYTES, 'winners');
   }
 
   override _transform(chunk: PartitionChunk, _encoding: BufferEncoding, callback: TransformCallback): void {
@@ -56,12 +53,10 @@ class DedupStage extends Transform {
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    this.#over = true;
-    this.#wake();
+    this.#areas.end();
     void Promise.resolve(this.#running).then(() => {
       this.removeAllListeners('data'); // what nobody has read is nobody's
       for (let unread = this.read() as Winners | null; unread; unread = this.read() as Winners | null) unread.release();
-      this.#giveBack();
       callback(error);
     });
   }
@@ -75,9 +70,7 @@ class DedupStage extends Transform {
     try {
       await this.#begin(chunk);
       for (let done = false; !done; ) {
-        while (this.#free.length === 0 && !this.#over) await new Promise<void>((resolve) => { this.#wake = resolve; });
-        if (this.#over) throw new EtlError('ETL_ABORTED', 'The stream of winners was closed.');
-        const area = this.#free.pop()!;
+        const area = await this.#areas.take();
         let winners = 0;
         try {
           const admitted = keySet.admit(chunk, area, WINNERS_MAX);
@@ -85,12 +78,12 @@ class DedupStage extends Transform {
           counters.duplicate += admitted.rows - winners - admitted.deferred;
           if (admitted.deferred > 0) await chunk.defer(area, admitted.deferred);
         } finally {
-          if (winners === 0) this.#giveArea(area);
+          if (winners === 0) this.#areas.give(area);
         }
         if (winners === 0) continue;
         holders++;
         const release = releaseOnce('A list of winners', () => {
-          this.#giveArea(area);
+          this.#areas.give(area);
           leave();
         });
         this.push({ ptr: area, count: winners, release } satisfies Winners);
@@ -115,18 +108,5 @@ class DedupStage extends Transform {
         `Part ${part} of partition ${partition} began before the last chunk of part ${open.part} of ${open.partition}.`,
       );
     }
-  }
-
-  #giveArea(area: number): void {
-    this.#free.push(area);
-    this.#wake();
-    if (this.#over) this.#giveBack();
-  }
-
-  /** Once, when all areas are here: from then on there are none. */
-  #giveBack(): void {
-    if (this.#free.length < AREAS) return;
-    this.#free.length = 0;
-    this.#options.memory.giveSlab(this.#areas, AREAS * AREA_BYTES);
   }
 }
