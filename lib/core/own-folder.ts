@@ -11,7 +11,7 @@
  *   while it is removed       some of it, maybe no mark       as above
  */
 import { randomBytes } from 'node:crypto';
-import { lstatSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isLeftBehind, OwnerMark } from './owner.ts';
@@ -44,7 +44,7 @@ export class OwnFolder {
 
   /** Throws what the file system throws. */
   static create({ parent, prefix, mode }: OwnFolderOptions): OwnFolder {
-    const made = mkdirSync(parent, { recursive: true });
+    const made = makeFolders(dirname(join(parent, 'any')));
     const leftBehind = removeLeftBehind(parent, prefix);
     const path = join(parent, `${prefix}-${process.pid}-${randomBytes(4).toString('hex')}`);
     let isOurs = false;
@@ -89,6 +89,25 @@ export class OwnFolder {
     rmSync(this.path, { recursive: true, force: true });
     removeEmptySync(dirname(this.path), this.#made);
   }
+}
+
+/**
+ * Makes a folder and what is missing above it; gives the topmost that it made. Not Node's `recursive`, which never ends
+ * where a folder is there and takes no new ones with ENOENT (/proc, automounts).
+ */
+function makeFolders(folder: string): string | undefined {
+  try {
+    mkdirSync(folder);
+    return folder;
+  } catch (error) {
+    if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return undefined;
+    const above = dirname(folder);
+    const lacksAbove = (error as NodeJS.ErrnoException).code === 'ENOENT' && above !== folder && !statSync(above, { throwIfNoEntry: false });
+    if (!lacksAbove) throw error;
+  }
+  const above = makeFolders(dirname(folder));
+  const made = makeFolders(folder);
+  return above ?? made;
 }
 
 /**

@@ -61,6 +61,28 @@ test('a run killed by SIGKILL is cleaned up by the next, while a live one and it
   assert.deepEqual(removeLeftBehind(parent, PREFIX, Date.now() + 100 * LEFT_AFTER), [], 'alive, it keeps its folder for ever');
 });
 
+test('a place that takes no folders is an error, not a search without end', onLinux, () => {
+  for (const parent of ['/proc/none', '/proc/none/deeper']) {
+    assert.throws(() => OwnFolder.create({ parent, prefix: '.any' }), { code: 'ENOENT' });
+  }
+});
+
+test('missing parents are made, at any depth and however they are written, and go again', async (t) => {
+  const top = temporaryFolder(t);
+  for (const parent of ['a', 'a/', 'a/b//c/', './a/../a/b']) {
+    const folder = OwnFolder.create({ parent: `${top}/${parent}`, prefix: '.any' });
+    assert.ok(existsSync(folder.path));
+    await folder.remove();
+    assert.deepEqual(readdirSync(top), [], parent);
+  }
+  writeFileSync(join(top, 'file'), '');
+  symlinkSync(join(top, 'gone', 'far'), join(top, 'broken'));
+  assert.throws(() => OwnFolder.create({ parent: join(top, 'file'), prefix: '.any' }), { code: 'EEXIST' });
+  assert.throws(() => OwnFolder.create({ parent: join(top, 'file', 'x'), prefix: '.any' }), { code: 'ENOTDIR' });
+  assert.throws(() => OwnFolder.create({ parent: join(top, 'broken', 'x'), prefix: '.any' }), { code: 'EEXIST' });
+  assert.deepEqual(readdirSync(top).sort(), ['broken', 'file']);
+});
+
 test('a process that was killed and not waited for is gone', onLinux, async (t) => {
   const parent = temporaryFolder(t);
   const shell = spawn('sh', ['-c', 'sleep 0.01 & echo $!; exec sleep 600'], { stdio: ['ignore', 'pipe', 'inherit'] });
