@@ -1,7 +1,7 @@
 /**
  * Run files: sorted runs that did not fit memory, packed in blocks with checksums (kernels/spill-layout.ts).
  *
- * Takes whole rows in run format, in order, and gives them back as a SortedRun, once, front to back. One spill file a run.
+ * Takes whole rows in run format, in order, and gives them back as a SortedRun, once, front to back. Runs share files (shared-files.ts).
  * Memory: a packing area while a run is written, one half being packed while the other is on its way to the disk; a
  * reading area of `readBytes` from a run's first `fill` to its `close`. Knows rows, nothing of their order.
  */
@@ -12,7 +12,8 @@ import {
   BLOCK_MOST, BLOCK_SLACK, CURSOR_AT, CURSOR_BYTES, CURSOR_END, CURSOR_NUMBER, CURSOR_SALT, DAMAGED, RUN_BLOCK_BYTES,
 } from '../kernels/spill-layout.ts';
 import type { SpillKernel } from '../kernels/twins/spill.ts';
-import type { SpillFile, SpillSpace } from './spill-space.ts';
+import { SharedFiles, type FileSection } from './shared-files.ts';
+import type { SpillSpace } from './spill-space.ts';
 
 /** The least that `readBytes` may be: a block, the cursor, and what may be read behind it. */
 export const READ_BYTES_LEAST = CURSOR_BYTES + BLOCK_MOST + BLOCK_SLACK;
@@ -52,18 +53,20 @@ export interface RunWriter {
 
 export class RunFiles {
   readonly #options: Required<RunFilesOptions>;
+  readonly #files: SharedFiles;
 
   constructor({ readBytes = DEFAULT_READ_BYTES, packBytes = DEFAULT_PACK_BYTES, ...options }: RunFilesOptions) {
     if (readBytes < READ_BYTES_LEAST) throw new EtlError('ETL_INTERNAL', `Run files cannot be read through ${readBytes} bytes.`);
     this.#options = { ...options, readBytes, packBytes };
+    this.#files = new SharedFiles(options.spill, 'runs');
   }
 
   /**
-   * Opens a new file. Rows are packed in `area`, if there is one: it is the caller's again when the writer has ended.
+   * Begins a run. Rows are packed in `area`, if there is one: it is the caller's again when the writer has ended.
    * Throws ETL_TEMP_WRITE, or ETL_MEMORY.
    */
   async create(area?: Area): Promise<RunWriter> {
-    const { spill, memory, packBytes } = this.#options;
+    const { memory, packBytes } = this.#options;
     const bytes = area?.bytes ?? packBytes;
     if (bytes < PACK_BYTES_LEAST) throw new EtlError('ETL_INTERNAL', `A run cannot be packed in ${bytes} bytes.`);
     const at = area?.at ?? memory.slab(bytes, 'packing a run');
@@ -71,7 +74,7 @@ export class RunFiles {
       if (!area) memory.giveSlab(at, bytes);
     };
     try {
-      return new Packer(this.#options, await spill.create('run'), { at, bytes }, free);
+      return new Packer(this.#options, await this.#files.create(), { at, bytes }, free);
     } catch (error) {
       free();
       throw error;
@@ -107,7 +110,7 @@ class Cursor {
 
 class Packer implements RunWriter {
   readonly #options: Required<RunFilesOptions>;
-  readonly #file: SpillFile;
+  readonly #file: FileSection;
   readonly #salt = Math.floor(Math.random() * 2 ** 32);
   readonly #cursor: Cursor;
   readonly #halves: readonly [number, number];
@@ -118,7 +121,7 @@ class Packer implements RunWriter {
   #writing: Promise<void> = Promise.resolve();
   #ended = false;
 
-  constructor(options: Required<RunFilesOptions>, file: SpillFile, { at, bytes }: Area, free: () => void) {
+  constructor(options: Required<RunFilesOptions>, file: FileSection, { at, bytes }: Area, free: () => void) {
     this.#options = options;
     this.#file = file;
     this.#free = free;
@@ -145,6 +148,7 @@ class Packer implements RunWriter {
   async finish(rows: number): Promise<SortedRun> {
     await this.#flush();
     await this.#writing;
+    this.#file.complete();
     this.#end();
     return new RunFile(this.#options, this.#file, this.#salt, rows);
   }
@@ -175,7 +179,7 @@ class Packer implements RunWriter {
 class RunFile implements SortedRun {
   readonly rows: number;
   readonly #options: Required<RunFilesOptions>;
-  readonly #file: SpillFile;
+  readonly #file: FileSection;
   readonly #salt: number;
   #area: Area | undefined;
   #cursor: Cursor | undefined;
@@ -184,7 +188,7 @@ class RunFile implements SortedRun {
   #filling: Promise<number> | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor(options: Required<RunFilesOptions>, file: SpillFile, salt: number, rows: number) {
+  constructor(options: Required<RunFilesOptions>, file: FileSection, salt: number, rows: number) {
     this.#options = options;
     this.#file = file;
     this.#salt = salt;

@@ -144,7 +144,7 @@ for (const [name, make] of Object.entries(makers)) {
         two.push(await writer.finish(rows.length));
       }
       assert.ok((await read(two[0]!, () => 20_000)).equals(Buffer.concat(rows)));
-      await assert.rejects(read(two[1]!, () => 20_000), fails('ETL_TEMP_DAMAGED', /damaged at byte 0/));
+      await assert.rejects(read(two[1]!, () => 20_000), fails('ETL_TEMP_DAMAGED', /damaged at byte [1-9]/));
       await Promise.all(two.map((run) => run.close()));
       assertNothingHeld();
     });
