@@ -18,10 +18,10 @@ import { Aggregator } from './aggregate/aggregator.ts';
 import { createAggregateStage } from './aggregate/stage.ts';
 import { assertBalanced, newCounters } from './core/counters.ts';
 import { EtlError, messageOf } from './core/errors.ts';
-import { leastMemory, planMemory, type MemoryBudget } from './core/memory-budget.ts';
+import { leastMemory, planMemory, regionBytes, type MemoryBudget } from './core/memory-budget.ts';
 import { availableMemory, defaultMemory } from './core/memory-limit.ts';
 import type { ColumnNames, JobOptions } from './core/options.ts';
-import { keepYoungGenerationSmall, residentBytes } from './core/resident.ts';
+import { collectGarbage, keepYoungGenerationSmall, residentBytes } from './core/resident.ts';
 import { Resources } from './core/resources.ts';
 import type { RegionColumn, ResultBatch, SortedRun } from './core/stage.ts';
 import { packageVersion } from './core/version.ts';
@@ -83,17 +83,23 @@ interface Runs {
   readonly files: RunFiles;
 }
 
+/** Whether a run of this process may have left garbage. */
+let ranBefore = false;
+
 /**
  * Runs a job from start to publication. Rejects with EtlError (ETL_ABORTED when `signal` stopped it, with the reason as
  * cause); then nothing was published and nothing is left behind.
  */
 export async function runJob(options: JobOptions, context: JobContext = {}): Promise<Summary> {
+  const warm = ranBefore;
+  if (warm) await collectGarbage();
+  ranBefore = true;
   const resources = new Resources();
   let summary: Summary | undefined;
   let failure: unknown;
   try {
     context.signal?.throwIfAborted();
-    summary = await new Job(options, context, resources).run();
+    summary = await new Job(options, context, resources, warm).run();
   } catch (error) {
     failure = asAborted(error, context.signal);
   }
@@ -112,11 +118,11 @@ class Job {
   readonly #version = packageVersion();
   readonly #progress: ProgressTeller;
 
-  constructor(options: JobOptions, context: JobContext, resources: Resources) {
+  constructor(options: JobOptions, context: JobContext, resources: Resources, warm: boolean) {
     this.#options = options;
     this.#context = context;
     this.#resources = resources;
-    this.#budget = { ...planBudget(options), ...context.limits };
+    this.#budget = { ...planBudget(options, warm), ...context.limits };
     keepYoungGenerationSmall();
     this.#memory = new LinearMemory({ limit: this.#budget.linear, workspace: this.#budget.workspace });
     this.#progress = new ProgressTeller(this.#counters, context.events);
@@ -174,6 +180,7 @@ class Job {
     const kernel = await loadKernel<GeoKernel>('geo', memory);
     const table = await openRangeTable({ file: geoDb, field: geoField }, memory, kernel);
     this.#resources.add(() => table.close());
+    memory.reserve(regionBytes(table.regions.length, this.#options.groupBy), `names and files of ${table.regions.length} regions`);
     const leftBehind = [...staging.leftBehind, ...tempFolder.leftBehind];
     return { inputs, source, staging, spill, leftBehind, rejects, scale, parseKernel, geo: { kernel, table } };
   }
@@ -321,9 +328,9 @@ class Job {
 }
 
 /** What the run was told, or else the default, though never less than what this process takes to run at all. */
-function planBudget({ memory }: JobOptions): MemoryBudget {
-  const resident = residentBytes();
-  return planMemory({ limit: memory ?? Math.max(defaultMemory(availableMemory()), leastMemory(resident)), jobs: 1, resident });
+function planBudget({ memory }: JobOptions, warm: boolean): MemoryBudget {
+  const process = { resident: residentBytes(), warm };
+  return planMemory({ limit: memory ?? Math.max(defaultMemory(availableMemory()), leastMemory(process)), jobs: 1, ...process });
 }
 
 /** The sum of counts, by their two halves: a BigInt a row would cost more than encoding it. */

@@ -13,6 +13,7 @@
  * depend on any of these numbers.
  */
 import { EtlError } from './errors.ts';
+import type { GroupBy } from './options.ts';
 
 const MB = 1e6;
 const MiB = 1 << 20;
@@ -29,6 +30,8 @@ const FRUGAL_BELOW = 144 * MB;
 const HEAP_BYTES = 17 * MB;
 /** The Parquet encoder: code, its WASM memory with one row group, row groups on their way to the disk. */
 const ENCODER_BYTES = { frugal: 28 * MB, free: 64 * MB } as const;
+/** What an earlier run in the process has certainly left of both. */
+const WARM_BYTES = 39 * MB;
 /** What a process of ours has before a run. */
 const PROCESS_BYTES = 56 * MB;
 /** How far two processes lie apart in that: what an error names as enough must be enough for the next one. */
@@ -83,26 +86,42 @@ export interface BudgetRequest {
   readonly jobs: number;
   /** Resident bytes of the process as it is now. */
   readonly resident?: number;
+  /** A run in this process has come before: what the heap and the encoder take is resident already. */
+  readonly warm?: boolean;
 }
 
 /** The least limit that one worker can run in. */
-export function leastMemory(resident: number): number {
-  return Math.ceil((Math.max(resident, PROCESS_BYTES) + HEAP_BYTES + ENCODER_BYTES.frugal + LINEAR_LEAST) / MB) * MB;
+export function leastMemory(process: Pick<BudgetRequest, 'resident' | 'warm'>): number {
+  return Math.ceil((before(process) + HEAP_BYTES + ENCODER_BYTES.frugal + LINEAR_LEAST) / MB) * MB;
+}
+
+/** What the process has, or would have, without any run. */
+function before({ resident = 0, warm = false }: Pick<BudgetRequest, 'resident' | 'warm'>): number {
+  return Math.max(warm ? resident - WARM_BYTES : resident, PROCESS_BYTES);
+}
+
+/**
+ * Heap that the names, folders and files of so many regions take: it is to be taken off linear memory. The few hundred
+ * of a country database are in what every run has.
+ */
+export function regionBytes(regions: number, groupBy: GroupBy): number {
+  return Math.max(regions - 500, 0) * (groupBy === 'region' ? 2600 : 900);
 }
 
 /**
  * Divides `limit`. Fewer jobs than asked for when they do not fit. Throws ETL_USAGE, naming the floor, when not even one
  * does.
  */
-export function planMemory({ limit, jobs, resident = 0 }: BudgetRequest): MemoryBudget {
-  const floor = leastMemory(resident);
+export function planMemory(request: BudgetRequest): MemoryBudget {
+  const { limit, jobs, resident = 0 } = request;
+  const floor = leastMemory(request);
   if (limit < floor) {
     const enough = Math.ceil((floor + RESIDENT_VARIES) / (5 * MB)) * 5;
     throw new EtlError('ETL_USAGE', `--memory ${Math.round(limit / 1e5) / 10}MB is less than this process needs: at least ${enough}MB.`, {
       hint: `It has ${Math.round(resident / MB)}MB before it begins.`,
     });
   }
-  const room = limit - Math.max(resident, PROCESS_BYTES);
+  const room = limit - before(request);
   const mode = room < FRUGAL_BELOW ? 'frugal' : 'free';
   const spare = room - HEAP_BYTES - ENCODER_BYTES[mode];
   const fitting = Math.max(1, Math.min(jobs, 1 + Math.floor((spare - LINEAR_LEAST) / (WORKER_BYTES + LINEAR_LEAST))));

@@ -1,6 +1,8 @@
 /** Resident memory of this process, in bytes. */
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 
 /** As it is now. */
 export function residentBytes(): number {
@@ -31,4 +33,19 @@ function statusOfProcess(): string {
  */
 export function keepYoungGenerationSmall(): void {
   setFlagsFromString('--semi-space-growth-factor=1');
+}
+
+/**
+ * Frees what earlier runs in this process left to the garbage collector: above all their linear memory, which V8 takes for
+ * a small object. Takes some 20 ms: what was found dead is given back by other threads, until nothing more is.
+ */
+export async function collectGarbage(): Promise<void> {
+  setFlagsFromString('--expose-gc');
+  const gc = runInNewContext('gc') as () => void;
+  let before = Infinity;
+  for (let round = 0; round < 8 && (round < 2 || residentBytes() < before - 1e6); round++) {
+    before = residentBytes();
+    gc();
+    await sleep(5);
+  }
 }

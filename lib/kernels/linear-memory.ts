@@ -35,7 +35,8 @@ interface Range {
 
 export class LinearMemory {
   readonly memory: WasmMemory;
-  readonly limit: number;
+  /** Bytes that may be handed out. */
+  limit: number;
   readonly #workspace: number;
   /** In order of address, none touching the next. */
   readonly #free: Range[] = [];
@@ -96,6 +97,18 @@ export class LinearMemory {
   /** The same, outside of the workspace: for what grows with the data, at the cost of pages. */
   trySlabOfPages(bytes: number, purpose: string): number {
     return this.#trySlab(bytes, purpose, this.#workspace);
+  }
+
+  /** Takes bytes off the limit, for something that is not in linear memory. Throws ETL_MEMORY when they are in use. */
+  reserve(bytes: number, purpose: string): void {
+    const limit = this.limit - Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES;
+    if (limit < this.#end) {
+      const missing = Math.ceil((this.#end - limit) / 1e6);
+      throw new EtlError('ETL_MEMORY', `No room for ${Math.ceil(bytes / 1e6)} MB (${purpose}): ${missing} MB are missing.`, {
+        hint: `Give the run more memory with --memory: ${missing + 10} MB more at least.`,
+      });
+    }
+    this.limit = limit;
   }
 
   /** Throws ETL_INTERNAL unless the area was handed out. Host wrappers check what they pass to a kernel with it. */

@@ -6,7 +6,7 @@ const PAGE = 16384;
 const RESIDENT = 55e6;
 
 function* plans(): Generator<MemoryBudget> {
-  for (let limit = leastMemory(RESIDENT); limit < 2 ** 33; limit = Math.ceil(limit * 1.07)) {
+  for (let limit = leastMemory({ resident: RESIDENT }); limit < 2 ** 33; limit = Math.ceil(limit * 1.07)) {
     for (const jobs of [1, 2, 3, 8]) yield planMemory({ limit, jobs, resident: RESIDENT });
   }
 }
@@ -45,7 +45,7 @@ describe('planMemory', () => {
 
   test('what does not fit costs jobs first, then it is an error that names the floor', () => {
     const jobsAt = (limit: number): number => planMemory({ limit, jobs: 8, resident: RESIDENT }).jobs;
-    const floor = leastMemory(RESIDENT);
+    const floor = leastMemory({ resident: RESIDENT });
     assert.equal(jobsAt(floor), 1);
     assert.equal(jobsAt(4e9), 8);
     const between = [128e6, 200e6, 256e6, 400e6, 600e6].map(jobsAt);
@@ -56,7 +56,7 @@ describe('planMemory', () => {
 
   test('a process that is large already has linear memory at every limit that is enough for it', () => {
     for (const resident of [100e6, 150e6, 200e6, 300e6, 2000e6]) {
-      for (let limit = leastMemory(resident); limit < resident + 300e6; limit += 1e6) {
+      for (let limit = leastMemory({ resident: resident }); limit < resident + 300e6; limit += 1e6) {
         const { linear } = planMemory({ limit, jobs: 1, resident });
         assert.ok(linear >= 14 * 2 ** 20 - PAGE, `${linear} of ${limit}, ${resident} resident`);
       }
@@ -64,7 +64,7 @@ describe('planMemory', () => {
   });
 
   test('128 MB are enough, with room for a runtime that takes more than ours', () => {
-    assert.ok(leastMemory(64e6) <= 128e6, String(leastMemory(64e6)));
-    assert.ok(leastMemory(300e6) > 300e6, 'a process that is large already needs more');
+    assert.ok(leastMemory({ resident: 64e6 }) <= 128e6, String(leastMemory({ resident: 64e6 })));
+    assert.ok(leastMemory({ resident: 300e6 }) > 300e6, 'a process that is large already needs more');
   });
 });

@@ -13,6 +13,7 @@ import { generateLogs } from '../../lib/generate/generate.ts';
 import { EtlError, type Summary } from '../../lib/index.ts';
 import { runJob } from '../../lib/pipeline.ts';
 import { PROGRAM } from '../cli/program.ts';
+import { writeMmdb } from '../geo/mmdb-writer.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { contents } from './contents.ts';
 
@@ -83,6 +84,20 @@ test('an abort while users are counted ends the counting', async (context) => {
   controller.abort(new Error('enough'));
   await over;
   assert.deepEqual(readdirSync(folder), ['logs']);
+});
+
+test('an IP database with very many regions costs memory that is not linear: an error where there is none for it', async (context) => {
+  const folder = await logs(context, 1e5);
+  const networks = Array.from({ length: 20_000 }, (_, i) =>
+    [`${1 + (i >> 8)}.${i % 256}.0.0/16`, { country: { iso_code: `region-${i}` } }] as const);
+  writeFileSync(join(folder, 'many.mmdb'), writeMmdb({ recordSize: 28, ipVersion: 4, networks }));
+  const geoDb = join(folder, 'many.mmdb');
+  const error = await job(folder, 'out', divide(19 * MiB), { geoDb }).then(() => undefined, (reason: unknown) => reason);
+  assert.ok(error instanceof EtlError && error.code === 'ETL_MEMORY', String(error));
+  assert.match(error.message, /20001 regions/);
+  assert.match(error.hint!, /--memory: \d+ MB more/);
+  const { regions, rows } = await job(folder, 'out', divide(128 * MiB), { geoDb });
+  assert.ok(regions > 100 && rows.counted > 0);
 });
 
 test('what a killed run left is removed by the next', async (context) => {
