@@ -1,4 +1,5 @@
 /** The command line: what there is to say, in commander's terms. What it means stands in the commands' own files. */
+import { isatty } from 'node:tty';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { compressions, DEFAULT_OUTPUT, defaultColumns, groupings, MAX_VALUE_SCALE, parquetEncodings } from '../core/options.ts';
 import { packageVersion } from '../core/version.ts';
@@ -44,7 +45,7 @@ export function createProgram(done: (code: number) => void): Command {
     .helpCommand('help [command]', 'show what a command accepts')
     .addHelpText('after', EXAMPLES)
     .action(async (inputs: string[], flags: RunFlags, command: Command) => {
-      if (inputs.length === 0 && process.stdin.isTTY) command.help({ error: true });
+      if (inputs.length === 0 && isatty(0)) command.help({ error: true });
       const { runCommand } = await import('./run.ts');
       done(await runCommand(inputs.length === 0 ? ['-'] : inputs, flags));
     });

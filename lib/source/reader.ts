@@ -1,15 +1,17 @@
 /**
- * Reads one input front to back into memory that the caller owns. Files, pipes and standard input alike are read by
- * file descriptor, straight to their place: no copy, no stream in between.
+ * Reads one input front to back into memory that the caller owns, by file descriptor and straight to its place: files
+ * (and devices) by the thread pool, what may be idle for long by the event loop.
  */
-import { open, type FileHandle } from 'node:fs/promises';
-import { read as readDescriptor } from 'node:fs';
+import * as fs from 'node:fs';
 import { promisify } from 'node:util';
 import { EtlError, messageOf } from '../core/errors.ts';
 import type { InputFile } from './inputs.ts';
+import { isPipe, PipeReader } from './pipe-reader.ts';
 
-const read = promisify(readDescriptor);
+const [open, stat, fstat, read, close] = [promisify(fs.open), promisify(fs.stat), promisify(fs.fstat), promisify(fs.read), promisify(fs.close)];
 const STDIN = 0;
+/** Linux says nothing of a named pipe before it has a writer, so nobody has to wait for one; others would call it ended. */
+const OPEN_PIPE = fs.constants.O_RDONLY | (process.platform === 'linux' ? fs.constants.O_NONBLOCK : 0);
 
 /** First bytes of formats that are not CSV, with what to do about them. */
 const SIGNATURES: readonly { bytes: readonly number[]; format: string; tool: string }[] = [
@@ -20,10 +22,8 @@ const SIGNATURES: readonly { bytes: readonly number[]; format: string; tool: str
 
 export class InputReader {
   readonly #input: InputFile;
-  #handle: FileHandle | undefined;
-  /** Set once standard input turned out to be non-blocking: its chunks then come through the stream. */
-  #chunks: AsyncIterator<Uint8Array> | undefined;
-  #rest: Uint8Array = new Uint8Array(0);
+  #fd: number | undefined;
+  #pipe: PipeReader | undefined;
   #begun = false;
   #filling: Promise<number> | undefined;
   #closed = false;
@@ -41,25 +41,26 @@ export class InputReader {
     return this.#filling;
   }
 
-  /** Waits for a `fill` under way, which goes on to nothing: `target` is the caller's again. From an idle pipe it may wait for ever. */
+  /**
+   * Ends a `fill` under way: `target` is the caller's again. That of a pipe rejects at once, any other is waited for and
+   * goes on to nothing, which from an idle device may take for ever.
+   */
   async close(): Promise<void> {
     this.#closed = true;
+    const pipe = this.#pipe?.close();
     await this.#filling?.catch(() => undefined); // whoever asked for it is told
-    const handle = this.#handle;
-    this.#handle = undefined;
-    await handle?.close();
-    await this.#chunks?.return?.();
+    await pipe;
+    const fd = this.#fd;
+    this.#fd = undefined;
+    if (fd !== undefined && fd !== STDIN && !this.#pipe) await close(fd);
   }
 
   async #fill(target: Uint8Array): Promise<number> {
     let filled = 0;
     try {
-      if (this.#input.path !== undefined) this.#handle ??= await open(this.#input.path, 'r');
-      while (filled < target.length && !this.#closed) {
-        const count = await this.#readSome(target.subarray(filled));
-        if (count === 0) break;
-        filled += count;
-      }
+      if (this.#fd === undefined) await this.#open();
+      if (this.#pipe) filled = await this.#pipe.fill(target);
+      else filled = await this.#readFile(target);
     } catch (cause) {
       if (cause instanceof EtlError) throw cause;
       throw new EtlError('ETL_INPUT_READ', `Cannot read the input ${this.#input.name}: ${messageOf(cause)}.`, { cause });
@@ -69,27 +70,33 @@ export class InputReader {
     return filled;
   }
 
+  async #open(): Promise<void> {
+    const { path, size } = this.#input;
+    const info = size !== undefined ? undefined : await (path === undefined ? fstat(STDIN) : stat(path));
+    const fd = path === undefined ? STDIN : await open(path, info?.isFIFO() ? OPEN_PIPE : 'r');
+    this.#fd = fd;
+    if (!info || !isPipe(fd, info)) return;
+    this.#pipe = new PipeReader(fd);
+    if (this.#closed) await this.#pipe.close(); // meanwhile: its `fill` rejects
+  }
+
+  async #readFile(target: Uint8Array): Promise<number> {
+    let filled = 0;
+    while (filled < target.length && !this.#closed) {
+      const count = await this.#readSome(target.subarray(filled));
+      if (count === 0) break;
+      filled += count;
+    }
+    return filled;
+  }
+
   async #readSome(target: Uint8Array): Promise<number> {
-    if (this.#handle) return (await this.#handle.read(target, 0, target.length, null)).bytesRead;
-    if (!this.#chunks) {
-      try {
-        return (await read(STDIN, target, 0, target.length, null)).bytesRead;
-      } catch (error) {
-        const { code } = error as NodeJS.ErrnoException;
-        if (code === 'EOF') return 0; // how Windows ends a pipe
-        if (code !== 'EAGAIN') throw error;
-        this.#chunks = process.stdin[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
-      }
+    try {
+      return (await read(this.#fd!, target, 0, target.length, null)).bytesRead;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EOF') return 0; // how Windows ends a pipe
+      throw error;
     }
-    while (this.#rest.length === 0) {
-      const next = await this.#chunks.next();
-      if (next.done) return 0;
-      this.#rest = next.value;
-    }
-    const count = Math.min(target.length, this.#rest.length);
-    target.set(this.#rest.subarray(0, count));
-    this.#rest = this.#rest.subarray(count);
-    return count;
   }
 
   #refuseCompressed(head: Uint8Array): void {

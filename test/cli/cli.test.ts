@@ -1,9 +1,9 @@
 /** The built program from outside: the three ways in, exit codes, messages, signals. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync, type ChildProcess } from 'node:child_process';
+import { closeSync, constants, existsSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { formatSummary } from '../../lib/cli/summary.ts';
 import type { Summary } from '../../lib/index.ts';
 import { readResult } from '../oracle/duckdb.ts';
@@ -138,6 +138,72 @@ for (const [signal, code] of [['SIGHUP', 129], ['SIGINT', 130], ['SIGTERM', 143]
     assert.deepEqual(readdirSync(folder), []);
   });
 }
+
+/** A real pipe (what `spawn` makes is a socket) whose producer, the test, never ends: `input` is for the program. */
+function endlessPipe(t: TestContext): { input: number; producer: number } {
+  const path = join(temporaryFolder(t), 'pipe');
+  execFileSync('mkfifo', [path]);
+  const producer = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+  const input = openSync(path, 'r');
+  t.after(() => [input, producer].forEach(closeSync));
+  return { input, producer };
+}
+
+/** Writes as the program reads, and until it ends. More than a pipe holds: some of it has been read then. */
+async function give(producer: number, text: string, child: ChildProcess): Promise<void> {
+  for (let rest = Buffer.from(text); rest.length > 0 && child.exitCode === null; await new Promise(setImmediate)) {
+    try {
+      rest = rest.subarray(writeSync(producer, rest));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+    }
+  }
+}
+
+for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) {
+  test(`${signal} ends a process that waits for an idle pipe, whose producer lives on`, { skip: process.platform === 'win32' }, async (t) => {
+    const folder = temporaryFolder(t);
+    const { input, producer } = endlessPipe(t);
+    const { child, result } = start(['-o', 'out'], folder, input);
+    await give(producer, LOGS.repeat(1000), child);
+    while (readdirSync(folder).length === 0) await new Promise(setImmediate);
+    // What is left in the pipe is taken away: the program waits for more.
+    assert.throws(() => { while (readSync(producer, Buffer.alloc(1 << 16)) > 0); }, { code: 'EAGAIN' });
+    if (process.platform === 'linux') while (!/\) S /.test(readFileSync(`/proc/${child.pid}/stat`, 'utf8'))) await new Promise(setImmediate);
+    child.kill(signal);
+    const { code: exit, stderr } = await result;
+    assert.equal(exit, code, stderr);
+    assert.match(stderr, /\[ETL_ABORTED\]/);
+    assert.deepEqual(readdirSync(folder), []);
+  });
+}
+
+test('a named pipe that nobody writes to keeps no process that is told to end', { skip: process.platform !== 'linux' }, async (t) => {
+  const folder = temporaryFolder(t);
+  execFileSync('mkfifo', [join(folder, 'pipe')]);
+  const { child, result } = start(['pipe', '-o', 'new/out'], folder);
+  while (readdirSync(folder).length === 1) await new Promise(setImmediate);
+  child.kill('SIGINT');
+  assert.equal((await result).code, 130);
+  assert.deepEqual(readdirSync(folder), ['pipe']);
+});
+
+test('a job that fails ends while the producer of its pipe lives on', { skip: process.platform === 'win32' }, async (t) => {
+  const folder = temporaryFolder(t);
+  // The first input fails at its end, when standard input is read ahead: more than a sample, less than a block behind it.
+  writeFileSync(join(folder, 'a.csv'), `${LOGS}4,"${'x'.repeat(2 << 20)}`);
+  const { input, producer } = endlessPipe(t);
+  const { child, result } = start(['a.csv', '-', '-o', 'out'], folder, input);
+  await give(producer, LOGS + '\n'.repeat(3 << 19), child);
+  const { code, stderr } = await result;
+  assert.equal(code, 1);
+  assert.match(stderr, /opens a quote that is never closed.*\[ETL_INPUT_READ\]/);
+  mkdirSync(join(folder, 'out'));
+  writeFileSync(join(folder, 'out', 'mine'), '');
+  const exists = await start(['-o', 'out'], folder, endlessPipe(t).input).result;
+  assert.equal(exists.code, 1);
+  assert.match(exists.stderr, /\[ETL_OUTPUT_EXISTS\]/);
+});
 
 test('a failure ends the process while standard input is still open', async (t) => {
   const folder = temporaryFolder(t);

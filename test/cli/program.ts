@@ -13,10 +13,11 @@ export interface Result {
   stderr: string;
 }
 
-export function start(args: readonly string[], cwd: string): { child: ChildProcess; result: Promise<Result> } {
-  const child = spawn(process.execPath, [PROGRAM, ...args], { cwd, stdio: ['pipe', 'pipe', 'pipe'] });
+/** `input` is the descriptor that becomes its stdin; without one, `child.stdin` is. */
+export function start(args: readonly string[], cwd: string, input?: number): { child: ChildProcess; result: Promise<Result> } {
+  const child = spawn(process.execPath, [PROGRAM, ...args], { cwd, stdio: [input ?? 'pipe', 'pipe', 'pipe'] });
   const text = async (stream: Readable): Promise<string> => Buffer.concat(await stream.toArray() as Buffer[]).toString();
-  const result = Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]).then(
+  const result = Promise.all([text(child.stdout!), text(child.stderr!), once(child, 'close')]).then(
     ([stdout, stderr, [code, signal]]): Result => ({ stdout, stderr, code: code as number | null, signal: signal as NodeJS.Signals | null }),
   );
   return { child, result };

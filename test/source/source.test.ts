@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { createWriteStream, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, createWriteStream, mkdirSync, openSync, symlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { test } from 'node:test';
@@ -193,6 +193,52 @@ test('a reader that is closed while it opens or reads has stopped when close is 
     await reader.close();
     assert.ok(stopped, `after ${turns} turns`);
     assert.ok([0, 100].includes(await filling));
+  }
+});
+
+test('what a pipe gives is the same for targets of every size, and no byte is read ahead into memory of the caller', async (t) => {
+  const path = join(temporaryFolder(t), 'pipe');
+  execFileSync('mkfifo', [path]);
+  const content = bytes(700_000, 5);
+  const next = random(6);
+  createWriteStream(path).end(content);
+  const reader = new InputReader({ number: 0, name: path, path, size: undefined });
+  let at = 0;
+  for (let ended = false; !ended;) {
+    const room = Math.floor(2 ** (next() * 18));
+    const target = new Uint8Array(new SharedArrayBuffer(room + 10)).fill(1);
+    const count = await reader.fill(target.subarray(0, room));
+    assert.equal(Buffer.compare(target.subarray(0, count), content.subarray(at, at + count)), 0, `at ${at}`);
+    assert.ok(target.subarray(count).every((byte) => byte === 1), `behind ${at}`);
+    at += count;
+    ended = count < room;
+  }
+  assert.equal(at, content.length);
+  assert.equal(await reader.fill(new Uint8Array(10)), 0);
+  await reader.close();
+});
+
+test('a reader of an idle pipe is closed at once, and nothing touches its target from then on', async (t) => {
+  const path = join(temporaryFolder(t), 'pipe');
+  execFileSync('mkfifo', [path]);
+  const writer = openSync(path, constants.O_RDWR);
+  t.after(() => closeSync(writer));
+  for (const given of [0, 100]) {
+    const reader = new InputReader({ number: 0, name: path, path, size: undefined });
+    const target = new Uint8Array(new SharedArrayBuffer(1000));
+    const filling = assert.rejects(reader.fill(target), { code: 'ETL_ABORTED' });
+    writeSync(writer, Buffer.alloc(given, 'x'));
+    // The bytes are in their place: the next read waits for more.
+    while (given > 0 && target[given - 1] === 0) await new Promise(setImmediate);
+    for (let turns = 0; turns < 3; turns++) await new Promise(setImmediate);
+    await reader.close();
+    await filling;
+    writeSync(writer, 'late');
+    const drained = new InputReader({ number: 0, name: path, path, size: undefined });
+    assert.equal(await drained.fill(new Uint8Array(4)), 4, 'the next reader gets them');
+    await drained.close();
+    assert.equal(target[given], 0);
+    await reader.close();
   }
 });
 
