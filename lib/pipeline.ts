@@ -21,7 +21,7 @@ import { EtlError, messageOf } from './core/errors.ts';
 import { leastMemory, planMemory, regionBytes, type MemoryBudget } from './core/memory-budget.ts';
 import { availableMemory, defaultMemory } from './core/memory-limit.ts';
 import type { ColumnNames, JobOptions } from './core/options.ts';
-import { collectGarbage, keepYoungGenerationSmall, residentBytes } from './core/resident.ts';
+import { collectGarbage, keepHeapSmall, residentBytes } from './core/resident.ts';
 import { Resources } from './core/resources.ts';
 import type { RegionColumn, ResultBatch, SortedRun } from './core/stage.ts';
 import { packageVersion } from './core/version.ts';
@@ -123,7 +123,7 @@ class Job {
     this.#context = context;
     this.#resources = resources;
     this.#budget = { ...planBudget(options, warm), ...context.limits };
-    keepYoungGenerationSmall();
+    keepHeapSmall();
     this.#memory = new LinearMemory({ limit: this.#budget.linear, workspace: this.#budget.workspace });
     this.#progress = new ProgressTeller(this.#counters, context.events);
     resources.add(() => this.#progress.close());

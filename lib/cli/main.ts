@@ -1,13 +1,13 @@
 /** Arguments in, exit code out. Nothing else in the project touches the process's arguments or exit code. */
 import { CommanderError } from 'commander';
 import { EtlError } from '../core/errors.ts';
-import { keepYoungGenerationSmall } from '../core/resident.ts';
+import { keepHeapSmall } from '../core/resident.ts';
 import { EXIT_DONE, EXIT_USAGE, reportError } from './exit.ts';
 import { createProgram } from './program.ts';
 
 /** Runs the command line `args` (without node and script) and gives the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
-  keepYoungGenerationSmall();
+  keepHeapSmall();
   watchOutput();
   let code: number = EXIT_DONE;
   try {
