@@ -6,16 +6,13 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Summary } from '../lib/index.ts';
 import { compareResults } from '../test/oracle/duckdb.ts';
 import { benchmarkLogs, benchmarkRanges, warm, type Data } from './data.ts';
 import { measureNode, median, type Measured } from './measure.ts';
+import { duckdb, etlStream, outputs } from './programs.ts';
 import { context, publish } from './report.ts';
 
-const etlStream = fileURLToPath(new URL('../dist/bin/etl-stream.js', import.meta.url));
-const duckdb = fileURLToPath(new URL('peers/duckdb.mjs', import.meta.url));
-const outputs = fileURLToPath(new URL('data/output/', import.meta.url));
 
 interface Cell {
   gigabytes: number;

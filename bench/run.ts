@@ -7,7 +7,6 @@
  */
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { compareResults } from '../test/oracle/duckdb.ts';
 import { benchmarkLogs, benchmarkRanges, warm } from './data.ts';
@@ -15,6 +14,7 @@ import type { Data } from './data.ts';
 import { measure, measureNode } from './measure.ts';
 import type { Measured } from './measure.ts';
 import { memoryBenchmark } from './memory.ts';
+import { duckdb, etlStream, outputs } from './programs.ts';
 import { context, otherWork, publish, table } from './report.ts';
 import type { Contender } from './report.ts';
 
@@ -31,9 +31,6 @@ const modes = {
 type Mode = keyof typeof modes;
 
 const DUCKDB = 'DuckDB';
-const etlStream = fileURLToPath(new URL('../dist/bin/etl-stream.js', import.meta.url));
-const duckdb = fileURLToPath(new URL('peers/duckdb.mjs', import.meta.url));
-const outputs = fileURLToPath(new URL('data/output/', import.meta.url));
 
 interface Runner {
   name: string;

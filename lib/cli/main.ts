@@ -17,7 +17,7 @@ export async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_DONE : EXIT_USAGE;
     code = reportError(error);
-    // A read from an idle standard input cannot be taken back and would keep the process alive.
+    // A read from an idle device cannot be taken back and would keep the process alive, on Windows one from a pipe, too.
     process.exit(code);
   }
   return code;

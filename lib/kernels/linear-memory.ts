@@ -149,7 +149,13 @@ export class LinearMemory {
 
   /** A page, refilling as needed; aligned to PAGE_BYTES, like every page. Throws ETL_MEMORY. */
   takePage(): number {
-    if (this.refillPool()) return this.takePageIfAny();
+    this.assertPageLeft();
+    return this.takePageIfAny();
+  }
+
+  /** Throws ETL_MEMORY when the pool has no page and cannot get one. */
+  assertPageLeft(): void {
+    if (this.refillPool()) return;
     throw new EtlError('ETL_MEMORY', `No page of linear memory is left within the limit of ${this.limit} bytes.`, {
       hint: 'Give the run more memory with --memory.',
     });

@@ -77,7 +77,7 @@ export class UserHashes {
 
   /** Writes all pages to the file. Throws ETL_MEMORY when it has none, and others have all there are. */
   async makeRoom(): Promise<void> {
-    if (this.#pages === 0) return this.#memory.givePage(this.#memory.takePage());
+    if (this.#pages === 0) return this.#memory.assertPageLeft();
     this.#file ??= await this.#spill.create('users');
     const position = this.#file.size;
     const starts = new Uint32Array(USERS_PARTITIONS + 1);
@@ -146,8 +146,7 @@ export class UserHashes {
   }
 
   async #visitPieces(file: SpillFile, pieces: readonly Piece[], visit: (hashes: number, count: number) => boolean): Promise<boolean> {
-    const reads = await Promise.allSettled(pieces.map(({ at, position, bytes }) => file.read(this.#memory.bytes(at, bytes), position)));
-    for (const read of reads) if (read.status === 'rejected') throw read.reason;
+    await file.readAll(pieces.map(({ at, position, bytes }) => ({ target: this.#memory.bytes(at, bytes), position })));
     for (const { at, position, bytes } of pieces) {
       for (let from = 0; from < bytes; from += BLOCK_BYTES) {
         const hashes = (Math.min(BLOCK_BYTES, bytes - from) - BLOCK_HASHES) / 8;

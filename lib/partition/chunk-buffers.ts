@@ -51,10 +51,7 @@ export class ChunkBuffers {
       pieces.push({ at, length, slice });
       at += length;
     }
-    const reads = await Promise.allSettled(
-      pieces.map(({ at, length, slice }) => file.read(this.#memory.bytes(at, length), slice.position)),
-    );
-    for (const read of reads) if (read.status === 'rejected') throw read.reason;
+    await file.readAll(pieces.map(({ at, length, slice }) => ({ target: this.#memory.bytes(at, length), position: slice.position })));
 
     const head = this.#memory.view(buffer, BUFFER_PAGES);
     head.setUint32(BUFFER_FIRST, 0, true);

@@ -162,7 +162,7 @@ export class Generations {
   async #morePages(): Promise<void> {
     if (!this.#flush) {
       // Nothing to be written either: let the memory say what is missing.
-      if (this.#get(STORE_PAGES) === 0) this.#memory.givePage(this.#memory.takePage());
+      if (this.#get(STORE_PAGES) === 0) this.#memory.assertPageLeft();
       this.#startFlush();
     }
     await new Promise<void>((resolve) => { this.#wake = resolve; });

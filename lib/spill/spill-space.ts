@@ -155,6 +155,12 @@ export class SpillFile {
     }
   }
 
+  /** Fills several targets at once. When it ends, with an error too, no read is under way. Throws as `read` does. */
+  async readAll(pieces: readonly { readonly target: Uint8Array; readonly position: number }[]): Promise<void> {
+    const reads = await Promise.allSettled(pieces.map(({ target, position }) => this.read(target, position)));
+    for (const read of reads) if (read.status === 'rejected') throw read.reason;
+  }
+
   /** What to throw when what was read is not what was written. */
   damaged(position: number): EtlError {
     return new EtlError('ETL_TEMP_DAMAGED', `The temporary file ${this.path} is damaged at byte ${position}: what was read is not what was written.`, {
