@@ -31,6 +31,8 @@ export function releaseOnce(what: string, free: () => void): () => void {
  */
 export interface Block {
   readonly input: InputInfo;
+  /** Number of this block among all blocks of the run, from 0, without a gap. */
+  readonly sequence: number;
   /** Number of this block inside its input, from 0. */
   readonly index: number;
   /** Byte offset of the block's first byte in its input. */
@@ -63,8 +65,8 @@ export interface Batch {
 }
 
 /**
- * lane 2, partition store -> dedup. Rows of one partition, in input order: a chain of partition pages starting at
- * `first` (see kernels/layout.ts; in a chunk that was read from a file, pages are packed and start anywhere).
+ * lane 2, partition store -> dedup. Rows of one partition, in input order: `count` u32 addresses of segments at `ptr`
+ * (see kernels/layout.ts), which may come from the stores of several threads.
  *
  * Partitions come in ascending order. A partition comes in one or more parts, a part in one or more chunks, the last one
  * of a part marked. Part 0 has all rows of the partition; the rows of later parts are those that the consumer put off
@@ -74,8 +76,9 @@ export interface Batch {
 export interface PartitionChunk {
   readonly partition: number;
   readonly part: number;
-  /** Address of the first page; 0 when the chunk is empty. */
-  readonly first: number;
+  readonly ptr: number;
+  /** Segments; 0 when the chunk is empty. */
+  readonly count: number;
   readonly last: boolean;
   /**
    * Puts rows of this chunk off: copies them, to come again in a later part of the partition. `count` u32 addresses at
