@@ -4,14 +4,18 @@
  * All multi-byte values are little-endian. Addresses are byte addresses in the one linear memory.
  */
 
-// --- The page pool's control block: where kernels take 16 KiB pages from without calling the host. ---
+// --- The page pool's control block: where kernels take 16 KiB pages from without calling the host. Each thread's arena
+// has its own: a kernel imports its address. ---
 //
-//   POOL_AT    +0 free: u32   head of the list of returned pages, linked through each page's first word; 0 = none
+//   POOL_AT + POOL_BYTES * number of the arena
+//              +0 free: u32   head of the list of returned pages, linked through each page's first word; 0 = none
 //              +4 next: u32   first never-used page of the current extent
 //              +8 end:  u32   end of the current extent; next === end: the host must refill
 //             +12 used: u32   pages in use
 
 export const POOL_AT = 1024;
+/** A cache line, so that no two threads write to one. */
+export const POOL_BYTES = 64;
 export const POOL_FREE = 0;
 export const POOL_NEXT = 4;
 export const POOL_END = 8;

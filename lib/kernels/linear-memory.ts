@@ -10,10 +10,14 @@
  * touched; a slab that fits nowhere else is made of free pages that lie side by side. Memory never shrinks and never
  * grows past `limit`: this is where the shares of the memory budget are enforced. Only touched pages are resident.
  * Content is undefined unless an owner clears it.
+ *
+ * Several threads share the memory by arenas: each has an object of this class for a range of its own, with workspace, free
+ * list and page pool, so that nobody waits for anybody. All can read and write all; a page may be given back to another
+ * pool than the one it came from, and is that thread's from then on.
  */
 import { EtlError } from '../core/errors.ts';
 import { WebAssembly, type WasmMemory } from './webassembly.ts';
-import { FIRST_FREE_AT, PAGE_BYTES, POOL_AT, POOL_END, POOL_FREE, POOL_NEXT, POOL_USED } from './layout.ts';
+import { FIRST_FREE_AT, PAGE_BYTES, POOL_AT, POOL_BYTES, POOL_END, POOL_FREE, POOL_NEXT, POOL_USED } from './layout.ts';
 
 const WASM_PAGE = 65536;
 /** What one refill adds: small against any budget, large against the cost of growing. */
@@ -27,6 +31,17 @@ export interface LinearMemoryOptions {
   readonly workspace?: number;
 }
 
+/** A thread's part of the memory: plain data, which can be posted to it. */
+export interface Arena {
+  readonly memory: WasmMemory;
+  /** From 1; what makes arenas is number 0. */
+  readonly number: number;
+  readonly from: number;
+  readonly to: number;
+  /** Bytes at its start that never become pages. */
+  readonly workspace: number;
+}
+
 /** A free area, whole pages. */
 interface Range {
   at: number;
@@ -35,27 +50,51 @@ interface Range {
 
 export class LinearMemory {
   readonly memory: WasmMemory;
-  /** Bytes that may be handed out. */
+  /** Address of the pool's control block, which kernels import. */
+  readonly pool: number;
+  /** What is handed out ends here. */
   limit: number;
+  readonly #from: number;
+  /** Where the workspace ends. */
   readonly #workspace: number;
+  /** Arenas that share the memory, this one included. */
+  #arenas = 1;
   /** In order of address, none touching the next. */
   readonly #free: Range[] = [];
   /** Address and size of each slab that someone holds. */
   readonly #slabs = new Map<number, number>();
-  #end = FIRST_FREE_AT;
+  #end: number;
 
-  constructor({ limit = Infinity, workspace = 0 }: LinearMemoryOptions = {}) {
-    this.limit = Math.min(wholePages(limit), (MAX_WASM_PAGES - 1) * WASM_PAGE);
-    this.#workspace = Math.min(wholePages(workspace), this.limit);
-    try {
-      this.memory = new WebAssembly.Memory({ initial: FIRST_FREE_AT / WASM_PAGE, maximum: MAX_WASM_PAGES, shared: true });
-    } catch (cause) {
-      throw new EtlError('ETL_MEMORY', 'The system does not give this process 4 GiB of address space.', {
-        cause,
-        hint: 'Address space costs no memory. Raise its limit: ulimit -v unlimited',
-      });
+  /** A memory of its own, or what is to be used of another thread's. */
+  constructor(options: LinearMemoryOptions | Arena = {}) {
+    if ('memory' in options) {
+      this.memory = options.memory;
+      this.limit = options.to;
+      this.pool = POOL_AT + POOL_BYTES * options.number;
+      this.#from = options.from;
+      this.#arenas = Infinity;
+    } else {
+      this.memory = newMemory();
+      this.limit = Math.min(wholePages(options.limit ?? Infinity), (MAX_WASM_PAGES - 1) * WASM_PAGE);
+      this.pool = POOL_AT;
+      this.#from = FIRST_FREE_AT;
     }
-    if (this.#workspace > FIRST_FREE_AT) this.#addFree({ at: this.#extend(this.#workspace, 'workspace'), end: this.#workspace });
+    this.#end = this.#from;
+    const start = 'memory' in options ? this.#from : 0;
+    this.#workspace = Math.min(start + wholePages(options.workspace ?? 0), this.limit);
+    if (this.#workspace > this.#from) this.#addFree({ at: this.#extend(this.#workspace, 'workspace'), end: this.#workspace });
+  }
+
+  /**
+   * Takes `bytes` off the end of what may be handed out, for another thread. Makes the memory as large as it will ever be,
+   * so that nobody meets an address that his view of it does not have yet. Throws ETL_MEMORY.
+   */
+  arena(bytes: number, workspace: number): Arena {
+    const to = this.limit;
+    const missing = to - this.memory.buffer.byteLength;
+    if (missing > 0) this.#grow(missing, 'arenas of threads');
+    this.reserve(bytes, 'an arena');
+    return { memory: this.memory, number: this.#arenas++, from: this.limit, to, workspace };
   }
 
   /** Bytes up to the end of what was ever handed out, the workspace included. */
@@ -63,9 +102,9 @@ export class LinearMemory {
     return this.#end;
   }
 
-  /** Pages that someone holds. */
+  /** Pages that someone holds, less those that came from another arena and are free here: all arenas together balance. */
   get pagesInUse(): number {
-    return this.view(POOL_AT + POOL_USED, 4).getUint32(0, true);
+    return this.view(this.pool + POOL_USED, 4).getInt32(0, true);
   }
 
   /** Slabs that someone holds. */
@@ -75,7 +114,7 @@ export class LinearMemory {
 
   /** Bytes outside of the workspace that nobody holds, in one piece or not. */
   get freeBytes(): number {
-    let free = this.limit - Math.max(this.#workspace, FIRST_FREE_AT) - this.pagesInUse * PAGE_BYTES;
+    let free = this.limit - Math.max(this.#workspace, this.#from) - this.pagesInUse * PAGE_BYTES;
     for (const [at, size] of this.#slabs) free -= Math.max(at + size - Math.max(at, this.#workspace), 0);
     return free;
   }
@@ -113,8 +152,9 @@ export class LinearMemory {
 
   /** Throws ETL_INTERNAL unless the area was handed out. Host wrappers check what they pass to a kernel with it. */
   assertHolds(at: number, bytes: number, what: string): void {
-    if (Number.isInteger(at) && Number.isInteger(bytes) && at >= FIRST_FREE_AT && bytes >= 0 && at + bytes <= this.#end) return;
-    throw new EtlError('ETL_INTERNAL', `${what} at ${at}, ${bytes} bytes, is not inside linear memory (${FIRST_FREE_AT} to ${this.#end}).`);
+    const end = this.#arenas > 1 ? this.memory.buffer.byteLength : this.#end;
+    if (Number.isInteger(at) && Number.isInteger(bytes) && at >= FIRST_FREE_AT && bytes >= 0 && at + bytes <= end) return;
+    throw new EtlError('ETL_INTERNAL', `${what} at ${at}, ${bytes} bytes, is not inside linear memory (${FIRST_FREE_AT} to ${end}).`);
   }
 
   /** Takes a slab back; `bytes` as asked for. Throws ETL_INTERNAL when nobody holds such a slab. */
@@ -127,7 +167,7 @@ export class LinearMemory {
 
   /** Gives the pool more pages, if it has none. False when it has none and there is no room within the limit. */
   refillPool(): boolean {
-    const pool = this.view(POOL_AT, 16);
+    const pool = this.view(this.pool, 16);
     if (pool.getUint32(POOL_FREE, true) !== 0 || pool.getUint32(POOL_NEXT, true) !== pool.getUint32(POOL_END, true)) return true;
     const range = this.#free.at(-1);
     let at: number;
@@ -163,7 +203,7 @@ export class LinearMemory {
 
   /** Host twin of the kernels' takePage: 0 when the pool has to be refilled. */
   takePageIfAny(): number {
-    const pool = this.view(POOL_AT, 16);
+    const pool = this.view(this.pool, 16);
     let page = pool.getUint32(POOL_FREE, true);
     if (page !== 0) {
       pool.setUint32(POOL_FREE, this.view(page, 4).getUint32(0, true), true);
@@ -178,7 +218,7 @@ export class LinearMemory {
 
   /** Returns one page to the pool. */
   givePage(page: number): void {
-    const pool = this.view(POOL_AT, 16);
+    const pool = this.view(this.pool, 16);
     this.view(page, 4).setUint32(0, pool.getUint32(POOL_FREE, true), true);
     pool.setUint32(POOL_FREE, page, true);
     pool.setUint32(POOL_USED, pool.getUint32(POOL_USED, true) - 1, true);
@@ -209,15 +249,17 @@ export class LinearMemory {
   #extend(end: number, purpose: string): number {
     const at = this.#end;
     const missing = end - this.memory.buffer.byteLength;
-    if (missing > 0) {
-      try {
-        this.memory.grow(Math.ceil(missing / WASM_PAGE));
-      } catch (cause) {
-        throw new EtlError('ETL_MEMORY', `The system gives no more memory: ${at} bytes are in use, ${end - at} more were asked for (${purpose}).`, { cause });
-      }
-    }
+    if (missing > 0) this.#grow(missing, purpose);
     this.#end = end;
     return at;
+  }
+
+  #grow(missing: number, purpose: string): void {
+    try {
+      this.memory.grow(Math.ceil(missing / WASM_PAGE));
+    } catch (cause) {
+      throw new EtlError('ETL_MEMORY', `The system gives no more memory: ${this.#end} bytes are in use, ${missing} more were asked for (${purpose}).`, { cause });
+    }
   }
 
   /** The lowest free area of `size` bytes from `floor` up to the limit; 0 when there is none. */
@@ -250,8 +292,8 @@ export class LinearMemory {
 
   /** Makes free ranges of the pages that the pool has; false when it has none. Rare: it sorts them. */
   #drainPool(): boolean {
-    const pool = this.view(POOL_AT, 16);
-    const all = this.view(0, this.#end);
+    const pool = this.view(this.pool, 16);
+    const all = new DataView(this.#buffer); // other arenas, too
     const ranges: Range[] = [];
     for (let at = pool.getUint32(POOL_FREE, true); at !== 0; at = all.getUint32(at, true)) ranges.push({ at, end: at + PAGE_BYTES });
     const extent = { at: pool.getUint32(POOL_NEXT, true), end: pool.getUint32(POOL_END, true) };
@@ -269,6 +311,17 @@ export class LinearMemory {
 
   get #buffer(): SharedArrayBuffer {
     return this.memory.buffer;
+  }
+}
+
+function newMemory(): WasmMemory {
+  try {
+    return new WebAssembly.Memory({ initial: FIRST_FREE_AT / WASM_PAGE, maximum: MAX_WASM_PAGES, shared: true });
+  } catch (cause) {
+    throw new EtlError('ETL_MEMORY', 'The system does not give this process 4 GiB of address space.', {
+      cause,
+      hint: 'Address space costs no memory. Raise its limit: ulimit -v unlimited',
+    });
   }
 }
 

@@ -24,6 +24,7 @@ export async function loadKernel<K>(name: string, memory: LinearMemory): Promise
   const instance = await WebAssembly.instantiate(await compile(name), {
     env: {
       memory: memory.memory,
+      pool: memory.pool,
       abort: () => {
         throw new Error(`kernel ${name} aborted`);
       },

@@ -167,3 +167,33 @@ test('thirty thousand free pages, no two side by side, become a slab and pages a
   give(1);
   assert.equal(memory.slab(60_000 * PAGE_BYTES, 'test'), FIRST_FREE_AT);
 });
+
+test('arenas: each thread hands out its own range, and pages may end in another arena than they came from', () => {
+  const main = new LinearMemory({ limit: 40 * PAGE_BYTES, workspace: 8 * PAGE_BYTES });
+  const arenas = [main.arena(16 * PAGE_BYTES, 4 * PAGE_BYTES), main.arena(8 * PAGE_BYTES, 0)];
+  const [first, second] = arenas.map((arena) => new LinearMemory(structuredClone(arena))) as [LinearMemory, LinearMemory];
+  assert.equal(main.limit, 16 * PAGE_BYTES);
+  assert.deepEqual(arenas.map(({ from, to }) => [from / PAGE_BYTES, to / PAGE_BYTES]), [[24, 40], [16, 24]]);
+  assert.equal(main.memory.buffer.byteLength, 40 * PAGE_BYTES, 'all of it is there at once');
+
+  const owners = new Map<number, string>();
+  for (const [name, memory] of Object.entries({ main, first, second })) {
+    while (memory.refillPool()) {
+      const page = memory.takePageIfAny();
+      assert.ok(!owners.has(page), `${name}: page ${page}`);
+      assert.ok(page >= (name === 'main' ? FIRST_FREE_AT : name === 'first' ? arenas[0]!.from + 4 * PAGE_BYTES : arenas[1]!.from));
+      owners.set(page, name);
+    }
+    memory.assertHolds(arenas[0]!.from, PAGE_BYTES, 'what another thread has');
+  }
+  assert.equal(owners.size, 40 - FIRST - 4 - (8 - FIRST), 'all but the workspaces');
+
+  for (const page of owners.keys()) second.givePage(page);
+  assert.equal(first.pagesInUse + second.pagesInUse + main.pagesInUse, 0);
+  assert.equal(second.freeBytes, owners.size * PAGE_BYTES);
+  assert.equal(first.freeBytes, 0);
+  assert.equal(second.trySlabOfPages(12 * PAGE_BYTES, 'joined pages of another arena'), arenas[1]!.from, 'its own and those of `first` are neighbours');
+  assert.equal(first.trySlab(4 * PAGE_BYTES, 'workspace'), arenas[0]!.from);
+  assert.equal(first.trySlab(PAGE_BYTES, 'nothing is left'), 0);
+  assert.throws(() => main.arena(20 * PAGE_BYTES, 0), { code: 'ETL_MEMORY' });
+});

@@ -9,7 +9,7 @@ import {
   TABLE_SECRET, TABLE_SHIFT, TABLE_SLOTS, TABLE_SORTED, TABLE_UNKNOWN, TABLE_WRITE,
 } from '../aggregate-layout.ts';
 import {
-  HEAD_REGION_MASK, HEAD_REGION_SHIFT, HEAD_VALUE_SHIFT, PAGE_BYTES, PAGE_HEADER, PAGE_NEXT, PAGE_USED, POOL_AT,
+  HEAD_REGION_MASK, HEAD_REGION_SHIFT, HEAD_VALUE_SHIFT, PAGE_BYTES, PAGE_HEADER, PAGE_NEXT, PAGE_USED,
   POOL_END, POOL_FREE, POOL_NEXT, ROW_FIXED, ROW_HEAD, RUN_COUNT, RUN_REGION, RUN_SUM_HI, RUN_SUM_LO, RUN_USER, RUN_USER_LEN,
   VALUE_BIAS, VALUE_ESCAPE,
 } from '../layout.ts';
@@ -98,7 +98,7 @@ export function createAggregateTwin(memory: LinearMemory): AggregateKernel {
     const page = get(table + TABLE_PAGE);
     let at = get(table + TABLE_WRITE);
     if (page === 0 || at - page + bytes > PAGE_BYTES - GROUP_PAGE_SLACK) {
-      const empty = get(POOL_AT + POOL_FREE) === 0 && get(POOL_AT + POOL_NEXT) === get(POOL_AT + POOL_END);
+      const empty = get(memory.pool + POOL_FREE) === 0 && get(memory.pool + POOL_NEXT) === get(memory.pool + POOL_END);
       if (empty || get(table + TABLE_PAGES) >= get(table + TABLE_MAX_PAGES)) return 0;
       const fresh = memory.takePage();
       set(fresh + PAGE_NEXT, page);
