@@ -130,12 +130,12 @@ export class LinearMemory {
 
   /** The same, but 0 when there is no room within the limit. Throws ETL_MEMORY when the system gives less than that. */
   trySlab(bytes: number, purpose: string): number {
-    return this.#trySlab(bytes, purpose, 0);
+    return this.#trySlab(bytes, purpose, (range) => [range]);
   }
 
   /** The same, outside of the workspace: for what grows with the data, at the cost of pages. */
   trySlabOfPages(bytes: number, purpose: string): number {
-    return this.#trySlab(bytes, purpose, this.#workspace);
+    return this.#trySlab(bytes, purpose, (range) => this.#outside(range));
   }
 
   /** Takes bytes off the limit, for something that is not in linear memory. Throws ETL_MEMORY when they are in use. */
@@ -169,14 +169,14 @@ export class LinearMemory {
   refillPool(): boolean {
     const pool = this.view(this.pool, 16);
     if (pool.getUint32(POOL_FREE, true) !== 0 || pool.getUint32(POOL_NEXT, true) !== pool.getUint32(POOL_END, true)) return true;
-    const range = this.#free.at(-1);
+    const place = this.#free.findLastIndex((range) => this.#outside(range).length > 0);
     let at: number;
     let size: number;
-    if (range && range.end > this.#workspace) {
-      // The part outside of the workspace: ranges join across its end.
-      size = Math.min(EXTENT_BYTES, range.end - Math.max(range.at, this.#workspace));
-      at = range.end -= size;
-      if (range.at === at) this.#free.pop();
+    if (place >= 0) {
+      const part = this.#outside(this.#free[place]!).at(-1)!;
+      size = Math.min(EXTENT_BYTES, part.end - part.at);
+      at = part.end - size;
+      this.#cut(place, at, size);
     } else {
       size = Math.min(EXTENT_BYTES, this.limit - this.#end);
       if (size <= 0) return false;
@@ -237,10 +237,10 @@ export class LinearMemory {
     return new DataView(this.#buffer, at, length);
   }
 
-  #trySlab(bytes: number, purpose: string, floor: number): number {
+  #trySlab(bytes: number, purpose: string, partsOf: (range: Range) => Range[]): number {
     const size = slabSize(bytes);
-    let at = this.#place(size, purpose, floor);
-    if (at === 0 && this.#drainPool()) at = this.#place(size, purpose, floor);
+    let at = this.#place(size, purpose, partsOf);
+    if (at === 0 && this.#drainPool()) at = this.#place(size, purpose, partsOf);
     if (at !== 0) this.#slabs.set(at, size);
     return at;
   }
@@ -262,21 +262,33 @@ export class LinearMemory {
     }
   }
 
-  /** The lowest free area of `size` bytes from `floor` up to the limit; 0 when there is none. */
-  #place(size: number, purpose: string, floor: number): number {
-    const fits = ({ at, end }: Range): boolean =>
-      end > floor && (end - Math.max(at, floor) >= size || (end === this.#end && Math.max(at, floor) + size <= this.limit));
-    const place = this.#free.findIndex(fits);
-    const range = this.#free[place];
-    if (!range) return this.#end + size <= this.limit ? this.#extend(this.#end + size, purpose) : 0;
-    const at = Math.max(range.at, floor);
-    if (at + size > range.end) {
-      this.#extend(at + size, purpose);
-      range.end = this.#end;
+  /** The lowest free area of `size` bytes in those parts of ranges that are allowed, or up to the limit; 0 when there is none. */
+  #place(size: number, purpose: string, partsOf: (range: Range) => Range[]): number {
+    for (const [place, range] of this.#free.entries()) {
+      for (const { at, end } of partsOf(range)) {
+        if (end === this.#end && end - at < size && at + size <= this.limit) {
+          this.#extend(at + size, purpose);
+          range.end = this.#end;
+        } else if (end - at < size) {
+          continue;
+        }
+        this.#cut(place, at, size);
+        return at;
+      }
     }
-    const left = [{ at: range.at, end: at }, { at: at + size, end: range.end }];
+    return this.#end + size <= this.limit ? this.#extend(this.#end + size, purpose) : 0;
+  }
+
+  /** Parts of a range that are not in the workspace: ranges join across its ends. */
+  #outside({ at, end }: Range): Range[] {
+    return [{ at, end: Math.min(end, this.#from) }, { at: Math.max(at, this.#workspace), end }].filter((part) => part.at < part.end);
+  }
+
+  /** Takes an area out of a range. */
+  #cut(place: number, at: number, size: number): void {
+    const { at: start, end } = this.#free[place]!;
+    const left = [{ at: start, end: at }, { at: at + size, end }];
     this.#free.splice(place, 1, ...left.filter((part) => part.at < part.end));
-    return at;
   }
 
   /** Adds a range, which joins its neighbours. */
