@@ -9,6 +9,11 @@
  *   lane 2                                         │ ids, chunks       │ rest of the store + aggregate   │
  *   lane 3                                         │ columns, buffers  │ last run + hashes of users      │
  *
+ * With several jobs the main thread has the blocks of lane 1 and all of lane 3; the rest of linear memory is divided evenly
+ * among the threads, each having its stages of lanes 1 and 2:
+ *
+ *   linear │ main: blocks, IP ranges │ columns, buffers, hashes of users ┃ thread: as above ┃ thread ┃ ...
+ *
  * Nobody allocates big memory without a share from here; LinearMemory enforces their sum. The result of a run does not
  * depend on any of these numbers.
  */
@@ -36,8 +41,16 @@ const WARM_BYTES = 39 * MB;
 const PROCESS_BYTES = 56 * MB;
 /** How far two processes lie apart in that: what an error names as enough must be enough for the next one. */
 const RESIDENT_VARIES = 2 * MB;
-/** A further worker: its heap and its workspace. */
-const WORKER_BYTES = 24 * MB;
+/** A thread besides the main one: its heap, its stack, and an encoder with one row group. */
+const THREAD_BYTES = 24 * MB;
+/** What the stages of lane 1 have in slabs, blocks left out. */
+const STAGES_BYTES = 5 * MiB;
+/** The unfinished record and all else that one block hands to the next, and where blocks wait for a thread. */
+const RELAY_BYTES = 3 * MiB;
+/** IP ranges, and the database that they are made of. */
+const GEO_BYTES = 16 * MiB;
+/** More would only wait for each other; and each has its place in some tables of fixed size. */
+export const MAX_JOBS = 64;
 /** Below this much linear memory there is no room for one block, one chunk and one page for every partition. */
 const LINEAR_LEAST = 14 * MiB;
 /** All that 32-bit addresses reach, less one WASM page. */
@@ -46,12 +59,15 @@ const LINEAR_MOST = 2 ** 32 - 65536;
 export interface MemoryBudget {
   /** Most bytes that the process may have resident. */
   readonly limit: number;
-  /** Workers that fit: at most as many as asked for. */
+  /** Jobs that fit: at most as many as asked for. 1: all is done in the main thread; more: in so many threads besides it. */
   readonly jobs: number;
   /** All linear memory. */
   readonly linear: number;
-  /** Of it, what is kept for slabs: pages take none of it. */
+  /** Of the main thread's part, what is kept for slabs: pages take none of it. */
   readonly workspace: number;
+  /** Linear memory of each thread besides the main one, and what of it is kept for slabs. 0 with one job. */
+  readonly threadBytes: number;
+  readonly threadWorkspace: number;
   /** Lane 1: bytes of one input block, and how many there are. */
   readonly blockBytes: number;
   readonly blocks: number;
@@ -124,28 +140,44 @@ export function planMemory(request: BudgetRequest): MemoryBudget {
   const room = limit - before(request);
   const mode = room < FRUGAL_BELOW ? 'frugal' : 'free';
   const spare = room - HEAP_BYTES - ENCODER_BYTES[mode];
-  const fitting = Math.max(1, Math.min(jobs, 1 + Math.floor((spare - LINEAR_LEAST) / (WORKER_BYTES + LINEAR_LEAST))));
-  const linear = Math.min(LINEAR_MOST, wholePages(spare - (fitting - 1) * WORKER_BYTES));
-  return { limit, jobs: fitting, frugal: mode === 'frugal', ...divide(linear) };
+  // Where one job has to be frugal there is nothing to divide.
+  for (let fitting = mode === 'frugal' ? 1 : Math.min(jobs, MAX_JOBS); ; fitting--) {
+    const linear = Math.min(LINEAR_MOST, wholePages(spare - (fitting > 1 ? fitting * THREAD_BYTES : 0)));
+    const shares = divide(linear, fitting);
+    if (fitting === 1 || shares.threadBytes >= LINEAR_LEAST) return { limit, jobs: fitting, frugal: mode === 'frugal', ...shares };
+  }
 }
 
 /** The shares of so much linear memory. */
-export function divide(linear: number): Omit<MemoryBudget, 'limit' | 'jobs' | 'frugal'> {
-  const small = linear < 64 * MiB;
-  const large = linear >= 256 * MiB;
+export function divide(linear: number, jobs = 1): Omit<MemoryBudget, 'limit' | 'jobs' | 'frugal'> {
+  const { small, large } = sizeOf(linear);
   const blockBytes = small ? 256 << 10 : MiB;
-  const blocks = small ? 2 : 3;
-  const chunkBytes = small ? 512 << 10 : large ? 2 * MiB : MiB;
-  const idTableBytes = powerOfTwoBelow(Math.min(Math.max(linear / 16, 2 * MiB), 256 * MiB));
+  // With several jobs: each has one and the next is there already; one is being read, one is lent to its successor.
+  const blocks = jobs > 1 ? 2 * jobs + 2 : small ? 2 : 3;
   const fanIn = small ? 16 : large ? 64 : 32;
   const runBufferBytes = small ? 32 << 10 : large ? 128 << 10 : 64 << 10;
-  const columnAreas = small ? 1 : 2;
+  const columnAreas = jobs > 1 ? jobs + 2 : small ? 1 : 2;
   const distinctBytes = wholePages(Math.max(linear / 32, 1.25 * MiB));
+  const main = { blockBytes, blocks, fanIn, runBufferBytes, columnAreas, distinctBytes, writesAtOnce: small ? 2 : 4 };
   // The most that a lane has in slabs: see each lane's stages.
-  const lane1 = blocks * (blockBytes + MiB) + 5 * MiB;
+  const input = blocks * (blockBytes + MiB);
+  const publish = columnAreas * 4 * MiB + fanIn * 2 * runBufferBytes + distinctBytes + 2 * MiB;
+  if (jobs === 1) {
+    return { linear, threadBytes: 0, threadWorkspace: 0, ...main, ...laneShares(linear, Math.max(input + STAGES_BYTES, publish), distinctBytes) };
+  }
+  const workspace = wholePages(Math.max(input + RELAY_BYTES + GEO_BYTES, publish));
+  const threadBytes = Math.max(wholePages((linear - workspace - distinctBytes - MiB) / jobs), 0);
+  const { workspace: threadWorkspace, ...thread } = laneShares(threadBytes, STAGES_BYTES, 0);
+  return { linear, threadBytes, threadWorkspace, workspace, ...main, ...thread };
+}
+
+/** The shares of a thread that runs lanes 1 and 2, and maybe others that take so much of the workspace. */
+function laneShares(linear: number, others: number, distinctBytes: number) {
+  const { small, large } = sizeOf(linear);
+  const chunkBytes = small ? 512 << 10 : large ? 2 * MiB : MiB;
+  const idTableBytes = powerOfTwoBelow(Math.min(Math.max(linear / 16, 2 * MiB), 256 * MiB));
   const lane2 = idTableBytes + 2 * chunkBytes + 2 * MiB;
-  const lane3 = columnAreas * 4 * MiB + fanIn * 2 * runBufferBytes + distinctBytes + 2 * MiB;
-  const workspace = wholePages(Math.min(Math.max(lane1, lane2, lane3), linear * 0.6));
+  const workspace = wholePages(Math.min(Math.max(others, lane2), linear * 0.6));
   const pages = linear - workspace;
   const storeBytes = wholePages(pages * 7 / 8); // the rest is what the aggregate begins with
   // Writing the last rows, too, costs less than many small runs; where there is room for both it is for nothing.
@@ -153,12 +185,12 @@ export function divide(linear: number): Omit<MemoryBudget, 'limit' | 'jobs' | 'f
   // An open page for every partition is at most a quarter of the store.
   const partitionBits = Math.min(10, Math.max(4, Math.floor(Math.log2(storeBytes / 4 / 16384))));
   const deferredBytes = wholePages(Math.max(pages / 8, 1.25 * MiB));
-  return {
-    linear, workspace, blockBytes, blocks, storeBytes, keepBytes, partitionBits, chunkBytes, idTableBytes, deferredBytes,
-    aggregateBytes: wholePages(pages - Math.max(deferredBytes, distinctBytes)),
-    fanIn, runBufferBytes, columnAreas, distinctBytes,
-    writesAtOnce: small ? 2 : 4,
-  };
+  const aggregateBytes = wholePages(pages - Math.max(deferredBytes, distinctBytes));
+  return { workspace, storeBytes, keepBytes, partitionBits, chunkBytes, idTableBytes, deferredBytes, aggregateBytes };
+}
+
+function sizeOf(linear: number): { small: boolean; large: boolean } {
+  return { small: linear < 64 * MiB, large: linear >= 256 * MiB };
 }
 
 function wholePages(bytes: number): number {

@@ -14,20 +14,28 @@ function* plans(): Generator<MemoryBudget> {
 describe('planMemory', () => {
   test('the shares of a lane never add up to more than there is, at any limit', () => {
     let seen = 0;
+    const jobsSeen = new Set<number>();
     for (const budget of plans()) {
       const { limit, linear, workspace, storeBytes, keepBytes, aggregateBytes, deferredBytes, distinctBytes } = budget;
       const about = JSON.stringify(budget);
       seen++;
+      const { jobs, threadBytes } = budget;
+      jobsSeen.add(jobs);
+      const alone = jobs === 1;
+      const lanes = alone ? { bytes: linear, workspace } : { bytes: threadBytes, workspace: budget.threadWorkspace };
       assert.ok(linear > 0 && linear + RESIDENT < limit && linear < 2 ** 32, about);
-      assert.ok(workspace + storeBytes < linear && keepBytes <= storeBytes, about);
-      assert.ok(workspace + aggregateBytes + Math.max(deferredBytes, distinctBytes) <= linear, about);
-      assert.ok(budget.idTableBytes + 2 * budget.chunkBytes < workspace, about);
+      assert.ok(jobs * threadBytes + workspace + (alone ? 0 : distinctBytes) <= linear && (threadBytes > 0) !== alone, about);
+      assert.ok(lanes.workspace + storeBytes < lanes.bytes && keepBytes <= storeBytes, about);
+      assert.ok(lanes.workspace + aggregateBytes + Math.max(deferredBytes, alone ? distinctBytes : 0) <= lanes.bytes, about);
+      assert.ok(budget.idTableBytes + 2 * budget.chunkBytes < lanes.workspace, about);
+      assert.ok(alone || budget.blocks * (budget.blockBytes + 2 ** 20) + 19 * 2 ** 20 <= workspace, about);
       assert.ok(budget.columnAreas * 4e6 + budget.fanIn * 2 * budget.runBufferBytes + distinctBytes < workspace, about);
       // Each partition has an open page, and there is room for more than that.
       assert.ok(storeBytes >= 2 * PAGE * 2 ** budget.partitionBits, about);
-      for (const [share, value] of Object.entries(budget)) assert.ok(typeof value === 'boolean' || Number.isInteger(value) && value > 0, `${share} in ${about}`);
+      for (const [share, value] of Object.entries(budget)) assert.ok(typeof value === 'boolean' || Number.isInteger(value) && (value > 0 || share.startsWith('thread') && alone), `${share} in ${about}`);
     }
     assert.ok(seen > 200);
+    assert.deepEqual([...jobsSeen].sort(), [1, 2, 3, 4, 5, 6, 7, 8], 'all are met');
   });
 
   test('more memory is never less for anyone', () => {
