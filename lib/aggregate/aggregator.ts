@@ -10,7 +10,8 @@
  * while it can still be had in one piece; the table begins with few slots and doubles in it, so that no more is touched
  * than groups need. When the limit is reached, or linear memory has no more, the table is sorted, written as a run file
  * and emptied, and the slab chosen anew. All that this needs was taken at the start, and sorting is done in place. The
- * last table stays in memory and is a run too. Sums are 128 bits wide and never overflow. Nothing survives a crash.
+ * last table stays in memory, sorted, and is a run too. Runs are handed over as plain data (runs.ts), to be read by any thread;
+ * their slabs and files stay here until they are given back. Sums are 128 bits wide and never overflow. Nothing survives a crash.
  */
 import { randomBytes } from 'node:crypto';
 import type { Counters } from '../core/counters.ts';
@@ -24,7 +25,8 @@ import {
 import { PAGE_BYTES } from '../kernels/layout.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
 import type { AggregateKernel } from '../kernels/twins/aggregate.ts';
-import type { Area, RunFiles } from '../spill/run-files.ts';
+import type { Area, HandedFile, RunFiles } from '../spill/run-files.ts';
+import type { HandedRun } from './runs.ts';
 
 /** Both run buffers together: small where memory is. */
 const RUN_BUFFER_BYTES = { small: 128 << 10, large: 512 << 10 } as const;
@@ -64,7 +66,9 @@ export class Aggregator {
   #table = NONE;
   #buffers = NONE;
   #slots = NONE;
-  #spilled: SortedRun[] = [];
+  #spilled: { readonly run: SortedRun; readonly file: HandedFile }[] = [];
+  /** What gives back what a run was handed over with, by the run's number. */
+  readonly #kept = new Map<number, () => void | Promise<void>>();
   /** Rows that are being added behind a run that has to be written first. */
   #pending: Promise<void> = Promise.resolve();
   /** Rows can be added: no run is being written, and it neither failed nor ended. */
@@ -103,21 +107,32 @@ export class Aggregator {
     return this.#pending;
   }
 
-  /** Ends the adding and gives all runs, the caller owning them. Sorting is done as the runs are read. */
-  async finish(): Promise<SortedRun[]> {
-    const runs = this.#spilled;
-    this.#spilled = [];
+  /** Ends the adding and gives all runs, sorted, to be opened with `openRun`. Whoever opens them has them given back. */
+  async finish(): Promise<HandedRun[]> {
     this.#open = false;
-    if (this.#field(TABLE_GROUPS) > 0) {
+    const runs = this.#spilled.map(({ run, file }, number): HandedRun => {
+      this.#kept.set(number, () => run.close());
+      return { number, rows: run.rows, file };
+    });
+    this.#spilled = [];
+    const rows = this.#field(TABLE_GROUPS);
+    if (rows > 0) {
       this.#seal();
-      runs.push(this.#takeTable());
+      runs.push(this.#handTable(runs.length, rows));
     }
     this.#free();
     this.#options.counters.runs += runs.length;
     return runs;
   }
 
-  /** Frees memory and files of an aggregator that will not finish; harmless after `finish`. Idempotent. */
+  /** A run was read: frees what it still takes here. Idempotent. */
+  async giveBack({ number }: Pick<HandedRun, 'number'>): Promise<void> {
+    const free = this.#kept.get(number);
+    this.#kept.delete(number);
+    await free?.();
+  }
+
+  /** Frees memory and files: those of an aggregator that will not finish, and of runs that were not given back. Idempotent. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#open = false;
@@ -125,7 +140,7 @@ export class Aggregator {
     this.#free();
     const runs = this.#spilled;
     this.#spilled = [];
-    await Promise.all(runs.map((run) => run.close()));
+    await Promise.all([...runs.map(({ run }) => run.close()), ...[...this.#kept.keys()].map((number) => this.giveBack({ number }))]);
   }
 
   #addWhileRoom(ptr: number, count: number, from: number): number {
@@ -234,7 +249,8 @@ export class Aggregator {
         if (bytes === 0) break;
         await writer.write(this.#buffers.at, bytes);
       }
-      this.#spilled.push(await writer.finish(this.#field(TABLE_GROUPS)));
+      const run = await writer.finish(this.#field(TABLE_GROUPS));
+      this.#spilled.push({ run, file: writer.handOver() });
     } catch (error) {
       throw await writer.discard().then(() => error, (extra: unknown) => withCleanupError(error, extra));
     }
@@ -242,26 +258,18 @@ export class Aggregator {
     kernel.freeGroups(this.#table.at);
   }
 
-  /** The sealed table as a run, which now owns its memory. */
-  #takeTable(): SortedRun {
+  /** The sealed table, whose reader frees the pages of its groups; if there is none, they are freed with the slabs. */
+  #handTable(number: number, rows: number): HandedRun {
     const { memory, kernel } = this.#options;
     const table = this.#table;
     const slots = this.#slots;
-    const rows = this.#field(TABLE_GROUPS);
-    this.#table = NONE;
-    this.#slots = NONE;
-    let open = true;
-    return {
-      rows,
-      fill: (ptr, capacity) => (open ? kernel.fillRun(table.at, ptr, capacity) : 0),
-      close: async () => {
-        if (!open) return;
-        open = false;
-        kernel.freeGroups(table.at);
-        memory.giveSlab(slots.at, slots.bytes);
-        memory.giveSlab(table.at, table.bytes);
-      },
-    };
+    this.#table = this.#slots = NONE;
+    this.#kept.set(number, () => {
+      kernel.freeGroups(table.at);
+      memory.giveSlab(slots.at, slots.bytes);
+      memory.giveSlab(table.at, table.bytes);
+    });
+    return { number, rows, table: table.at };
   }
 
   #free(): void {

@@ -5,7 +5,7 @@
 // --- A table: one page. The host writes TABLE_SECRET and the fields that resetTable takes; the rest is the kernel's. ---
 //
 //   while rows are added                       once sealed
-//   +0  slots: u32       address of the slots  address of the groups' addresses, then the sort keys
+//   +0  slots: u32       address of the slots  address of the groups' addresses, in order
 //   +4  shift: u32       slot = hash >>> shift
 //   +8  groups: u32      groups in the table
 //   +12 maxGroups: u32   grow before more
@@ -14,14 +14,9 @@
 //   +24 pages: u32       pages held
 //   +28 maxPages: u32    never take more than these (the host's budget)
 //   +32 maxRegion: u32   largest region number
-//   +36 byUser: u32                            1 = order of (user, region)
-//   +40 buckets: u32                           address of bucketCount u32: end of each bucket in the addresses
-//   +44 bucket: u32                            next bucket to sort
-//   +48 sorted: u32                            addresses before this are in order
-//   +52 next: u32                              next address to emit
-//   +56 prefix: u32                            bytes that all users have in common
-//   +64 unknown: u64                           rows of the unknown region
-//   +72 touched: u64     what was loaded early; written so that the loads are not optimized away
+//   +36 next: u32                              next address to emit
+//   +40 unknown: u64                           rows of the unknown region
+//   +48 touched: u64     what was loaded early; written so that the loads are not optimized away
 //
 // A slot is one u64: hash | address of the group << 32; 0 = empty. A group is a row in run format (layout.ts), so that
 // emitting one is a copy. Groups are packed in pages behind PAGE_HEADER; the last GROUP_PAGE_SLACK bytes of a page stay
@@ -36,14 +31,9 @@ export const TABLE_WRITE = 20;
 export const TABLE_PAGES = 24;
 export const TABLE_MAX_PAGES = 28;
 export const TABLE_MAX_REGION = 32;
-export const TABLE_BY_USER = 36;
-export const TABLE_BUCKETS = 40;
-export const TABLE_BUCKET = 44;
-export const TABLE_SORTED = 48;
-export const TABLE_NEXT = 52;
-export const TABLE_PREFIX = 56;
-export const TABLE_UNKNOWN = 64;
-export const TABLE_TOUCHED = 72;
+export const TABLE_NEXT = 36;
+export const TABLE_UNKNOWN = 40;
+export const TABLE_TOUCHED = 48;
 
 /** Random bytes of the run: what the hash is keyed with. */
 export const TABLE_SECRET = 128;

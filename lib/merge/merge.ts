@@ -19,7 +19,7 @@ import {
   MERGE_REGION, MERGE_ROWS, MERGE_SUM, MERGE_TOPS, MERGE_TOTALS, MERGE_USERS, STATUS_BATCH, STATUS_END,
 } from '../kernels/merge-layout.ts';
 import type { MergeKernel } from '../kernels/twins/merge.ts';
-import type { RunFiles } from '../spill/run-files.ts';
+import type { RunStore } from '../spill/run-files.ts';
 import { ColumnAreas, type Columns } from './columns.ts';
 import { reduceRuns } from './passes.ts';
 import { closeRuns, Sources, stopped } from './sources.ts';
@@ -49,7 +49,7 @@ export interface MergeOptions {
   /** Batches that there are at once, 1 or 2. Default 2: one is filled while the other is encoded. */
   readonly columnAreas?: number;
   /** Where runs are merged to when there are more than `fanIn`. */
-  readonly temp: Pick<RunFiles, 'create'>;
+  readonly temp: RunStore;
 }
 
 /** A Readable of ResultBatch, in object mode. Fails with ETL_VALUE_OVERFLOW, or with what a run's `fill` throws. */

@@ -14,7 +14,7 @@ import type { SortedRun } from '../core/stage.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
 import { MERGE_OPEN, MERGE_OUT, MERGE_OUT_END, MERGE_ROWS, STATUS_BATCH } from '../kernels/merge-layout.ts';
 import type { MergeKernel } from '../kernels/twins/merge.ts';
-import type { RunFiles } from '../spill/run-files.ts';
+import type { RunStore } from '../spill/run-files.ts';
 import { closeRuns, Sources, stopped } from './sources.ts';
 
 /** Rows on their way to the file, and the area that they are packed in. */
@@ -28,7 +28,7 @@ export interface PassOptions {
   readonly byUser: boolean;
   readonly bufferBytes: number;
   readonly fanIn: number;
-  readonly temp: Pick<RunFiles, 'create'>;
+  readonly temp: RunStore;
   readonly counters: Pick<Counters, 'mergePasses'>;
   /** Asked now and then; true makes the passes fail with ETL_ABORTED. */
   isStopped(): boolean;

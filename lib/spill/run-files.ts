@@ -12,7 +12,7 @@ import {
   BLOCK_MOST, BLOCK_SLACK, CURSOR_AT, CURSOR_BYTES, CURSOR_END, CURSOR_NUMBER, CURSOR_SALT, DAMAGED, RUN_BLOCK_BYTES,
 } from '../kernels/spill-layout.ts';
 import type { SpillKernel } from '../kernels/twins/spill.ts';
-import { SharedFiles, type FileSection } from './shared-files.ts';
+import { borrowSection, SharedFiles, type FileSection, type HandedSection, type ReadableSection } from './shared-files.ts';
 import type { SpillSpace } from './spill-space.ts';
 
 /** The least that `readBytes` may be: a block, the cursor, and what may be read behind it. */
@@ -30,6 +30,22 @@ export interface RunFilesOptions {
   readonly readBytes?: number;
   /** Bytes of the area that a run is packed in, at least PACK_BYTES_LEAST. */
   readonly packBytes?: number;
+}
+
+/** One whose run can be handed over. */
+export interface RunFileWriter extends RunWriter {
+  /** What another thread opens the run by that was finished; it must not be closed here until it was read. Throws ETL_TEMP_WRITE. */
+  handOver(): HandedFile;
+}
+
+/** Where runs are written to. */
+export interface RunStore {
+  create(area?: Area): Promise<RunWriter>;
+}
+
+/** What another thread reads a run by: plain data. */
+export interface HandedFile extends HandedSection {
+  readonly salt: number;
 }
 
 /** A slab of the caller's. */
@@ -51,7 +67,7 @@ export interface RunWriter {
   discard(): Promise<void>;
 }
 
-export class RunFiles {
+export class RunFiles implements RunStore {
   readonly #options: Required<RunFilesOptions>;
   readonly #files: SharedFiles;
 
@@ -65,7 +81,7 @@ export class RunFiles {
    * Begins a run. Rows are packed in `area`, if there is one: it is the caller's again when the writer has ended.
    * Throws ETL_TEMP_WRITE, or ETL_MEMORY.
    */
-  async create(area?: Area): Promise<RunWriter> {
+  async create(area?: Area): Promise<RunFileWriter> {
     const { memory, packBytes } = this.#options;
     const bytes = area?.bytes ?? packBytes;
     if (bytes < PACK_BYTES_LEAST) throw new EtlError('ETL_INTERNAL', `A run cannot be packed in ${bytes} bytes.`);
@@ -79,6 +95,11 @@ export class RunFiles {
       free();
       throw error;
     }
+  }
+
+  /** A run of another thread's run files; `close` is called when it was read, or is not needed. */
+  open(handed: HandedFile, rows: number, close: () => Promise<void>): SortedRun {
+    return new RunFile(this.#options, borrowSection(handed, close), handed.salt, rows);
   }
 }
 
@@ -108,7 +129,7 @@ class Cursor {
   }
 }
 
-class Packer implements RunWriter {
+class Packer implements RunFileWriter {
   readonly #options: Required<RunFilesOptions>;
   readonly #file: FileSection;
   readonly #salt = Math.floor(Math.random() * 2 ** 32);
@@ -153,6 +174,10 @@ class Packer implements RunWriter {
     return new RunFile(this.#options, this.#file, this.#salt, rows);
   }
 
+  handOver(): HandedFile {
+    return { ...this.#file.handOver(), salt: this.#salt };
+  }
+
   async discard(): Promise<void> {
     if (this.#ended) return;
     await this.#writing.catch(() => undefined); // the run is given up
@@ -179,7 +204,7 @@ class Packer implements RunWriter {
 class RunFile implements SortedRun {
   readonly rows: number;
   readonly #options: Required<RunFilesOptions>;
-  readonly #file: FileSection;
+  readonly #file: ReadableSection;
   readonly #salt: number;
   #area: Area | undefined;
   #cursor: Cursor | undefined;
@@ -188,7 +213,7 @@ class RunFile implements SortedRun {
   #filling: Promise<number> | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor(options: Required<RunFilesOptions>, file: FileSection, salt: number, rows: number) {
+  constructor(options: Required<RunFilesOptions>, file: ReadableSection, salt: number, rows: number) {
     this.#options = options;
     this.#file = file;
     this.#salt = salt;

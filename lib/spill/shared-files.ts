@@ -3,9 +3,19 @@
  * being written at a time, and is closed with the last of them, so that space comes back as runs are merged.
  */
 import type { EtlError } from '../core/errors.ts';
-import type { SpillFile, SpillSpace } from './spill-space.ts';
+import { BorrowedFile } from './borrowed-file.ts';
+import type { HandedSpillFile, SpillFile, SpillSpace } from './spill-space.ts';
 
 export const RUNS_PER_FILE = 64;
+
+/** What another thread reads a section by: plain data. */
+export interface HandedSection extends HandedSpillFile {
+  readonly start: number;
+  readonly size: number;
+}
+
+/** What is needed of a section to read it. */
+export type ReadableSection = Pick<FileSection, 'size' | 'read' | 'damaged' | 'close'>;
 
 export class SharedFiles {
   readonly #spill: SpillSpace;
@@ -85,6 +95,11 @@ export class FileSection {
     return this.#shared.file.damaged(this.#start + position);
   }
 
+  /** For another thread; the section must not be closed while it is read. Throws ETL_TEMP_WRITE. */
+  handOver(): HandedSection {
+    return { ...this.#shared.file.handOver(), start: this.#start, size: this.size };
+  }
+
   /** Nothing more will be appended: the file may take another. Idempotent. */
   complete(): void {
     if (!this.#complete) this.#shared.endWriting();
@@ -98,4 +113,15 @@ export class FileSection {
     this.#closed = true;
     await this.#shared.leave();
   }
+}
+
+/** A section of another thread's file. `close` is what its own tells that thread. */
+export function borrowSection({ start, size, ...file }: HandedSection, close: () => Promise<void>): ReadableSection {
+  const borrowed = new BorrowedFile(file);
+  return {
+    size,
+    read: (target, position) => borrowed.read(target, start + position),
+    damaged: (position) => borrowed.damaged(start + position),
+    close,
+  };
 }

@@ -18,7 +18,7 @@ export interface SpillFileSystem {
   unlink(path: string): Promise<void>;
 }
 
-export type SpillHandle = Pick<FileHandle, 'writev' | 'read' | 'close'>;
+export type SpillHandle = Pick<FileHandle, 'fd' | 'writev' | 'read' | 'close'>;
 
 export interface SpillSpaceOptions {
   /** An existing folder. */
@@ -85,6 +85,12 @@ export class SpillSpace {
   }
 }
 
+/** What another thread reads a file by: plain data. */
+export interface HandedSpillFile {
+  readonly path: string;
+  readonly fd: number;
+}
+
 /** What a file tells the space it is in. */
 interface Account {
   /** Before bytes are written. Throws ETL_MAX_SPILL. */
@@ -143,16 +149,7 @@ export class SpillFile {
       throw new EtlError('ETL_INTERNAL', `${target.length} bytes at ${position} were read of ${this.#size} in ${this.path}.`);
     }
     const handle = this.#opened('Reading');
-    for (let done = 0; done < target.length; ) {
-      let bytesRead: number;
-      try {
-        ({ bytesRead } = await handle.read(target, done, target.length - done, position + done));
-      } catch (cause) {
-        throw tempError(this.path, 'Reading', cause);
-      }
-      if (bytesRead === 0) throw this.damaged(position + done);
-      done += bytesRead;
-    }
+    await readAt(this.path, (offset, length, at) => handle.read(target, offset, length, at), target.length, position);
   }
 
   /** Fills several targets at once. When it ends, with an error too, no read is under way. Throws as `read` does. */
@@ -163,9 +160,12 @@ export class SpillFile {
 
   /** What to throw when what was read is not what was written. */
   damaged(position: number): EtlError {
-    return new EtlError('ETL_TEMP_DAMAGED', `The temporary file ${this.path} is damaged at byte ${position}: what was read is not what was written.`, {
-      hint: 'Check the disk of the temporary folder, or choose another one with --temp, and run again: nothing was published.',
-    });
+    return tempDamaged(this.path, position);
+  }
+
+  /** For a BorrowedFile in another thread; the file must stay open while it is read. Throws ETL_TEMP_WRITE. */
+  handOver(): HandedSpillFile {
+    return { path: this.path, fd: this.#opened('Reading').fd };
   }
 
   /** Frees the space. What is under way ends first, or fails. Idempotent. */
@@ -190,6 +190,28 @@ export class SpillFile {
     if (!this.#handle) throw tempError(this.path, doing, new Error('the file is closed'));
     return this.#handle;
   }
+}
+
+type ReadCall = (offset: number, length: number, position: number) => Promise<{ readonly bytesRead: number }>;
+
+/** Reads `bytes` bytes, all of them, by as many calls as it takes. Throws ETL_TEMP_WRITE or ETL_TEMP_DAMAGED. */
+export async function readAt(path: string, read: ReadCall, bytes: number, position: number): Promise<void> {
+  for (let done = 0; done < bytes; ) {
+    let bytesRead: number;
+    try {
+      ({ bytesRead } = await read(done, bytes - done, position + done));
+    } catch (cause) {
+      throw tempError(path, 'Reading', cause);
+    }
+    if (bytesRead === 0) throw tempDamaged(path, position + done);
+    done += bytesRead;
+  }
+}
+
+export function tempDamaged(path: string, position: number): EtlError {
+  return new EtlError('ETL_TEMP_DAMAGED', `The temporary file ${path} is damaged at byte ${position}: what was read is not what was written.`, {
+    hint: 'Check the disk of the temporary folder, or choose another one with --temp, and run again: nothing was published.',
+  });
 }
 
 /** What is left of the parts behind their first `bytes` bytes. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { suite, test, type TestContext } from 'node:test';
 import { Aggregator, type AggregatorOptions } from '../../lib/aggregate/aggregator.ts';
+import { openRun } from '../../lib/aggregate/runs.ts';
 import { createAggregateStage } from '../../lib/aggregate/stage.ts';
 import { newCounters } from '../../lib/core/counters.ts';
 import { EtlError } from '../../lib/core/errors.ts';
@@ -71,7 +72,8 @@ for (const [name, makeKernel] of Object.entries(makers)) {
         from += count;
       }
       const totals: Total[][] = [];
-      for (const sorted of await made.aggregator.finish()) {
+      for (const handed of await made.aggregator.finish()) {
+        const sorted = openRun(structuredClone(handed), { kernel: made.kernel, files: made.temp, giveBack: (run) => made.aggregator.giveBack(run) });
         totals.push(await readRun(made.memory, sorted, capacity));
         assert.equal(totals.at(-1)!.length, sorted.rows);
       }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { suite, test, type TestContext } from 'node:test';
 import { Aggregator } from '../../lib/aggregate/aggregator.ts';
+import { openRun } from '../../lib/aggregate/runs.ts';
 import { newCounters } from '../../lib/core/counters.ts';
 import { EtlError } from '../../lib/core/errors.ts';
 import type { SortedRun } from '../../lib/core/stage.ts';
@@ -115,20 +116,20 @@ suite('the aggregate within its limits', () => {
     const totals: Total[][] = [];
     try {
       first?.(memory);
-      aggregator = new Aggregator({
-        memory, kernel, counters, groupBy: order, regions: 250, unknownRegion: 7, limits: { bytes },
-        temp: new RunFiles({ spill, memory, kernel: await kernels.spill(memory) }),
+      const files = new RunFiles({ spill, memory, kernel: await kernels.spill(memory) });
+      const owner = aggregator = new Aggregator({
+        memory, kernel, counters, groupBy: order, regions: 250, unknownRegion: 7, limits: { bytes }, temp: files,
       });
       for (let from = 0, call = 0; from < rows.length; from += list, call++) {
         before?.(memory, call);
         await aggregator.add({ ptr: written.ptr + from * 4, count: Math.min(list, rows.length - from) });
         memory.watch();
       }
-      runs = await aggregator.finish();
+      runs = (await aggregator.finish()).map((run) => openRun(run, { kernel, files, giveBack: () => owner.giveBack(run) }));
       for (const sorted of runs) totals.push(await readRun(memory, sorted, 1 << 14));
     } finally {
-      await aggregator?.close();
       await Promise.all(runs.map((sorted) => sorted.close()));
+      await aggregator?.close();
       assert.equal(memory.slabsInUse, slabs, 'all slabs are given back');
       assert.equal(spill.bytes, 0, 'all files are closed');
       written.free();

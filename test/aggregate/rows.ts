@@ -6,6 +6,7 @@ import {
   VALUE_BIAS, VALUE_ESCAPE,
 } from '../../lib/kernels/layout.ts';
 import type { LinearMemory } from '../../lib/kernels/linear-memory.ts';
+import { random } from '../random.ts';
 
 export interface Row {
   readonly region: number;
@@ -125,4 +126,10 @@ export function randomValue(next: () => number): bigint {
   const edge = edges[Math.floor(next() * edges.length * 2)];
   const value = edge === undefined ? BigInt(Math.floor(next() * 1000)) : edge + BigInt(Math.floor(next() * 5) - 2);
   return BigInt.asIntN(64, value);
+}
+
+/** What run-maker.ts adds up. */
+export function rowsOfMaker(seed: number): Row[] {
+  const next = random(seed);
+  return Array.from({ length: 6000 }, () => ({ region: Math.floor(next() * 50), user: randomUser(next, 2000), value: randomValue(next) }));
 }

@@ -195,6 +195,7 @@ function faultyFs(faults: { write?(parts: readonly Uint8Array[]): void; read?(ta
     async open(path, flags, mode) {
       const file = await open(path, flags, mode);
       return {
+        fd: file.fd,
         close: () => file.close(),
         writev: (async (parts: Uint8Array[], position: number) => {
           faults.write?.(parts);

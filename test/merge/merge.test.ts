@@ -11,7 +11,7 @@ import { mergeRuns, type MergeOptions } from '../../lib/merge/merge.ts';
 import { WRITE_BYTES } from '../../lib/merge/passes.ts';
 import { MIN_BUFFER_BYTES } from '../../lib/merge/sources.ts';
 import type { SpillKernel } from '../../lib/kernels/twins/spill.ts';
-import { READ_BYTES_LEAST, RunFiles } from '../../lib/spill/run-files.ts';
+import { READ_BYTES_LEAST, RunFiles, type RunStore } from '../../lib/spill/run-files.ts';
 import { random } from '../random.ts';
 import { spillSpace } from '../spill/disk.ts';
 import { copyBatch, readGroups, runOf, type Group, type RunRow, type TestRun } from './runs.ts';
@@ -88,7 +88,7 @@ const kernels: Record<string, (memory: LinearMemory) => Promise<MergeKernel>> = 
 };
 
 /** A store of merged runs in memory. */
-interface TestStore extends Pick<RunFiles, 'create'> {
+interface TestStore extends RunStore {
   /** Rows of each run that was made. */
   readonly rows: number[];
   discarded: number;

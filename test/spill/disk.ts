@@ -27,6 +27,7 @@ export function faultyDisk(faults: Faults): SpillFileSystem {
       faults.open?.();
       const file = await open(path, flags, mode);
       return {
+        fd: file.fd,
         writev: (parts: Uint8Array[], at: number) => {
           let left = faults.write?.(parts.reduce((sum, { length }) => sum + length, 0)) ?? Infinity;
           const cut = parts.map((part) => {

@@ -1,12 +1,11 @@
-// Puts the groups of a sealed table in order and emits them, a bucket (a region; or all, by user) at a time.
+// Puts the groups of a table in order, a bucket (a region; or all, by user) at a time, and emits them.
 //
 //   slots (12 bytes a group or more)
 //   [addresses of groups, bucket by bucket: u32][sort keys of the current bucket: u64]
 //
 // So sealing a table needs no memory: its slots, done with, hold all that the sort needs.
 import {
-  SECRET_HEAD, TABLE_BUCKET, TABLE_BUCKETS, TABLE_BY_USER, TABLE_GROUPS, TABLE_NEXT, TABLE_PAGE, TABLE_PREFIX, TABLE_SECRET,
-  TABLE_SLOTS, TABLE_SORTED, TABLE_STACK, TABLE_TOUCHED, TABLE_UNKNOWN,
+  SECRET_HEAD, TABLE_GROUPS, TABLE_NEXT, TABLE_PAGE, TABLE_SECRET, TABLE_SLOTS, TABLE_STACK, TABLE_TOUCHED, TABLE_UNKNOWN,
 } from "../aggregate-layout";
 import { PAGE_HEADER, PAGE_NEXT, PAGE_USED, RUN_COUNT, RUN_REGION, RUN_USER, RUN_USER_LEN } from "../layout";
 import { commonBytes, copyRow } from "./sort-bytes";
@@ -16,8 +15,8 @@ import { sortGroups } from "./sort-keys";
 const AHEAD: u32 = 32;
 
 /**
- * Ends the adding: buckets the groups' addresses by region, or puts all into one bucket when `byUser`. `buckets` has room
- * for maxRegion + 1 u32, or one. Sums the rows of `unknownRegion` into TABLE_UNKNOWN.
+ * Ends the adding: buckets the groups' addresses by region, or puts all into one bucket when `byUser`, and sorts each.
+ * `buckets` has room for maxRegion + 1 u32, or one. Sums the rows of `unknownRegion` into TABLE_UNKNOWN.
  */
 export function sealTable(table: u32, buckets: u32, byUser: u32, maxRegion: u32, unknownRegion: u32): void {
   const addresses = load<u32>(table, TABLE_SLOTS);
@@ -52,19 +51,19 @@ export function sealTable(table: u32, buckets: u32, byUser: u32, maxRegion: u32,
       store<u32>(bucket, index + 1);
     }
   }
-  store<u32>(table, byUser, TABLE_BY_USER);
-  store<u32>(table, buckets, TABLE_BUCKETS);
-  store<u32>(table, 0, TABLE_BUCKET);
-  store<u32>(table, 0, TABLE_SORTED);
+  const keys = addresses + ((load<u32>(table, TABLE_GROUPS) + 1 & ~1) << 2);
+  const secret = load<u64>(table, TABLE_SECRET + SECRET_HEAD);
+  let first: u32 = 0;
+  for (let bucket = buckets; bucket < buckets + (count << 2); bucket += 4) {
+    const end = load<u32>(bucket);
+    sortGroups(addresses + (first << 2), keys, end - first, prefix, table + TABLE_STACK, secret);
+    first = end;
+  }
   store<u32>(table, 0, TABLE_NEXT);
-  store<u32>(table, prefix, TABLE_PREFIX);
   store<u64>(table, unknown, TABLE_UNKNOWN);
 }
 
-/**
- * Copies the next groups of a sealed table, in order and as many as fit, to `to`; gives their bytes, 0 at the end.
- * Sorts a bucket when it comes to it.
- */
+/** Copies the next groups of a sealed table, in order and as many as fit, to `to`; gives their bytes, 0 at the end. */
 export function fillRun(table: u32, to: u32, capacity: u32): u32 {
   const addresses = load<u32>(table, TABLE_SLOTS);
   const groups = load<u32>(table, TABLE_GROUPS);
@@ -73,8 +72,7 @@ export function fillRun(table: u32, to: u32, capacity: u32): u32 {
   let room = capacity;
   let full = false;
   while (next < groups && !full) {
-    if (next == load<u32>(table, TABLE_SORTED)) sortBucket(table, next);
-    const end = min(next + AHEAD, load<u32>(table, TABLE_SORTED));
+    const end = min(next + AHEAD, groups);
     for (let i = next; i < end; i++) {
       const group = load<u32>(addresses + (i << 2));
       touched += load<u64>(group) + load<u64>(group, 40);
@@ -92,17 +90,4 @@ export function fillRun(table: u32, to: u32, capacity: u32): u32 {
   store<u32>(table, next, TABLE_NEXT);
   store<u64>(table, touched, TABLE_TOUCHED);
   return capacity - room;
-}
-
-function sortBucket(table: u32, start: u32): void {
-  let bucket = load<u32>(table, TABLE_BUCKET);
-  const buckets = load<u32>(table, TABLE_BUCKETS);
-  while (load<u32>(buckets + (bucket << 2)) == start) bucket++;
-  const end = load<u32>(buckets + (bucket << 2));
-  const addresses = load<u32>(table, TABLE_SLOTS);
-  const keys = addresses + ((load<u32>(table, TABLE_GROUPS) + 1 & ~1) << 2);
-  const secret = load<u64>(table, TABLE_SECRET + SECRET_HEAD);
-  sortGroups(addresses + (start << 2), keys, end - start, load<u32>(table, TABLE_PREFIX), table + TABLE_STACK, secret);
-  store<u32>(table, bucket + 1, TABLE_BUCKET);
-  store<u32>(table, end, TABLE_SORTED);
 }

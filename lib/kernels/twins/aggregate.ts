@@ -4,9 +4,9 @@
  * take turns on one table; it sorts with a comparison instead of keys.
  */
 import {
-  GROUP_PAGE_SLACK, SECRET_FINAL, SECRET_HEAD, SECRET_WORDS, SLOT_BYTES, TABLE_BUCKET, TABLE_BUCKETS, TABLE_BY_USER, TABLE_BYTES,
-  TABLE_GROUPS, TABLE_MAX_GROUPS, TABLE_MAX_PAGES, TABLE_MAX_REGION, TABLE_NEXT, TABLE_PAGE, TABLE_PAGES, TABLE_PREFIX,
-  TABLE_SECRET, TABLE_SHIFT, TABLE_SLOTS, TABLE_SORTED, TABLE_UNKNOWN, TABLE_WRITE,
+  GROUP_PAGE_SLACK, SECRET_FINAL, SECRET_HEAD, SECRET_WORDS, SLOT_BYTES, TABLE_BYTES, TABLE_GROUPS, TABLE_MAX_GROUPS,
+  TABLE_MAX_PAGES, TABLE_MAX_REGION, TABLE_NEXT, TABLE_PAGE, TABLE_PAGES, TABLE_SECRET, TABLE_SHIFT, TABLE_SLOTS, TABLE_UNKNOWN,
+  TABLE_WRITE,
 } from '../aggregate-layout.ts';
 import {
   HEAD_REGION_MASK, HEAD_REGION_SHIFT, HEAD_VALUE_SHIFT, PAGE_BYTES, PAGE_HEADER, PAGE_NEXT, PAGE_USED,
@@ -26,8 +26,8 @@ export interface AggregateKernel {
    */
   aggregateBatch(table: number, winners: number, count: number, from: number): number;
   /**
-   * Ends the adding. `buckets` is room for maxRegion + 1 u32, or for one when `byUser` (0 or 1); groups will come in order
-   * of (region, user), or (user, region). Rows of `unknownRegion` are summed into TABLE_UNKNOWN.
+   * Ends the adding and sorts the groups, by (region, user), or by (user, region) when `byUser` (0 or 1). `buckets` is room
+   * for maxRegion + 1 u32, or for one. Rows of `unknownRegion` are summed into TABLE_UNKNOWN.
    */
   sealTable(table: number, buckets: number, byUser: number, maxRegion: number, unknownRegion: number): void;
   /** Copies the next rows of a sealed table to `to`, as many as fit `capacity` bytes. Gives their bytes, 0 at the end. */
@@ -159,17 +159,6 @@ export function createAggregateTwin(memory: LinearMemory): AggregateKernel {
   const byUserThenRegion = (a: number, b: number): number =>
     Buffer.compare(userOf(a), userOf(b)) || get(a + RUN_REGION) - get(b + RUN_REGION);
 
-  function sortBucket(table: number, start: number): void {
-    const buckets = get(table + TABLE_BUCKETS);
-    let bucket = get(table + TABLE_BUCKET);
-    while (get(buckets + bucket * 4) === start) bucket++;
-    const end = get(buckets + bucket * 4);
-    const addresses = memory.u32(get(table + TABLE_SLOTS), end).subarray(start);
-    addresses.set(Array.from(addresses).sort(byUserThenRegion));
-    set(table + TABLE_BUCKET, bucket + 1);
-    set(table + TABLE_SORTED, end);
-  }
-
   return {
     resetTable(table, slots, slotCount) {
       memory.bytes(slots, slotCount * SLOT_BYTES).fill(0);
@@ -191,29 +180,19 @@ export function createAggregateTwin(memory: LinearMemory): AggregateKernel {
       return from;
     },
 
-    sealTable(table, buckets, byUser, maxRegion, unknownRegion) {
-      const ofBuckets: number[][] = Array.from({ length: byUser ? 1 : maxRegion + 1 }, () => []);
-      let unknown = 0n;
-      for (const group of groupsOf(table)) {
-        const region = get(group + RUN_REGION);
-        ofBuckets[byUser ? 0 : region]!.push(group);
-        if (region === unknownRegion) unknown += memory.view(group + RUN_COUNT, 8).getBigUint64(0, true);
-      }
-      let end = 0;
-      for (const [bucket, groups] of ofBuckets.entries()) {
-        memory.u32(get(table + TABLE_SLOTS) + end * 4, groups.length).set(groups);
-        set(buckets + bucket * 4, (end += groups.length));
-      }
-      set(table + TABLE_BY_USER, byUser);
-      set(table + TABLE_BUCKETS, buckets);
-      for (const field of [TABLE_BUCKET, TABLE_SORTED, TABLE_NEXT, TABLE_PREFIX]) set(table + field, 0);
-      memory.view(table + TABLE_UNKNOWN, 8).setBigUint64(0, unknown, true);
+    sealTable(table, _buckets, byUser, _maxRegion, unknownRegion) {
+      const groups = [...groupsOf(table)].sort(byUserThenRegion);
+      if (!byUser) groups.sort((a, b) => get(a + RUN_REGION) - get(b + RUN_REGION)); // stable
+      memory.u32(get(table + TABLE_SLOTS), groups.length).set(groups);
+      const unknown = groups.filter((group) => get(group + RUN_REGION) === unknownRegion);
+      const rows = unknown.reduce((sum, group) => sum + memory.view(group + RUN_COUNT, 8).getBigUint64(0, true), 0n);
+      memory.view(table + TABLE_UNKNOWN, 8).setBigUint64(0, rows, true);
+      set(table + TABLE_NEXT, 0);
     },
 
     fillRun(table, to, capacity) {
       let bytes = 0;
       for (let next = get(table + TABLE_NEXT); next < get(table + TABLE_GROUPS); next++) {
-        if (next === get(table + TABLE_SORTED)) sortBucket(table, next);
         const group = get(get(table + TABLE_SLOTS) + next * 4);
         const row = memory.bytes(group, RUN_USER + get(group + RUN_USER_LEN));
         if (bytes + row.length > capacity) break;
