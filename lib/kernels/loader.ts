@@ -10,13 +10,27 @@ import { WebAssembly, type WasmModule } from './webassembly.ts';
 
 const compiled = new Map<string, Promise<WasmModule>>();
 
+/** Compiles without waiting for another thread: a kernel takes 0.2 ms, its functions are compiled when they are called. */
 function compile(name: string): Promise<WasmModule> {
   let module = compiled.get(name);
   if (!module) {
-    module = readFile(new URL(`./${name}.wasm`, import.meta.url)).then((bytes) => WebAssembly.compile(bytes));
+    module = readFile(new URL(`./${name}.wasm`, import.meta.url)).then((bytes) => new WebAssembly.Module(bytes));
     compiled.set(name, module);
   }
   return module;
+}
+
+/**
+ * Modules by name, to be posted to another thread, which adopts them: it then has no file to read, and shares the code
+ * that any of the threads has compiled so far.
+ */
+export async function compileKernels(names: readonly string[]): Promise<Record<string, WasmModule>> {
+  return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await compile(name)] as const)));
+}
+
+/** Takes what `compileKernels` gave in another thread; call it before the first `loadKernel`. */
+export function adoptModules(modules: Readonly<Record<string, WasmModule>>): void {
+  for (const [name, module] of Object.entries(modules)) compiled.set(name, Promise.resolve(module));
 }
 
 /** Instantiates the module `name` on `memory`. `K` is the contract that its twin also implements. */

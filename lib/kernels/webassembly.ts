@@ -13,7 +13,7 @@ export interface WasmModule {
 
 interface WasmApi {
   Memory: new (descriptor: { initial: number; maximum: number; shared: boolean }) => WasmMemory;
-  compile(bytes: Uint8Array): Promise<WasmModule>;
+  Module: new (bytes: Uint8Array) => WasmModule;
   instantiate(module: WasmModule, imports: Record<string, Record<string, unknown>>): Promise<{ exports: Readonly<Record<string, unknown>> }>;
 }
 
