@@ -1,10 +1,18 @@
 /** A row that cannot be counted is a value, not an error: why it was rejected and where it stands. */
 
-/** Where a reject's line goes; the order of calls is the order of the input. */
+/**
+ * Where a reject's line goes. Rejects come block by block (`Block.sequence`), those of a block in its order; blocks come in
+ * order, though with several threads, each with its own sink, none of them sees all.
+ */
 export interface RejectSink {
+  /** What is written from here on is of this block. */
+  begin(sequence: number): void;
   /** True when the sink wants the caller to await `drained()` before it goes on. */
   write(reject: Reject): boolean;
+  /** Waits until there is room for more; after the last block, until all is handed on. */
   drained(): Promise<void>;
+  /** The block has no more; await what it gives, if it gives something. Also for a block without any. */
+  end(): void | Promise<void>;
 }
 
 export interface Reject {
@@ -20,6 +28,11 @@ export interface Reject {
   readonly message: string;
   /** The record's bytes as text, cut at 4 KiB. */
   readonly raw: string;
+}
+
+/** The line of the rejects file, line end included. */
+export function rejectLine({ file, line, byte, column, code, message, raw }: Reject): string {
+  return `${JSON.stringify({ file, line, byte, column: column ?? null, code, message, raw })}\n`;
 }
 
 /** Index = the number that kernels write into BATCH_STATUS. */

@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { EtlError, messageOf } from '../core/errors.ts';
-import type { Reject, RejectSink } from '../core/rejects.ts';
+import { rejectLine, type Reject, type RejectSink } from '../core/rejects.ts';
 
 export const REJECTS_FILE = '_rejects.jsonl';
 const PIECE_CHARACTERS = 1 << 16;
@@ -26,11 +26,21 @@ export class RejectsFile implements RejectSink {
     });
   }
 
+  begin(): void {
+    // One thread has all blocks, in order.
+  }
+
   write(reject: Reject): boolean {
-    const { file, line, byte, column, code, message, raw } = reject;
-    this.#piece += `${JSON.stringify({ file, line, byte, column: column ?? null, code, message, raw })}\n`;
-    if (this.#piece.length < PIECE_CHARACTERS) return false;
-    return !this.#flush();
+    return this.#add(rejectLine(reject));
+  }
+
+  /** Whole lines that others made. Wait for it before the next. Throws ETL_OUTPUT_WRITE. */
+  async append(lines: string): Promise<void> {
+    if (this.#add(lines)) await this.drained();
+  }
+
+  end(): void {
+    // What is left goes with the next block's.
   }
 
   async drained(): Promise<void> {
@@ -51,6 +61,12 @@ export class RejectsFile implements RejectSink {
   async abandon(): Promise<void> {
     this.#stream.destroy();
     await finished(this.#stream).catch(() => undefined);
+  }
+
+  #add(lines: string): boolean {
+    this.#piece += lines;
+    if (this.#piece.length < PIECE_CHARACTERS) return false;
+    return !this.#flush();
   }
 
   #flush(): boolean {

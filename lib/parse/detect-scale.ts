@@ -8,7 +8,7 @@ import { LinearMemory } from '../kernels/linear-memory.ts';
 import { ENTRY_BAD, ENTRY_POSITION } from '../kernels/parse-layout.ts';
 import { createParseTwin, type ParseKernel } from '../kernels/twins/parse.ts';
 import { headerNames, mapHeader, type HeaderMap } from './header.ts';
-import { Scanner, fieldText, type Dialect } from './scanner.ts';
+import { INPUT_START, Scanner, fieldText, type Dialect } from './scanner.ts';
 
 export interface DetectScaleOptions extends Dialect {
   /** What error messages call the input. */
@@ -39,8 +39,7 @@ export function detectScale(sample: Uint8Array, columns: ColumnNames, options: D
   try {
     memory.bytes(ptr, bytes.length).set(bytes);
     scanner = new Scanner({ memory, kernel, recordLimit: SAMPLE_BYTES, delimiter, quote });
-    scanner.begin();
-    scanner.open(ptr, bytes.length, whole);
+    scanner.open(ptr, bytes.length, whole, INPUT_START);
     const scale = scaleOf(scanner, whole, columns, name, quote);
     return scale === undefined ? undefined : Math.min(scale, MAX_VALUE_SCALE);
   } finally {

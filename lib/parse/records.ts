@@ -13,7 +13,7 @@ import { LinearMemory } from '../kernels/linear-memory.ts';
 import { loadKernel } from '../kernels/loader.ts';
 import { ENTRY_POSITION, STATE_START } from '../kernels/parse-layout.ts';
 import type { ParseKernel } from '../kernels/twins/parse.ts';
-import { Scanner, fieldProblem, isQuoted, unfold, type Dialect, type FieldProblem } from './scanner.ts';
+import { INPUT_START, Scanner, fieldProblem, isQuoted, unfold, type Dialect, type FieldProblem } from './scanner.ts';
 
 export interface ParseCsvOptions extends Dialect {
   /** Most bytes of one record, line end excluded; default 1 MiB, at most 128 MiB. */
@@ -168,11 +168,10 @@ class RecordReader {
   async start(): Promise<void> {
     const kernel = await loadKernel<ParseKernel>('parse', this.#memory);
     this.#scanner = new Scanner({ memory: this.#memory, kernel, recordLimit: this.#recordBytes, ...this.#dialect });
-    this.#scanner.begin();
     // Done with + unfinished + new bytes: see #takeIn.
     this.#front = this.#memory.slab(2 * (this.#recordBytes + PIECE_BYTES) + DONE_BYTES, 'input window');
     this.#ptr = this.#front;
-    this.#scanner.open(this.#front, 0, false);
+    this.#scanner.open(this.#front, 0, false, INPUT_START);
   }
 
   *batches(piece: Uint8Array, last: boolean): Generator<CsvBatch, void, undefined> {
@@ -190,12 +189,17 @@ class RecordReader {
     const scanner = this.#scanner;
     const left = scanner.unfinished;
     const done = this.#ptr - this.#front - left;
-    // Not before the places it is copied from, copied to and followed by are apart.
-    const moves = done >= Math.max(left + piece.length, DONE_BYTES);
-    if (moves) this.#ptr = this.#front + left;
-    this.#memory.bytes(this.#ptr, piece.length).set(piece);
-    if (moves) scanner.open(this.#ptr, piece.length, last);
-    else scanner.extend(piece.length, last);
+    // Not before as much is done with as is copied and scanned again; then the two places are apart, too.
+    if (done >= Math.max(left + piece.length, DONE_BYTES)) {
+      const cut = scanner.cut();
+      this.#memory.bytes(this.#front, left).set(this.#memory.bytes(this.#ptr - left, left));
+      this.#ptr = this.#front + left;
+      this.#memory.bytes(this.#ptr, piece.length).set(piece);
+      scanner.open(this.#ptr, piece.length, last, cut);
+    } else {
+      this.#memory.bytes(this.#ptr, piece.length).set(piece);
+      scanner.extend(piece.length, last);
+    }
     this.#ptr += piece.length;
     this.#offset += piece.length;
   }

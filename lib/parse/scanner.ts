@@ -2,27 +2,31 @@
  * The host's hand on the parse kernel: one window of bytes at a time, whole records out of it. Both readers of CSV (the
  * stage and the record stream) drive this loop:
  *
- *   begin(); for each block { open(block); for (;;) switch (scan()) { records: take them; too_long: ...; end: break } }
+ *   cut = INPUT_START
+ *   for each block { open(block, cut); for (;;) switch (scan()) { records: take them; too_long: ...; end: break }; cut = cut() }
  *
- * Memory: the index, 256 KiB (of which only as much is touched as a batch needs). When one record has more fields than
- * fit, and more than a header that is known, it is malformed, and its fields need only be counted. Else the index grows to
- * the most there can be: 4 bytes for every byte of the longest record.
+ * A cut says all that the next block's reader, which may be another thread, has to know. It can be asked for as soon as
+ * the window is scanned (`atEnd`), before its records are taken. An unfinished record is scanned again with the rest of it.
+ *
+ * Memory: the index, 4 bytes for each of `entries` (of which only as much is touched as is scanned ahead). When one record
+ * has more fields than fit, and more than a header that is known, it is malformed, and its fields need only be counted.
+ * Else the index grows to the most there can be: 4 bytes for every byte of the longest record.
  */
 import { EtlError } from '../core/errors.ts';
+import { BATCH_ROWS } from '../kernels/layout.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
 import {
-  ENTRY_BAD, ENTRY_END, ENTRY_POSITION, ENTRY_QUOTED, INDEX_SLACK, MAX_WINDOW, MODE_AFTER_CR, MODE_PLACE, MODE_QUOTED,
-  MODE_SKIP, STATE_BASE, STATE_BYTES, STATE_CAPACITY, STATE_COUNT, STATE_DELIMITER, STATE_DROPPED, STATE_EMPTY_LINES,
+  ENTRY_BAD, ENTRY_END, ENTRY_POSITION, ENTRY_QUOTED, INDEX_SLACK, MAX_WINDOW, MODE_AFTER_CR, MODE_FIELD_START,
+  MODE_PLACE, MODE_QUOTED, MODE_SKIP, STATE_BASE, STATE_BYTES, STATE_CAPACITY, STATE_COUNT, STATE_DELIMITER, STATE_DROPPED, STATE_EMPTY_LINES,
   STATE_END, STATE_FIELDS, STATE_INDEX, STATE_LINES, STATE_MODE, STATE_NEXT, STATE_POS, STATE_QUOTE, STATE_RECORDS,
-  STATE_RECORD_LIMIT, STATE_START,
+  STATE_RECORD_LIMIT, STATE_SCAN_RECORDS, STATE_START,
 } from '../kernels/parse-layout.ts';
 import type { ParseKernel } from '../kernels/twins/parse.ts';
 
-const FIRST_CAPACITY = 65536;
-const PER_INPUT = [
-  STATE_BASE, STATE_END, STATE_POS, STATE_START, STATE_MODE, STATE_COUNT, STATE_NEXT, STATE_RECORDS, STATE_LINES,
-  STATE_FIELDS, STATE_DROPPED,
-];
+const ENTRIES = 65536;
+/** For a whole block of 1 MiB, if its fields have 7 bytes each. */
+const ENTRIES_OF_BLOCK = 131072;
+const PER_WINDOW = [STATE_START, STATE_POS, STATE_COUNT, STATE_NEXT, STATE_RECORDS, STATE_LINES, STATE_DROPPED];
 const BOM = [0xef, 0xbb, 0xbf];
 const LF = 10;
 const CR = 13;
@@ -34,12 +38,35 @@ export interface Dialect {
   readonly quote?: string | undefined;
 }
 
+/** Where an input's bytes were cut: what the reader of the next ones has to know. */
+export interface Cut {
+  /** Length of the unfinished record, whose bytes have to stand just before the next ones. */
+  readonly bytes: number;
+  /** Where a scan from its first byte on stands, MODE_*. */
+  readonly mode: number;
+  /** Physical line of its first byte, from 1. */
+  readonly line: number;
+  /** Whether it may be the beginning of a byte order mark. */
+  readonly bom: boolean;
+}
+
+export const INPUT_START: Cut = { bytes: 0, mode: MODE_FIELD_START, line: 1, bom: true };
+
+export interface ScannerOptions extends Dialect {
+  readonly memory: LinearMemory;
+  readonly kernel: ParseKernel;
+  readonly recordLimit: number;
+  /** Scan a whole window before its records are taken, as far as the index has room; else, just enough for a batch. */
+  readonly ahead?: boolean;
+}
+
 export class Scanner {
   /** The kernel's state, as words: `words[STATE_X / 4]`. The host uses it through `get` and `set`. */
   readonly #words: Uint32Array;
   readonly #memory: LinearMemory;
   readonly #kernel: ParseKernel;
   readonly #largest: number;
+  readonly #ahead: boolean;
   /** Address of the state, for the kernel's functions that a reader calls itself. */
   readonly state: number;
   /** What `next` took last. */
@@ -49,28 +76,27 @@ export class Scanner {
   #bomPossible = false;
   #finished = false;
   #closed = false;
-  /** The input has ended, inside quotes, in a record that was too long. */
-  lostInQuotes = false;
-  /** Line number at the scan's position, as of the last `open`. */
-  #scannedLine = 1;
+  /** Line number at the window's first byte. */
+  #firstLine = 1;
   /** A known line number, and the position (a record's first byte) it belongs to; `lineOf` goes on from there. */
   #line = 1;
   #lineAt = 0;
   #lineAfterCr = 0;
 
-  constructor(options: { memory: LinearMemory; kernel: ParseKernel; recordLimit: number } & Dialect) {
-    const { memory, kernel, recordLimit, delimiter = ',', quote = '"' } = options;
+  constructor({ memory, kernel, recordLimit, delimiter = ',', quote = '"', ahead = false }: ScannerOptions) {
     checkDialect(delimiter, quote);
     this.#memory = memory;
     this.#kernel = kernel;
     this.#largest = recordLimit + 2 * INDEX_SLACK;
+    this.#ahead = ahead;
     this.state = memory.slab(STATE_BYTES, 'parser state');
     this.#words = memory.u32(this.state, STATE_BYTES / 4).fill(0);
-    this.#index = this.#newIndex(FIRST_CAPACITY);
+    this.#index = this.#newIndex(ahead ? ENTRIES_OF_BLOCK : ENTRIES);
     this.#window = memory.bytes(this.state, 0);
     this.set(STATE_DELIMITER, delimiter.charCodeAt(0));
     this.set(STATE_QUOTE, quote.charCodeAt(0));
     this.set(STATE_RECORD_LIMIT, recordLimit);
+    this.set(STATE_SCAN_RECORDS, ahead ? MAX_WINDOW : BATCH_ROWS);
   }
 
   get(name: number): number {
@@ -81,44 +107,37 @@ export class Scanner {
     this.#words[name >>> 2] = value;
   }
 
-  /** Bytes of the record that the window's end cut, once `scan` said `end`. */
-  get unfinished(): number {
-    return this.get(STATE_END) - this.get(STATE_START);
+  /** Whether all of the window is scanned; records of it may still wait. */
+  get atEnd(): boolean {
+    return this.get(STATE_POS) === this.get(STATE_END);
   }
 
-  /** Starts an input: forgets everything but the dialect. */
-  begin(): void {
-    for (const name of PER_INPUT) this.set(name, 0);
-    this.#bomPossible = true;
-    this.#finished = false;
-    this.lostInQuotes = false;
-    this.#scannedLine = 1;
-    this.#line = 1;
-    this.#lineAt = 0;
-    this.#lineAfterCr = 0;
+  /** Bytes behind the last whole record. */
+  get unfinished(): number {
+    return this.get(STATE_END) - this.#unfinishedStart();
   }
 
   /**
-   * Makes `length` bytes at `ptr` the next ones of the input. Copies the unfinished record, `unfinished` bytes, to just
-   * before `ptr`; after that the earlier window is not needed any more.
+   * Makes the window: `length` bytes at `ptr`, and what `cut` left unfinished, which stands before them. `last`: the input
+   * ends with them.
    */
-  open(ptr: number, length: number, last: boolean): void {
-    const left = this.unfinished;
-    checkWindow(left + length);
-    const start = this.get(STATE_START);
-    this.#scannedLine += this.get(STATE_LINES);
-    this.set(STATE_LINES, 0);
-    if (start > 0 || left === 0) {
-      this.#line = this.#scannedLine - this.#kernel.countLines(this.get(STATE_BASE) + start, left, 0);
-      this.#lineAt = 0;
-      this.#lineAfterCr = left === 0 ? this.get(STATE_MODE) & MODE_AFTER_CR : 0;
-    }
-    this.#kernel.move(this.state, ptr, length);
-    this.#window = this.#memory.bytes(ptr - left, left + length);
-    if (this.#bomPossible) this.#skipBom(last);
+  open(ptr: number, length: number, last: boolean, { bytes, mode, line, bom }: Cut): void {
+    checkWindow(bytes + length);
+    for (const name of PER_WINDOW) this.set(name, 0);
+    this.set(STATE_BASE, ptr - bytes);
+    this.set(STATE_END, bytes + length);
+    this.set(STATE_MODE, mode);
+    this.#window = this.#memory.bytes(ptr - bytes, bytes + length);
+    this.#finished = false;
+    this.#firstLine = line;
+    this.#line = line;
+    this.#lineAt = 0;
+    this.#lineAfterCr = mode & MODE_AFTER_CR;
+    this.#bomPossible = bom;
+    if (bom) this.#skipBom(last);
   }
 
-  /** As `open`, for `length` bytes that stand just behind the window: nothing moves, the window grows. */
+  /** Adds `length` bytes that stand just behind the window. */
   extend(length: number, last: boolean): void {
     const base = this.get(STATE_BASE);
     const end = this.get(STATE_END) + length;
@@ -126,6 +145,36 @@ export class Scanner {
     this.set(STATE_END, end);
     this.#window = this.#memory.bytes(base, end);
     if (this.#bomPossible) this.#skipBom(last);
+  }
+
+  /**
+   * How the bytes after the window are to be read, once `atEnd` or once `scan` said `end`, for `last` bytes before that.
+   * An unfinished record over the limit is skipped by them; if it passed the limit in this window, it begins at
+   * `longFrom`, in `longLine`.
+   */
+  cut(): Cut & { readonly longFrom: number | undefined; readonly longLine: number } {
+    const end = this.get(STATE_END);
+    const mode = this.get(STATE_MODE);
+    const start = this.#unfinishedStart();
+    const bytes = end - start;
+    const endLine = this.#firstLine + this.get(STATE_LINES);
+    const line = endLine - this.#kernel.countLines(this.get(STATE_BASE) + start, bytes, 0);
+    const skipped = this.get(STATE_RECORDS) === 0 && (mode & MODE_SKIP) !== 0;
+    const long = !skipped && bytes > this.get(STATE_RECORD_LIMIT);
+    const longs = { longFrom: long ? start : undefined, longLine: line };
+    if (skipped || long) return { bytes: 0, mode: mode | MODE_SKIP, line: endLine, bom: false, ...longs };
+    return { bytes, mode: bytes === 0 ? mode & MODE_AFTER_CR : MODE_FIELD_START, line, bom: this.#bomPossible, ...longs };
+  }
+
+  /** Position just behind the last whole record. */
+  #unfinishedStart(): number {
+    if (this.get(STATE_RECORDS) === 0) return this.get(STATE_START);
+    const index = this.#index;
+    let last = this.get(STATE_COUNT) - 1;
+    while (index[last]! < ENTRY_END) last--;
+    const start = (index[last]! & ENTRY_POSITION) + 1;
+    const cutsCrlf = start < this.get(STATE_END) && this.#window[start - 1] === CR && this.#window[start] === LF;
+    return cutsCrlf ? start + 1 : start;
   }
 
   /** A byte order mark that is cut in two stays unscanned until its rest comes. */
@@ -140,26 +189,25 @@ export class Scanner {
 
   /**
    * Goes on to the next whole records. `records`: some wait in the index. `too_long`: the unfinished record has passed
-   * the limit; call the kernel's `skip` or give up. `end`: the window is used up; with `last`, the input is.
+   * the limit; call the kernel's `skip` or give up. `end`: the window is used up; with `last`, the input is, and a last
+   * record without line end was given.
    */
   scan(last: boolean): 'records' | 'too_long' | 'end' {
     if (this.#bomPossible) return 'end';
     for (;;) {
-      this.#kernel.scan(this.state);
+      // Scanned ahead, a long index would be moved each time.
+      if (!this.#ahead || this.get(STATE_RECORDS) === 0) this.#kernel.scan(this.state);
       if (this.get(STATE_RECORDS) > 0) return 'records';
       if ((this.get(STATE_MODE) & MODE_SKIP) !== 0) {
         this.#kernel.fields(this.state, 0); // writes no row: only drops the entries of the record being skipped
       } else if (this.get(STATE_POS) - this.get(STATE_START) > this.get(STATE_RECORD_LIMIT)) {
         return 'too_long';
       }
-      if (this.get(STATE_POS) === this.get(STATE_END)) {
+      if (this.atEnd) {
         if (!last || this.#finished) return 'end';
         this.#finished = true;
-        const mode = this.get(STATE_MODE);
-        this.lostInQuotes = (mode & MODE_SKIP) !== 0 && (mode & MODE_PLACE) === MODE_QUOTED;
         this.#kernel.finish(this.state);
-        if (this.get(STATE_RECORDS) > 0) return 'records';
-        return 'end';
+        return this.get(STATE_RECORDS) > 0 ? 'records' : 'end';
       }
       if (this.get(STATE_COUNT) - this.get(STATE_NEXT) + INDEX_SLACK > this.#index.length) this.#makeRoom();
     }
@@ -265,6 +313,11 @@ export function fieldText(bytes: Buffer, from: number, to: number, entry: number
 /** Whether the field has quotes to take off: it is quoted, and well-formed. */
 export function isQuoted(entry: number): boolean {
   return (entry & (ENTRY_QUOTED | ENTRY_BAD)) === ENTRY_QUOTED;
+}
+
+/** Whether the input is lost from this cut on if it ends there: inside quotes, in a record that is too long. */
+export function isLost({ mode }: Cut): boolean {
+  return (mode & MODE_SKIP) !== 0 && (mode & MODE_PLACE) === MODE_QUOTED;
 }
 
 /** Doubled quotes made single. */

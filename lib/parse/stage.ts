@@ -1,13 +1,14 @@
 /**
- * lane 1, second stage: blocks -> batches. In input order; every record of an input is in exactly one batch, as a row, but
- * for the header and empty lines. A batch holds records of one block: those that end in it.
+ * lane 1, second stage: blocks -> batches. Blocks come in order, though not all of them to the stage of each thread; batches
+ * go on in the order of their blocks. Every record of an input is in exactly one batch, as a row, but for the header and
+ * empty lines. A batch holds records of one block: those that end in it. What the end of a block leaves to the next is in
+ * the relay, so rows, rejects and errors are those of a single stage, however many take turns.
  *
  * Rows that cannot be counted stay in their batch with a status, and go to `rejects` before the batch goes on.
- * The record that a block's end cuts is copied to just before the next block. A block is released when its batches are
- * and its cut record is copied. Memory: `slots` batches with scratch for unfolded quotes, one large scratch for a record
- * that needs more, and the index (scanner.ts), whatever the input; a record longer than `maxRecordBytes` is rejected and
- * its rest passed over. Given back when the stream has ended and the last batch is released, or at once when it is
- * destroyed.
+ * A block is released when its batches are. Memory: `slots` batches with scratch for unfolded quotes, one large scratch for
+ * a record that needs more, and the index (scanner.ts), whatever the input; a record longer than `maxRecordBytes` is
+ * rejected and its rest passed over. Given back when the stream has ended and the last batch is released, or at once when
+ * it is destroyed; then the relay is stopped, for no other stage could go on.
  * What a record is: README.md in this room.
  */
 import { Transform, type TransformCallback } from 'node:stream';
@@ -15,7 +16,7 @@ import type { Counters } from '../core/counters.ts';
 import { EtlError } from '../core/errors.ts';
 import type { ColumnNames } from '../core/options.ts';
 import type { RejectSink } from '../core/rejects.ts';
-import { MAX_RECORD_BYTES, releaseOnce, type Batch, type Block, type InputInfo } from '../core/stage.ts';
+import { MAX_RECORD_BYTES, releaseOnce, type Batch, type Block } from '../core/stage.ts';
 import { BATCH_BYTES, BATCH_RECORD_START, BATCH_STATUS, REJECT_NONE, REJECT_RECORD_TOO_LONG } from '../kernels/layout.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
 import { SlabPool } from '../kernels/slab-pool.ts';
@@ -26,7 +27,8 @@ import {
 import type { ParseKernel } from '../kernels/twins/parse.ts';
 import { describeReject } from './describe-reject.ts';
 import { headerNames, mapHeader, type HeaderMap } from './header.ts';
-import { Scanner, type Dialect } from './scanner.ts';
+import { Relay } from './relay.ts';
+import { isLost, Scanner, type Dialect } from './scanner.ts';
 
 /** One being filled, one being routed, one waiting between them. */
 const SLOTS = 3;
@@ -46,6 +48,11 @@ export interface ParseStageOptions extends Dialect {
   readonly maxRecordBytes?: number;
   /** Batches that may be out at once. */
   readonly slots?: number;
+  /**
+   * What the stages of several threads share, made for `maxRecordBytes`. They scan a block as a whole, to hand it on early;
+   * a stage that has all blocks (default) does it batch by batch, while the bytes are in the cache.
+   */
+  readonly relay?: Relay;
 }
 
 /** The stage: Block in, Batch out. Fails with ETL_HEADER when an input's header does not fit `columns`. */
@@ -62,24 +69,23 @@ class ParseStage extends Transform {
   readonly #scratchBytes: number;
   /** The scratch that holds any record. */
   readonly #largeScratch: SlabPool;
-  #input: InputInfo | undefined;
-  /** Where the last record that was too long begins. */
+  readonly #relay: Relay;
+  /** Of the input whose block is being parsed. Where the last record that was too long begins. */
   #longRecord = { line: 0, byte: 0 };
   #header: HeaderMap | undefined;
-  /** Of this input. */
-  #emptyLines = 0;
-  /** The block whose end cut the record that is unfinished. */
-  #held: HeldBlock | undefined;
+  /** Whether there were any before this block. */
+  #emptyLines = false;
 
   constructor(options: ParseStageOptions) {
     super({ objectMode: true, readableHighWaterMark: 1, writableHighWaterMark: 1 });
     this.#options = options;
     this.#recordLimit = options.maxRecordBytes ?? MAX_RECORD_BYTES;
     this.#scratchBytes = Math.min(SCRATCH_BYTES, this.#recordLimit);
-    const { memory } = options;
+    const { memory, relay } = options;
     this.#slots = new SlabPool(memory, options.slots ?? SLOTS, BATCH_BYTES + this.#scratchBytes, 'batches');
     this.#largeScratch = new SlabPool(memory, 1, this.#recordLimit, 'unfolded quotes');
-    this.#scanner = new Scanner({ ...options, recordLimit: this.#recordLimit });
+    this.#scanner = new Scanner({ ...options, recordLimit: this.#recordLimit, ahead: relay !== undefined });
+    this.#relay = relay ?? Relay.create(memory, this.#recordLimit);
   }
 
   override _transform(block: Block, _encoding: BufferEncoding, callback: TransformCallback): void {
@@ -87,12 +93,13 @@ class ParseStage extends Transform {
   }
 
   override _flush(callback: TransformCallback): void {
-    callback(this.#input ? new EtlError('ETL_INTERNAL', `${this.#input.name} has no last block.`) : null);
+    this.#finish().then(() => callback(), callback);
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    this.#letGo();
     this.#scanner.close();
+    if (!this.readableEnded) this.#relay.stop();
+    if (!this.#options.relay) this.#relay.free(this.#recordLimit);
     for (const pool of [this.#slots, this.#largeScratch]) {
       if (this.readableEnded) pool.end();
       else pool.close();
@@ -100,51 +107,78 @@ class ParseStage extends Transform {
     callback(error);
   }
 
+  async #finish(): Promise<void> {
+    if (!this.#options.relay) this.#relay.assertEnded();
+    await this.#options.rejects.drained();
+  }
+
   async #parse(held: HeldBlock): Promise<void> {
     const { block } = held;
+    const { rejects } = this.#options;
     try {
+      const turn = this.#relay.take(block.sequence);
+      if (turn) await turn;
+      if (this.destroyed) throw stopped();
       this.#open(block);
-      this.#letGo();
-      for (let found = this.#scanner.scan(block.last); found !== 'end'; found = this.#scanner.scan(block.last)) {
-        if (!this.#header) {
+      rejects.begin(block.sequence);
+      for (let passed = false; ;) {
+        // The relay goes on before the input's last record is ended, unless that is the header: errors come in order.
+        const found = this.#scanner.scan(block.last && (passed || !this.#header));
+        if (found !== 'end' && !this.#header) {
           this.#readHeader(block, found);
-          continue;
+        } else if (!passed && (found === 'end' || this.#scanner.atEnd)) {
+          this.#pass(block);
+          passed = true;
+        } else if (found === 'end') {
+          break;
+        } else {
+          const filled = this.#fillBatch(held, found);
+          if (filled) await filled;
         }
-        const filled = this.#fillBatch(held, found);
-        if (filled) await filled;
       }
-      this.#closeBlock(held);
+      this.#options.counters.emptyLines += this.#scanner.get(STATE_EMPTY_LINES);
+      this.#scanner.set(STATE_EMPTY_LINES, 0);
+      const handedOn = rejects.end();
+      if (handedOn) await handedOn;
     } finally {
-      if (held !== this.#held) held.release();
+      held.release();
     }
   }
 
+  /** Takes up what the block before left. */
   #open(block: Block): void {
-    if (!this.#input) {
-      this.#input = block.input;
-      this.#header = undefined;
-      this.#emptyLines = 0;
-      this.#scanner.begin();
+    const { cut, header, emptyLines, longRecord } = this.#relay.state;
+    if (cut.bytes > block.headroom) {
+      throw new EtlError('ETL_INTERNAL', `A record of ${cut.bytes} bytes does not fit a headroom of ${block.headroom}.`);
     }
-    const { unfinished } = this.#scanner;
-    if (unfinished > block.headroom) {
-      throw new EtlError('ETL_INTERNAL', `A record of ${unfinished} bytes does not fit a headroom of ${block.headroom}.`);
-    }
-    this.#scanner.open(block.ptr, block.length, block.last);
+    this.#relay.copyUnfinished(block.ptr);
+    this.#scanner.open(block.ptr, block.length, block.last, cut);
+    this.#setHeader(header);
+    this.#emptyLines = emptyLines;
+    this.#longRecord = longRecord;
   }
 
-  #closeBlock(held: HeldBlock): void {
-    const emptyLines = this.#scanner.get(STATE_EMPTY_LINES);
-    this.#scanner.set(STATE_EMPTY_LINES, 0);
-    this.#options.counters.emptyLines += emptyLines;
-    this.#emptyLines += emptyLines;
-    if (held.block.last) {
-      if (this.#scanner.lostInQuotes) this.#refuse(held.block);
-      if (!this.#header && this.#emptyLines > 0) mapHeader([], this.#options.columns, held.block.input.name);
-      this.#input = undefined;
-    } else if (this.#scanner.unfinished > 0) {
-      this.#held = held;
+  /** Leaves to the next block what it has to know. */
+  #pass(block: Block): void {
+    if (this.destroyed) throw stopped();
+    const cut = this.#scanner.cut();
+    const end = block.ptr + block.length;
+    if (cut.longFrom !== undefined) {
+      this.#longRecord = { line: cut.longLine, byte: this.#byteOf(block, cut.longFrom) };
     }
+    const emptyLines = this.#emptyLines || this.#scanner.get(STATE_EMPTY_LINES) > 0;
+    if (block.last) {
+      if (isLost(cut)) this.#refuse(block);
+      if (!this.#header && emptyLines) mapHeader([], this.#options.columns, block.input.name);
+      this.#relay.pass(undefined, end);
+    } else {
+      this.#relay.pass({ cut, header: this.#header, emptyLines, longRecord: this.#longRecord }, end);
+    }
+  }
+
+  /** Byte of the input at a position of the window. */
+  #byteOf(block: Block, position: number): number {
+    return block.offset + this.#scanner.get(STATE_BASE) + position - block.ptr;
   }
 
   /** Nobody can tell how many rows such a record has swallowed: it is no reject, but the end of the job. */
@@ -168,9 +202,13 @@ class ParseStage extends Transform {
         hint: 'Is it a CSV file?',
       });
     }
-    const header = mapHeader(headerNames(this.#scanner, name, this.#options.quote ?? '"'), columns, name);
+    this.#setHeader(mapHeader(headerNames(this.#scanner, name, this.#options.quote ?? '"'), columns, name));
+  }
+
+  #setHeader(header: HeaderMap | undefined): void {
     this.#header = header;
-    this.#scanner.set(STATE_FIELDS, header.fields);
+    this.#scanner.set(STATE_FIELDS, header?.fields ?? 0);
+    if (!header) return;
     this.#scanner.set(STATE_COLUMN_ID, header.id);
     this.#scanner.set(STATE_COLUMN_USER, header.user);
     this.#scanner.set(STATE_COLUMN_IP, header.ip);
@@ -234,8 +272,9 @@ class ParseStage extends Transform {
       const status = statuses[row]!;
       if (status === REJECT_NONE) continue;
       counters.rejectedBy.set(status, (counters.rejectedBy.get(status) ?? 0) + 1);
-      const line = this.#scanner.lineOf(starts[row]! - this.#scanner.get(STATE_BASE));
-      const byte = block.offset + starts[row]! - block.ptr;
+      const position = starts[row]! - this.#scanner.get(STATE_BASE);
+      const line = this.#scanner.lineOf(position);
+      const byte = this.#byteOf(block, position);
       if (status === REJECT_RECORD_TOO_LONG) this.#longRecord = { line, byte };
       if (rejects.write({ file: block.input.name, line, byte, ...describeReject(batch, row, context) })) {
         await rejects.drained();
@@ -254,15 +293,9 @@ class ParseStage extends Transform {
     });
     return { ptr, rows, input, block: index, release };
   }
-
-  #letGo(): void {
-    const held = this.#held;
-    this.#held = undefined;
-    held?.release();
-  }
 }
 
-/** A block and how many need it: the stage, while it parses it or its cut record is not copied, and each batch. */
+/** A block and how many need it: the stage, while it parses it, and each batch. */
 class HeldBlock {
   readonly block: Block;
   #holders = 1;

@@ -111,20 +111,23 @@ export class BlockSource {
   }
 
   async *#blocks(buffers: SlabPool): AsyncGenerator<Block, undefined> {
+    let sequence = 0;
     for (const input of this.#inputs) {
       const sampled = this.#sampled.get(input);
       this.#sampled.delete(input);
       const reader = sampled?.reader ?? new InputReader(input);
       try {
-        yield* this.#blocksOf(input, reader, sampled?.bytes ?? new Uint8Array(0), buffers);
+        sequence = yield* this.#blocksOf(input, reader, sampled?.bytes ?? new Uint8Array(0), buffers, sequence);
       } finally {
         await close(reader, input);
       }
     }
   }
 
-  /** `begun` is what was read of the input before. */
-  async *#blocksOf(input: InputFile, reader: InputReader, begun: Uint8Array, buffers: SlabPool): AsyncGenerator<Block> {
+  /** `begun` is what was read of the input before. The first block gets the number `sequence`; gives the next one's. */
+  async *#blocksOf(
+    input: InputFile, reader: InputReader, begun: Uint8Array, buffers: SlabPool, sequence: number,
+  ): AsyncGenerator<Block, number> {
     const blockBytes = this.#blockBytes;
     let offset = 0;
     for (let index = 0, last = false; !last; index++) {
@@ -140,9 +143,10 @@ export class BlockSource {
       }
       this.#counters.bytes += length;
       const release = releaseOnce('A block', () => buffers.give(buffer));
-      yield { input, index, offset, ptr, length, headroom: HEADROOM, last, release };
+      yield { input, sequence: sequence++, index, offset, ptr, length, headroom: HEADROOM, last, release };
       offset += length;
     }
+    return sequence;
   }
 
   /** Fills `target`, or rejects at once when the run is stopped: a read from an idle pipe can only be left behind. */

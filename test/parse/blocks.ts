@@ -2,7 +2,7 @@
 import { Readable, type Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { newCounters, type Counters } from '../../lib/core/counters.ts';
-import type { Reject, RejectCode } from '../../lib/core/rejects.ts';
+import type { Reject, RejectCode, RejectSink } from '../../lib/core/rejects.ts';
 import { rejectCodes } from '../../lib/core/rejects.ts';
 import { MAX_RECORD_BYTES, type Batch, type Block } from '../../lib/core/stage.ts';
 import {
@@ -61,9 +61,8 @@ export class TestBlocks {
         const ptr = buffer + this.#headroom;
         this.#memory.bytes(ptr, piece.length).set(piece);
         const last = offset + piece.length === bytes.length && (!emptyLast || piece.length === 0);
-        this.made++;
         yield {
-          input: { number, name }, index, offset, ptr, length: piece.length, headroom: this.#headroom, last,
+          input: { number, name }, sequence: this.made++, index, offset, ptr, length: piece.length, headroom: this.#headroom, last,
           release: () => this.#release(buffer),
         };
         offset += piece.length;
@@ -79,6 +78,11 @@ export class TestBlocks {
     this.#free.push(buffer);
     this.#freed?.();
   }
+}
+
+/** A sink that never makes the stage wait. */
+export function rejectsInto(rejects: Reject[]): RejectSink {
+  return { begin: () => undefined, write: (reject) => rejects.push(reject) < 0, drained: async () => undefined, end: () => undefined };
 }
 
 export interface Row {
@@ -122,13 +126,7 @@ export async function runStage(
   const memory = new LinearMemory();
   const blocks = new TestBlocks(memory, size, options.maxRecordBytes ?? MAX_RECORD_BYTES);
   const outcome: Outcome = { rows: [], rejects: [], counters: newCounters(), batches: [] };
-  const rejects = {
-    write: (reject: Reject) => {
-      outcome.rejects.push(reject);
-      return false;
-    },
-    drained: async () => undefined,
-  };
+  const rejects = rejectsInto(outcome.rejects);
   const kernel = await create(memory);
   const others = memory.slabsInUse;
   const stage: Transform = createParseStage({ memory, kernel, counters: outcome.counters, rejects, columns, scale: 2, ...options });

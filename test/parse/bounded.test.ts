@@ -1,4 +1,4 @@
-/** Fields of 64 MB in 5 MiB of linear memory: a reject or a clear error, whatever stands around them. */
+/** Fields of 64 MB in 6 MiB of linear memory: a reject or a clear error, whatever stands around them. */
 import assert from 'node:assert/strict';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,10 +12,10 @@ import { createParseStage } from '../../lib/parse/stage.ts';
 import { BlockSource } from '../../lib/source/blocks.ts';
 import { listInputs } from '../../lib/source/inputs.ts';
 import { temporaryFolder } from '../temporary.ts';
-import { columns, implementations, rowsOf, type Row } from './blocks.ts';
+import { columns, implementations, rejectsInto, rowsOf, type Row } from './blocks.ts';
 
-/** Two blocks, three batches, a scratch, an index and the control block take 4.5 MiB. */
-const LIMIT = 5 << 20;
+/** Two blocks, three batches, a scratch, an index, a relay and the control block take 5.5 MiB. */
+const LIMIT = 6 << 20;
 const PIECE = 1 << 20;
 
 interface Result {
@@ -41,7 +41,7 @@ async function read(folder: string, before: string, filler: string, count: numbe
   const source = new BlockSource({ inputs: await listInputs([path]), memory, counters, blockBytes: 256 << 10, blocks: 2 });
   const parse = createParseStage({
     memory, kernel: await implementations[0]!.create(memory), counters, columns, scale: 2,
-    rejects: { write: (reject) => rejects.push(reject) < 0, drained: async () => undefined },
+    rejects: rejectsInto(rejects),
   });
   const error = await pipeline(source.stream(), parse, async (batches: AsyncIterable<Batch>) => {
     for await (const batch of batches) {

@@ -5,7 +5,7 @@ import { parse as csvParse } from 'csv-parse/sync';
 import { LinearMemory } from '../../lib/kernels/linear-memory.ts';
 import { ENTRY_POSITION, STATE_EMPTY_LINES, STATE_LINES } from '../../lib/kernels/parse-layout.ts';
 import type { ParseKernel } from '../../lib/kernels/twins/parse.ts';
-import { Scanner, fieldProblem, fieldText } from '../../lib/parse/scanner.ts';
+import { INPUT_START, Scanner, fieldProblem, fieldText } from '../../lib/parse/scanner.ts';
 import { random } from '../random.ts';
 import { implementations } from './blocks.ts';
 
@@ -33,9 +33,8 @@ class Harness {
   scan(bytes: Uint8Array): Scanned {
     const scanner = this.#scanner;
     this.#memory.bytes(this.#window, bytes.length).set(bytes);
-    scanner.begin();
     scanner.set(STATE_EMPTY_LINES, 0);
-    scanner.open(this.#window, bytes.length, true);
+    scanner.open(this.#window, bytes.length, true, INPUT_START);
     const records: string[][] = [];
     const entries: number[] = [];
     let problems = 0;

@@ -12,11 +12,10 @@
 //   field start = after an end; quoted = inside; closed = after a closing quote; unquoted = none of them.
 //
 // State and index: ../parse-layout.ts. Definition: ../twins/parse.ts.
-import { BATCH_ROWS } from "../layout";
 import {
   ENTRY_BAD, ENTRY_END, ENTRY_QUOTED, INDEX_SLACK, MODE_AFTER_CR, MODE_BAD, MODE_CLOSED, MODE_FIELD_START, MODE_PLACE,
   MODE_QUOTED, MODE_SKIP, MODE_UNQUOTED, STATE_BASE, STATE_CAPACITY, STATE_COUNT, STATE_DELIMITER, STATE_END, STATE_INDEX,
-  STATE_LINES, STATE_MODE, STATE_NEXT, STATE_POS, STATE_QUOTE, STATE_RECORDS, STATE_START,
+  STATE_LINES, STATE_MODE, STATE_NEXT, STATE_POS, STATE_QUOTE, STATE_RECORDS, STATE_SCAN_RECORDS, STATE_START,
 } from "../parse-layout";
 
 const LF: u8 = 10;
@@ -57,6 +56,7 @@ export function scan(state: u32): void {
   const end = load<u32>(state, STATE_END);
   const index = load<u32>(state, STATE_INDEX);
   const full = index + ((load<u32>(state, STATE_CAPACITY) - INDEX_SLACK) << 2);
+  const enough = load<u32>(state, STATE_SCAN_RECORDS);
   const delimiters = i8x16.splat(load<u8>(state, STATE_DELIMITER));
   const quotes = i8x16.splat(load<u8>(state, STATE_QUOTE));
   const feeds = i8x16.splat(LF);
@@ -79,7 +79,7 @@ export function scan(state: u32): void {
   let afterCr: u64 = u64((mode & MODE_AFTER_CR) != 0);
   let bad: u64 = u64((mode & MODE_BAD) != 0);
 
-  while (pos < end && out <= full && records < <u32>BATCH_ROWS) {
+  while (pos < end && out <= full && records < enough) {
     if (pos + 64 <= end) {
       const at = base + pos;
       const v0 = v128.load(at);
@@ -262,20 +262,6 @@ export function finish(state: u32): void {
   store<u32>(state, count + 1, STATE_COUNT);
   store<u32>(state, load<u32>(state, STATE_RECORDS) + 1, STATE_RECORDS);
   store<u32>(state, mode & MODE_SKIP, STATE_MODE);
-}
-
-export function move(state: u32, to: u32, length: u32): void {
-  const start = load<u32>(state, STATE_START);
-  const left = load<u32>(state, STATE_END) - start;
-  memory.copy(to - left, load<u32>(state, STATE_BASE) + start, left);
-  dropTaken(state);
-  let entry = load<u32>(state, STATE_INDEX);
-  const end = entry + (load<u32>(state, STATE_COUNT) << 2);
-  for (; entry < end; entry += 4) store<u32>(entry, load<u32>(entry) - start);
-  store<u32>(state, to - left, STATE_BASE);
-  store<u32>(state, 0, STATE_START);
-  store<u32>(state, left, STATE_POS);
-  store<u32>(state, left + length, STATE_END);
 }
 
 export function countLines(ptr: u32, length: u32, afterCr: u32): u32 {

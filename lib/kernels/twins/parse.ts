@@ -16,14 +16,14 @@ import {
   MODE_FIELD_START, MODE_PLACE, MODE_QUOTED, MODE_SKIP, MODE_UNQUOTED, STATE_BASE, STATE_BYTES, STATE_CAPACITY,
   STATE_COLUMN_ID, STATE_COLUMN_IP, STATE_COLUMN_USER, STATE_COLUMN_VALUE, STATE_COUNT, STATE_DELIMITER, STATE_DROPPED,
   STATE_EMPTY_LINES, STATE_END, STATE_FIELDS, STATE_INDEX, STATE_LINES, STATE_MODE, STATE_NEXT, STATE_POS, STATE_QUOTE,
-  STATE_RECORDS, STATE_RECORD_LIMIT, STATE_SCRATCH, STATE_SCRATCH_END, STATE_START,
+  STATE_RECORDS, STATE_RECORD_LIMIT, STATE_SCAN_RECORDS, STATE_SCRATCH, STATE_SCRATCH_END, STATE_START,
 } from '../parse-layout.ts';
 
 /** All parameters are addresses or counts; results are counts. None traps on any content of the window. */
 export interface ParseKernel {
   /**
-   * Indexes the window from POS on. Stops at its end, or once BATCH_ROWS whole records wait in the index, or at 64-byte
-   * steps when less than INDEX_SLACK entries are free. Quadratic in nothing: no byte is scanned twice.
+   * Indexes the window from POS on. Stops at its end, or once SCAN_RECORDS whole records wait in the index, or at
+   * 64-byte steps when less than INDEX_SLACK entries are free. Quadratic in nothing: no byte is scanned twice.
    */
   scan(state: number): void;
   /** At the end of an input, everything scanned: ends the last record if it has no line end. */
@@ -38,11 +38,6 @@ export interface ParseKernel {
   fields(state: number, batch: number): number;
   /** Parses VALUE_PTR/LEN of the good rows to VALUE x 10^scale (scale <= 18). Returns how many rows have a status. */
   values(batch: number, rows: number, scale: number): number;
-  /**
-   * Everything scanned: copies the unfinished record [START, END) to just before `to` and makes the window that record
-   * and `length` bytes at `to`.
-   */
-  move(state: number, to: number, length: number): void;
   /**
    * The unfinished record is too long: makes it row 0 of `batch` (status RECORD_TOO_LONG, its bytes so far) and forgets
    * it; its end will give no row. Call only when no whole record is left.
@@ -93,6 +88,7 @@ export function createParseTwin(memory: LinearMemory): ParseKernel {
     const index = memory.u32(state.get(STATE_INDEX), state.get(STATE_CAPACITY));
     const delimiter = state.get(STATE_DELIMITER);
     const quote = state.get(STATE_QUOTE);
+    const enough = state.get(STATE_SCAN_RECORDS);
     const mode = state.get(STATE_MODE);
     let place = mode & MODE_PLACE;
     let bad = mode & MODE_BAD;
@@ -103,7 +99,7 @@ export function createParseTwin(memory: LinearMemory): ParseKernel {
     // The LF of a CRLF that was cut in two belongs to no record.
     if (afterCr && state.get(STATE_START) === pos && window[pos] === LF) state.set(STATE_START, pos + 1);
 
-    for (; pos < window.length && records < BATCH_ROWS && count + INDEX_SLACK <= index.length; pos++) {
+    for (; pos < window.length && records < enough && count + INDEX_SLACK <= index.length; pos++) {
       const byte = window[pos]!;
       const secondHalf = afterCr && byte === LF;
       afterCr = byte === CR;
@@ -276,20 +272,6 @@ export function createParseTwin(memory: LinearMemory): ParseKernel {
     return rejected;
   }
 
-  function move(at: number, to: number, length: number): void {
-    const state = new State(memory, at);
-    const start = state.get(STATE_START);
-    const left = state.get(STATE_END) - start;
-    memory.bytes(to - left, left).set(memory.bytes(state.get(STATE_BASE) + start, left).slice());
-    dropTaken(state);
-    const entries = memory.u32(state.get(STATE_INDEX), state.get(STATE_COUNT));
-    for (let i = 0; i < entries.length; i++) entries[i]! -= start;
-    state.set(STATE_BASE, to - left);
-    state.set(STATE_START, 0);
-    state.set(STATE_POS, left);
-    state.set(STATE_END, left + length);
-  }
-
   function skip(at: number, batch: number): void {
     const state = new State(memory, at);
     const start = state.get(STATE_BASE) + state.get(STATE_START);
@@ -317,7 +299,7 @@ export function createParseTwin(memory: LinearMemory): ParseKernel {
     return lines;
   }
 
-  return { scan, finish, fields, values, move, skip, countLines };
+  return { scan, finish, fields, values, skip, countLines };
 }
 
 /** `text` x 10^scale as an exact integer, or why not. */

@@ -1,3 +1,3 @@
-export { scan, finish, move, countLines } from "../parse-scan";
+export { scan, finish, countLines } from "../parse-scan";
 export { fields, skip } from "../parse-fields";
 export { values } from "../parse-values";
