@@ -136,5 +136,10 @@ export interface ResultBatch {
   readonly counts: BigInt64Array;
   /** Per row, the region with the most watch time (ties: first in byte order); only when grouping by user. */
   readonly topRegions: RegionColumn | undefined;
+  /** Memory that is this batch's alone, the columns in it: its last consumer may write there what it makes of them. */
+  readonly area: Uint8Array;
   release(): void;
 }
+
+/** The columns alone. */
+export type ResultColumns = Omit<ResultBatch, 'region' | 'area' | 'release'>;

@@ -1,5 +1,5 @@
 /**
- * The output of a merge: one or two areas of columns in linear memory, filled in turn. A batch's arrays are views of an
+ * The output of a merge: areas of columns in linear memory, filled in turn. A batch's arrays are views of an
  * area, which is reused once the batch is released.
  */
 import { releaseOnce, type RegionColumn, type ResultBatch } from '../core/stage.ts';
@@ -20,6 +20,7 @@ export interface Columns {
 export class ColumnAreas {
   readonly #memory: LinearMemory;
   readonly #maxRows: number;
+  readonly #bytes: number;
   readonly #slabs: SlabPool;
 
   /**
@@ -30,7 +31,8 @@ export class ColumnAreas {
     this.#memory = memory;
     this.#maxRows = maxRows;
     const users = Math.max(maxBytes, MAX_USER_BYTES) + COLUMN_SLACK;
-    this.#slabs = new SlabPool(memory, count, maxRows * (8 + 8 + 4 + 4) + 4 + users, 'results of the merge');
+    this.#bytes = maxRows * (8 + 8 + 4 + 4) + 4 + users;
+    this.#slabs = new SlabPool(memory, count, this.#bytes, 'results of the merge');
   }
 
   /** A free area; waits until a batch is released. Fails with ETL_ABORTED when there is none and they are given back. */
@@ -53,6 +55,7 @@ export class ColumnAreas {
       totals: new BigInt64Array(buffer, columns.totals, rows),
       counts: new BigInt64Array(buffer, columns.counts, rows),
       topRegions,
+      area: new Uint8Array(buffer, columns.totals, this.#bytes),
       release: releaseOnce('A row group', () => this.#slabs.give(columns.totals)),
     };
   }

@@ -46,7 +46,7 @@ export interface MergeOptions {
   readonly bufferBytes?: number;
   /** Runs that are merged at once, 2 to MAX_FAN_IN. Default 64. */
   readonly fanIn?: number;
-  /** Batches that there are at once, 1 or 2. Default 2: one is filled while the other is encoded. */
+  /** Batches that there are at once. Default 2: one is filled while the other is encoded; one more for each further encoder. */
   readonly columnAreas?: number;
   /** Where runs are merged to when there are more than `fanIn`. */
   readonly temp: RunStore;

@@ -1,5 +1,5 @@
 /**
- * Encodes one ResultBatch as one row group, by the Apache Rust writer compiled to WASM (parquet-wasm). What comes out
+ * Encodes the columns of one ResultBatch as one row group, by the Apache Rust writer compiled to WASM (parquet-wasm). What comes out
  * is a complete Parquet file of its own, which footer.ts then joins to others: so the writer never holds more than one
  * row group, every batch is exactly one, and a row group may be encoded anywhere (bytes are all that has to travel).
  *
@@ -15,7 +15,7 @@
  * `plain` is for readers that know neither delta nor dictionary pages.
  */
 import type { Compression, GroupBy, ParquetEncoding } from '../core/options.ts';
-import type { ResultBatch } from '../core/stage.ts';
+import type { ResultColumns } from '../core/stage.ts';
 import { EtlError } from '../core/errors.ts';
 import { ArrowIpc, type Column } from './arrow-ipc.ts';
 import { PARTITION_COLUMN } from './hive-path.ts';
@@ -23,8 +23,8 @@ import type { ParquetWasm, Settings, WrittenFile } from './parquet-wasm.ts';
 import { RegionStrings, wellFormedUsers } from './strings.ts';
 
 export interface EncodedRowGroup {
-  /** A whole Parquet file with one row group; owned by the receiver, who moves it. */
-  readonly file: WrittenFile;
+  /** A whole Parquet file with one row group; owned by the receiver, who moves it before the batch is released. */
+  readonly file: Pick<WrittenFile, 'length' | 'moveTo'>;
   readonly rows: number;
   /** False when ids had to be repaired (see strings.ts), so that their order is no longer sure. */
   readonly sorted: boolean;
@@ -61,8 +61,8 @@ export class RowGroupEncoder {
     this.#options = options;
   }
 
-  /** Copies what it needs: the batch may be released afterwards. Throws ETL_INTERNAL when the writer fails. */
-  encode(batch: ResultBatch): EncodedRowGroup {
+  /** Copies what it needs: the columns may be overwritten afterwards. Throws ETL_INTERNAL when the writer fails. */
+  encode(batch: ResultColumns): EncodedRowGroup {
     const { rows } = batch;
     try {
       return { file: this.#write(batch), rows, sorted: true };
@@ -74,7 +74,7 @@ export class RowGroupEncoder {
     }
   }
 
-  #write(batch: ResultBatch): WrittenFile {
+  #write(batch: ResultColumns): WrittenFile {
     const columns: Column[] = [
       { name: 'user_id', offsets: batch.userOffsets, bytes: batch.userBytes },
       { name: 'total_watch_time', values: batch.totals },

@@ -6,10 +6,11 @@
  *
  * Takes batches in order: all of a region together. Each becomes exactly one row group; a file is closed for the next
  * part when it has PART_BYTES or PART_ROW_GROUPS, which depends on the data alone. Same batches and options, same bytes.
- * Files are written while others are encoded. None is open after the end, an error or destroy(). What was written by
- * then stays where it is: the folder belongs to whoever made it.
+ * Row groups are encoded on this thread, one by one, or wherever `encode` does it, several at once; they are taken in the
+ * order of the input. Files are written while others are encoded. None is open after the end, an error or destroy(), and no
+ * batch is being encoded. What was written by then stays where it is: the folder belongs to whoever made it.
  *
- * Memory, besides the batch: 35 MB in tier `baseline`, at most 60 MB in `optimized` (see parquet-wasm.ts).
+ * Memory, besides the batches, encoding on this thread: 35 MB in tier `baseline`, at most 60 MB in `optimized` (see parquet-wasm.ts).
  *
  *   the encoder's module      15 MB, and 3 MB of code of what is called; `optimized` up to 25 MB more for a while
  *   the encoder's memory      10 MB for 65536 short users, 16 MB at most for zstd, 20 MB for random totals uncompressed;
@@ -34,7 +35,7 @@ import type { Compression, GroupBy, ParquetEncoding } from '../core/options.ts';
 import type { ResultBatch } from '../core/stage.ts';
 import type { EncodedRowGroup, RowGroupEncoder } from './encoder.ts';
 import { PARTITION_COLUMN, partitionFolder, partName } from './hive-path.ts';
-import type { EncoderTier } from './parquet-wasm.ts';
+import { giveSpare, loadWriter, takeSpare, type EncoderTier } from './parquet-wasm.ts';
 import { onDisk, PartWriter, type Job, type PartFileSystem } from './part-writer.ts';
 import { WriteAhead } from './write-ahead.ts';
 
@@ -67,6 +68,10 @@ export interface ParquetStageOptions {
   readonly writesAtOnce?: number;
   /** How the encoder is compiled, if it is not yet (see parquet-wasm.ts). Default 'optimized'. */
   readonly tier?: EncoderTier;
+  /** Encodes elsewhere: the batch is kept until what this gives has been moved. Default: on this thread. */
+  readonly encode?: (batch: ResultBatch) => Promise<EncodedRowGroup>;
+  /** Batches that `encode` may have at once; each is an area of columns that the merge cannot fill. Default 1. */
+  readonly encodesAtOnce?: number;
   /** Flush every file to the disk before it is closed. Default false. */
   readonly durable?: boolean;
   /** Default: node:fs. */
@@ -98,18 +103,22 @@ export function createParquetStage(options: ParquetStageOptions): ParquetStage {
 }
 
 /**
- * Loads the encoder (about 30 ms), which the stage otherwise does when it is created. Call it while others work. The
- * first call in a process decides the tier: memory that `baseline` promises is not given back by a later `baseline`.
+ * Loads the encoder (about 20 ms), which the stage otherwise does when it is created. Call it while others work, and when
+ * this thread is to encode. The first call in a process decides the tier: memory that `baseline` promises is not given
+ * back by a later `baseline`.
  */
 export async function warmUp(tier?: EncoderTier): Promise<void> {
-  await (await import('./parquet-wasm.ts')).loadWriter(tier);
+  await loadWriter(tier);
 }
 
 class PartitionedWriter extends Writable implements ParquetStage {
   readonly files: PartFile[] = [];
   readonly #options: ParquetStageOptions;
   readonly #fs: PartFileSystem;
-  #encoder!: RowGroupEncoder;
+  /** Of this thread, when there is no other. */
+  #encoder: RowGroupEncoder | undefined;
+  /** Batches that were taken, in order; each settles when all before it and the batch itself are done. */
+  readonly #taken: Promise<void>[] = [];
   #region: string | undefined;
   /** Of the region, with a `/` at the end. */
   #subfolder = '';
@@ -137,22 +146,30 @@ class PartitionedWriter extends Writable implements ParquetStage {
 
   override _construct(callback: (error?: Error) => void): void {
     this.#run(callback, async () => {
-      const [{ loadWriter }, { RowGroupEncoder }] = await Promise.all([import('./parquet-wasm.ts'), import('./encoder.ts')]);
-      const writer = await loadWriter(this.#options.tier);
-      this.#encoder = new RowGroupEncoder(writer, this.#options);
-      const spare = writer.takeSpare();
+      if (!this.#options.encode) {
+        const [writer, { RowGroupEncoder }] = await Promise.all([loadWriter(this.#options.tier), import('./encoder.ts')]);
+        this.#encoder = new RowGroupEncoder(writer, this.#options);
+      }
+      const spare = takeSpare();
       if (!spare) return; // another run has it
       this.#ahead.lend(spare);
-      this.#giveSpare = () => writer.giveSpare(spare);
+      this.#giveSpare = () => giveSpare(spare);
     });
   }
 
   override _write(batch: ResultBatch, _encoding: string, callback: (error?: Error) => void): void {
-    this.#run(callback, () => this.#take(batch));
+    const { encode, encodesAtOnce = 1 } = this.#options;
+    this.#run(callback, async () => {
+      const taken = this.#take(batch, batch.rows > 0 ? encode?.(batch) : undefined, this.#taken.at(-1));
+      taken.catch(() => undefined); // told to who waits for it
+      this.#taken.push(taken);
+      while (this.#taken.length >= encodesAtOnce) await this.#taken.shift();
+    });
   }
 
   override _final(callback: (error?: Error) => void): void {
     this.#run(callback, async () => {
+      await this.#taken.at(-1);
       await this.#finishPart();
       await Promise.all(this.#jobs);
     });
@@ -171,6 +188,7 @@ class PartitionedWriter extends Writable implements ParquetStage {
 
   async #close(): Promise<void> {
     await this.#work;
+    await Promise.allSettled(this.#taken);
     await Promise.all(this.#jobs);
     this.#ahead.free();
     this.#giveSpare();
@@ -178,24 +196,25 @@ class PartitionedWriter extends Writable implements ParquetStage {
     await Promise.all([...this.#unfinished].map((part) => part.close()));
   }
 
-  async #take(batch: ResultBatch): Promise<void> {
-    let part: PartWriter;
-    let encoded: EncodedRowGroup;
+  /** `elsewhere`: what other threads make of the batch. `before`: what has its turn first. */
+  async #take(batch: ResultBatch, elsewhere?: Promise<EncodedRowGroup>, before?: Promise<void>): Promise<void> {
+    elsewhere?.catch(() => undefined); // it may be before
     try {
+      await before;
       if (batch.rows === 0) return;
       if ((this.#options.groupBy === 'region') !== (batch.region !== undefined)) {
         throw new EtlError('ETL_INTERNAL', 'A batch has a region exactly when grouping by region.');
       }
       // What waits gets under way first: it is written while the next is encoded, and room is a matter of time.
-      part = await this.#partFor(batch.region);
-      encoded = this.#encoder.encode(batch);
+      const part = await this.#partFor(batch.region);
+      const { file, rows, sorted } = await (elsewhere ?? this.#encoder!.encode(batch));
+      const place = await this.#ahead.take(file.length);
+      file.moveTo(place.bytes);
+      part.append({ file: place.bytes, rows, sorted, release: place.release });
     } finally {
+      await elsewhere?.catch(() => undefined); // until then, another thread has its hands on the batch
       batch.release();
     }
-    const { file, rows, sorted } = encoded;
-    const place = await this.#ahead.take(file.length);
-    file.moveTo(place.bytes);
-    part.append({ file: place.bytes, rows, sorted, release: place.release });
   }
 
   /** The file that takes the next row group, nothing waiting in it. */

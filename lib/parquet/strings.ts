@@ -1,5 +1,5 @@
 /** User ids and regions as the string columns of Arrow: bytes back to back, offsets, and UTF-8 without exception. */
-import type { RegionColumn, ResultBatch } from '../core/stage.ts';
+import type { RegionColumn, ResultColumns } from '../core/stage.ts';
 
 const MAX_ENCODED = 4096;
 const encoder = new TextEncoder();
@@ -10,7 +10,7 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true }); // keeps a byte o
  * all of them are well formed already. A Parquet string must be UTF-8: readers refuse the whole column otherwise.
  * Two ids that differ only in such bytes become the same text, in two rows; so a parser had better reject them.
  */
-export function wellFormedUsers(batch: ResultBatch): Pick<ResultBatch, 'userOffsets' | 'userBytes'> | undefined {
+export function wellFormedUsers(batch: ResultColumns): Pick<ResultColumns, 'userOffsets' | 'userBytes'> | undefined {
   const { rows, userOffsets, userBytes } = batch;
   const users: Uint8Array[] = [];
   let changed = false;

@@ -62,7 +62,7 @@ function batchOf(memory: LinearMemory, users: readonly string[]): ResultBatch {
   userBytes.set(bytes);
   return {
     region: 'US', rows: users.length, userOffsets, userBytes, totals: new BigInt64Array(users.length),
-    counts: new BigInt64Array(users.length), topRegions: undefined,
+    counts: new BigInt64Array(users.length), topRegions: undefined, area: memory.bytes(at, size),
     release() {
       userBytes.fill(0xff);
       memory.giveSlab(at, size);

@@ -1,5 +1,6 @@
 /** Result batches as the merge makes them, from plain rows: views of shared memory, longer than the batch needs. */
-import type { RegionColumn, ResultBatch } from '../../lib/core/stage.ts';
+import type { ResultBatch } from '../../lib/core/stage.ts';
+import type { LinearMemory } from '../../lib/kernels/linear-memory.ts';
 import { random } from '../random.ts';
 
 export interface Row {
@@ -14,41 +15,50 @@ export interface TestBatch extends ResultBatch {
   released: number;
 }
 
-/** `rows` all of one region, unless grouping by user: then their regions are the top regions. */
-export function resultBatch(rows: readonly Row[], groupBy: 'region' | 'user' = 'region'): TestBatch {
-  const bytes = rows.reduce((sum, row) => sum + row.user.length, 0);
-  const userOffsets = new Int32Array(new SharedArrayBuffer(4 * (rows.length + 3))).fill(-1);
-  const userBytes = new Uint8Array(new SharedArrayBuffer(bytes + 5)).fill(0xff);
-  const totals = new BigInt64Array(new SharedArrayBuffer(8 * (rows.length + 1))).fill(-1n);
-  const counts = new BigInt64Array(new SharedArrayBuffer(8 * (rows.length + 1))).fill(-1n);
-  let at = 0;
-  rows.forEach((row, i) => {
-    userOffsets[i] = at;
-    userBytes.set(row.user, at);
-    at += row.user.length;
-    totals[i] = row.total;
-    counts[i] = row.count;
-  });
-  userOffsets[rows.length] = at;
-  return {
-    region: groupBy === 'region' ? rows[0]?.region ?? 'none' : undefined,
-    rows: rows.length, userOffsets, userBytes, totals, counts,
-    topRegions: groupBy === 'user' ? topRegionsOf(rows) : undefined,
-    released: 0,
-    release() {
-      // Whoever reads after this reads garbage.
-      this.released++;
-      userOffsets.fill(-1);
-      userBytes.fill(0xee);
-      totals.fill(-7n);
-      counts.fill(-7n);
-    },
-  };
+export interface BatchOptions {
+  readonly groupBy?: 'region' | 'user';
+  /** Where the columns are to be; default: a buffer of their own. */
+  readonly memory?: LinearMemory;
+  /** Names of all regions; default: of those in `rows`. */
+  readonly names?: readonly string[];
+  /** Bytes that the area has besides the columns. Default 5. */
+  readonly room?: number;
 }
 
-function topRegionsOf(rows: readonly Row[]): RegionColumn {
-  const names = [...new Set(rows.map((row) => row.region))];
-  return { names, numbers: Uint32Array.from(rows, (row) => names.indexOf(row.region)) };
+/** `rows` all of one region, unless grouping by user: then their regions are the top regions. */
+export function resultBatch(rows: readonly Row[], { groupBy = 'region', memory, names, room = 5 }: BatchOptions = {}): TestBatch {
+  const bytes = rows.reduce((sum, row) => sum + row.user.length, 0);
+  const size = rows.length * 24 + 4 + bytes + room;
+  const at = memory?.slab(size, 'a test batch') ?? 0;
+  const buffer = memory?.memory.buffer ?? new SharedArrayBuffer(size);
+  const area = new Uint8Array(buffer, at, size).fill(0xff);
+  const totals = new BigInt64Array(buffer, at, rows.length);
+  const counts = new BigInt64Array(buffer, at + rows.length * 8, rows.length);
+  const userOffsets = new Int32Array(buffer, at + rows.length * 16, rows.length + 1);
+  const numbers = new Uint32Array(buffer, at + rows.length * 20 + 4, rows.length);
+  const userBytes = new Uint8Array(buffer, at + rows.length * 24 + 4, bytes + Math.min(room, 5));
+  const regions = names ?? [...new Set(rows.map((row) => row.region))];
+  let end = 0;
+  rows.forEach((row, i) => {
+    userOffsets[i] = end;
+    userBytes.set(row.user, end);
+    end += row.user.length;
+    totals[i] = row.total;
+    counts[i] = row.count;
+    numbers[i] = regions.indexOf(row.region);
+  });
+  userOffsets[rows.length] = end;
+  return {
+    region: groupBy === 'region' ? rows[0]?.region ?? 'none' : undefined,
+    rows: rows.length, userOffsets, userBytes, totals, counts, area,
+    topRegions: groupBy === 'user' ? { names: regions, numbers } : undefined,
+    released: 0,
+    release() {
+      this.released++;
+      area.fill(0xee); // whoever reads after this reads garbage
+      memory?.giveSlab(at, size);
+    },
+  };
 }
 
 export const user = (text: string): Uint8Array => new TextEncoder().encode(text);

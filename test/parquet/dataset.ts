@@ -24,7 +24,7 @@ export async function writeDataset(
 ): Promise<Dataset & { counters: Counters }> {
   const full = stageOptions(temporaryFolder(context), options);
   const stage = createParquetStage(full);
-  const batches = groups.map((rows) => resultBatch(rows, full.groupBy));
+  const batches = groups.map((rows) => resultBatch(rows, { groupBy: full.groupBy }));
   await pipeline(Readable.from(batches), stage);
   assert.ok(batches.every(({ released }) => released === 1), 'every batch is released once');
   return { folder: full.folder, files: stage.files, scale: full.scale, counters: full.counters };

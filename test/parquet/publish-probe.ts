@@ -33,6 +33,7 @@ for (let i = 0; i < noise.length; i++) noise[i] = 33 + Math.floor(next() * 90);
 /** One area of columns, as the merge has them: the next batch waits for the release of the one before. */
 async function* batches() {
   const buffer = new SharedArrayBuffer(rows * (userBytes + 20) + 8);
+  const area = new Uint8Array(buffer);
   const totals = new BigInt64Array(buffer, 0, rows);
   const counts = new BigInt64Array(buffer, rows * 8, rows);
   const userOffsets = new Int32Array(buffer, rows * 16, rows + 1);
@@ -49,7 +50,7 @@ async function* batches() {
     for (let row = 0; row < rows; row++) view.setUint32(row * userBytes, 0x30303030 + ((row >> 12) << 16) + (((row >> 6) & 63) << 8) + (row & 63));
     let release!: () => void;
     const released = new Promise<void>((resolve) => (release = resolve));
-    yield { region: `R${Math.floor(group / 8)}`, rows, userOffsets, userBytes: users, totals, counts, topRegions: undefined, release };
+    yield { region: `R${Math.floor(group / 8)}`, rows, userOffsets, userBytes: users, totals, counts, topRegions: undefined, area, release };
     await released;
   }
 }
