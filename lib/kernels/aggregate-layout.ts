@@ -44,12 +44,12 @@ export const SECRET_BYTES = 8208;
 
 /** Work areas of aggregateBatch: hash u32 and slot u32 for each row of a block; the slot's group u32. */
 export const TABLE_BLOCK = 8448;
-export const TABLE_BLOCK_GROUPS = 9472;
-export const BLOCK_ROWS = 128;
+export const TABLE_BLOCK_GROUPS = 10496;
+export const BLOCK_ROWS = 256;
 /** Work area of the sort: frames of 16 bytes. */
-export const TABLE_STACK = 9984;
+export const TABLE_STACK = 11520;
 export const STACK_FRAMES = 96;
-export const TABLE_BYTES = 11520;
+export const TABLE_BYTES = 13056;
 
 export const SLOT_BYTES = 8;
 /** One page of slots. */

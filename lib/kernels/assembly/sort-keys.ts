@@ -20,11 +20,11 @@ const SMALL: u32 = 20;
 const FRAME: u32 = 16;
 
 /**
- * Sorts `count` addresses; `keys` is room for as many u64, `stack` for STACK_FRAMES; all users agree in their first `depth`
- * bytes; `random` is a secret.
+ * Sorts `count` addresses; `keys` are their keys at `depth`, up to which all users agree; `stack` is room for STACK_FRAMES;
+ * `random` is a secret.
  */
 export function sortGroups(addresses: u32, keys: u32, count: u32, depth: u32, stack: u32, random: u64): void {
-  let top = push(stack, 0, count, depth, 1);
+  let top = push(stack, 0, count, depth, 0);
   while (top > stack) {
     top -= FRAME;
     const count = load<u32>(top, 4);
@@ -108,9 +108,10 @@ function loadKeys(a: u32, k: u32, count: u32, depth: u32): u32 {
   }
 }
 
+/** The key of a group's user from `depth` on. */
 // @ts-ignore: decorator
 @inline
-function keyOf(group: u32, depth: u32): u64 {
+export function keyOf(group: u32, depth: u32): u64 {
   if (depth == BY_REGION) return load<u32>(group, RUN_REGION);
   const rest = load<u32>(group, RUN_USER_LEN) - depth;
   const user: u32 = group + RUN_USER + depth;

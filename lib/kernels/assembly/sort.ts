@@ -1,7 +1,7 @@
 // Puts the groups of a table in order, a bucket (a region; or all, by user) at a time, and emits them.
 //
 //   slots (12 bytes a group or more)
-//   [addresses of groups, bucket by bucket: u32][sort keys of the current bucket: u64]
+//   [addresses of groups, bucket by bucket: u32][their sort keys: u64]
 //
 // So sealing a table needs no memory: its slots, done with, hold all that the sort needs.
 import {
@@ -9,7 +9,7 @@ import {
 } from "../aggregate-layout";
 import { PAGE_HEADER, PAGE_NEXT, PAGE_USED, RUN_COUNT, RUN_REGION, RUN_USER, RUN_USER_LEN } from "../layout";
 import { commonBytes, copyRow } from "./sort-bytes";
-import { sortGroups } from "./sort-keys";
+import { keyOf, sortGroups } from "./sort-keys";
 
 /** Groups that fillRun loads ahead of copying them. */
 const AHEAD: u32 = 32;
@@ -36,6 +36,7 @@ export function sealTable(table: u32, buckets: u32, byUser: u32, maxRegion: u32,
       prefix = commonBytes(sample + RUN_USER, group + RUN_USER, min(prefix, load<u32>(group, RUN_USER_LEN)));
     }
   }
+  const keys = addresses + ((load<u32>(table, TABLE_GROUPS) + 1 & ~1) << 2);
   let start: u32 = 0;
   for (let bucket = buckets; bucket < buckets + (count << 2); bucket += 4) {
     const groups = load<u32>(bucket);
@@ -48,15 +49,15 @@ export function sealTable(table: u32, buckets: u32, byUser: u32, maxRegion: u32,
       const bucket: u32 = buckets + (byUser ? 0 : load<u32>(group, RUN_REGION) << 2);
       const index = load<u32>(bucket);
       store<u32>(addresses + (index << 2), group);
+      store<u64>(keys + (index << 3), keyOf(group, prefix));
       store<u32>(bucket, index + 1);
     }
   }
-  const keys = addresses + ((load<u32>(table, TABLE_GROUPS) + 1 & ~1) << 2);
   const secret = load<u64>(table, TABLE_SECRET + SECRET_HEAD);
   let first: u32 = 0;
   for (let bucket = buckets; bucket < buckets + (count << 2); bucket += 4) {
     const end = load<u32>(bucket);
-    sortGroups(addresses + (first << 2), keys, end - first, prefix, table + TABLE_STACK, secret);
+    sortGroups(addresses + (first << 2), keys + (first << 3), end - first, prefix, table + TABLE_STACK, secret);
     first = end;
   }
   store<u32>(table, 0, TABLE_NEXT);
