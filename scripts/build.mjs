@@ -1,13 +1,48 @@
-// Type-checks and emits dist/, and puts the compiled kernels beside their loader there.
+// Makes dist/: type-checks, bundles, and puts beside the code what it reads.
+//
+//   dist/bin/etl-stream.js      the command
+//   dist/lib/index.js           the library; its types stand in .d.ts files by the names of the sources
+//   dist/lib/<name>-<hash>.js   what those share, and what is loaded only when it is needed
+//   dist/lib/*.wasm             the kernels
+//   dist/lib/embedded.table     the range table of the embedded IP database
+//
+// Bundled, because Node takes 0.4 ms for every module file, in every thread. Not minified: stack traces keep their names.
 import { spawnSync } from 'node:child_process';
-import { cpSync, readdirSync, rmSync, chmodSync } from 'node:fs';
+import { chmodSync, cpSync, readdirSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { register } from 'tsx/esm/api';
 
 const tsc = fileURLToPath(import.meta.resolve('typescript/package.json')).replace(/package\.json$/, 'bin/tsc');
 rmSync('dist', { recursive: true, force: true });
-const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { stdio: 'inherit' });
+const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--emitDeclarationOnly'], { stdio: 'inherit' });
 if (status !== 0) process.exit(status ?? 1);
+
+await build({
+  // A module that a thread runs is one, too.
+  entryPoints: ['bin/etl-stream.ts', 'lib/index.ts'],
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20.12',
+  packages: 'external',
+  outdir: 'dist',
+  outbase: '.',
+  // Directly in lib/: what stands beside a source stands there.
+  chunkNames: 'lib/[name]-[hash]',
+  logLevel: 'warning',
+});
 for (const file of readdirSync('lib/kernels')) {
-  if (file.endsWith('.wasm')) cpSync(`lib/kernels/${file}`, `dist/lib/kernels/${file}`);
+  if (file.endsWith('.wasm')) cpSync(`lib/kernels/${file}`, `dist/lib/${file}`);
 }
+
+register(); // what follows runs the sources
+const { LinearMemory } = await import('../lib/kernels/linear-memory.ts');
+const { loadKernel } = await import('../lib/kernels/loader.ts');
+const { openRangeTable } = await import('../lib/geo/range-table.ts');
+const { writePrepared } = await import('../lib/geo/prepared-table.ts');
+const memory = new LinearMemory();
+writePrepared('dist/lib/embedded.table', await openRangeTable({}, memory, await loadKernel('geo', memory)), memory);
+
 chmodSync('dist/bin/etl-stream.js', 0o755);

@@ -2,7 +2,8 @@
  * IP database -> range table: what a lookup needs of a database, and nothing else, in a few megabytes of linear memory.
  * The table's layout is drawn in kernels/assembly/geo-lookup.ts. The file is read into linear memory, its search tree is
  * walked once by the kernel, and all memory but the table's is free again: the table moves to the lowest place there is,
- * so that it parts nothing. The embedded database takes some 30 ms, 13 MB while that lasts, and 3.2 MB from then on.
+ * so that it parts nothing. The embedded database takes some 40 ms, 13 MB while that lasts, and 3.2 MB from then on; the
+ * build does that beforehand (prepared-table.ts).
  *
  * Lookups through the table agree with `maxmind` on every address and every database, but for three places, on purpose:
  * - An IPv4-mapped IPv6 address (::ffff:0:0/96) is looked up as the IPv4 address it stands for where the database has
@@ -21,6 +22,7 @@ import type { LinearMemory } from '../kernels/linear-memory.ts';
 import type { GeoKernel } from '../kernels/twins/geo.ts';
 import type { GeoDatabase } from './database.ts';
 import { openDatabase } from './database.ts';
+import { readPrepared } from './prepared-table.ts';
 import { readRegions } from './regions.ts';
 
 export interface RangeTable {
@@ -69,6 +71,8 @@ const troubles: Readonly<Record<number, string>> = {
 export async function openRangeTable(
   options: RangeTableOptions, memory: LinearMemory, kernel: GeoKernel,
 ): Promise<RangeTable> {
+  const prepared = options.file === undefined && options.field === undefined ? readPrepared(memory) : undefined;
+  if (prepared) return prepared;
   const database = await openDatabase(options.file, memory);
   const slabs = new Slabs(memory);
   let built: { readonly at: number; readonly names: readonly string[]; readonly unknown: number };
