@@ -15,7 +15,7 @@ import { randomBytes } from 'node:crypto';
 import type { PartitionChunk } from '../core/stage.ts';
 import {
   LOAD_NUMERATOR, LOAD_SHIFT, MIN_BITS, SLOT_BYTES, STOP_END, STOP_TABLE_FULL, TABLE_BITS, TABLE_FACTOR0, TABLE_FACTOR1,
-  TABLE_HAS_ZERO, TABLE_USED, TABLE_BYTES, WALK_AT, WALK_BYTES, WALK_LEFT, WALK_PAGE, WALK_ROWS, WALK_STOP,
+  TABLE_HAS_ZERO, TABLE_USED, TABLE_BYTES, WALK_AT, WALK_BYTES, WALK_END, WALK_LAST, WALK_NEXT, WALK_ROWS, WALK_STOP,
 } from '../kernels/dedup-layout.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
 import type { DedupKernel } from '../kernels/twins/dedup.ts';
@@ -123,10 +123,13 @@ export class IdTable {
   }
 
   #start(chunk: PartitionChunk): void {
+    const { ptr, count } = chunk;
+    if (count > 0) this.#memory.assertHolds(ptr, 4 * count, 'A list of segments');
     this.#chunk = chunk;
-    this.#walk.setUint32(WALK_PAGE, chunk.first, true);
+    this.#walk.setUint32(WALK_NEXT, ptr, true);
+    this.#walk.setUint32(WALK_LAST, ptr + 4 * count, true);
     this.#walk.setUint32(WALK_AT, 0, true);
-    this.#walk.setUint32(WALK_LEFT, 0, true);
+    this.#walk.setUint32(WALK_END, 0, true);
   }
 
   /** False when the table has reached its largest size. */

@@ -7,7 +7,7 @@
  *
  * The caller promises: calls do not overlap, an earlier one is awaited; partitions come in ascending order, some not at
  * all (no rows), each with its parts 0, 1, 2 ... in a row; all chunks of a part come between its begin and its end, in
- * input order; a chunk is admitted until it is `done`, and its pages stay as they are until then. Part 0 has all rows of
+ * input order; a chunk is admitted until it is `done`, and its segments stay as they are until then. Part 0 has all rows of
  * the partition. A later one has those of one range of hashes, narrower than the range they were put off from, among all
  * rows put off and in input order: all rows of an id that was put off, hence, come together and once.
  *

@@ -30,16 +30,16 @@ export const MIN_BITS = 10;
 export const LOAD_NUMERATOR = 5;
 export const LOAD_SHIFT = 3;
 
-// Where dedup stands in a chain of pages; the host starts it with +0 = first page and zeros.
+// Where dedup stands in a list of segments; the host starts it with the list and zeros.
 //
-//   +0 page: u32    current page; 0 = at the end        +12 left: u32    rows left in the current segment
-//   +4 at: u32      address of the next row or segment  +16 rows: u32    rows that the last call went over
-//   +8 end: u32     end of the page's used part         +20 stop: u32    why the last call ended: STOP_*
+//   +0 next: u32    where the next segment's address stands  +12 end: u32     end of the current segment: next one
+//   +4 last: u32    end of the list                          +16 rows: u32    rows that the last call went over
+//   +8 at: u32      address of the next row                  +20 stop: u32    why the last call ended: STOP_*
 
-export const WALK_PAGE = 0;
-export const WALK_AT = 4;
-export const WALK_END = 8;
-export const WALK_LEFT = 12;
+export const WALK_NEXT = 0;
+export const WALK_LAST = 4;
+export const WALK_AT = 8;
+export const WALK_END = 12;
 export const WALK_ROWS = 16;
 export const WALK_STOP = 20;
 /** Addresses of a group of rows and offsets of their first slots: scratch of one call. */

@@ -83,10 +83,11 @@ export const MAX_USER_BYTES = 8192;
 //
 // A segment is the rows that one block gave to one partition, in the order of the block. Segments carry their place in
 // the input, so that chains written by several workers can be merged back into input order. A segment never crosses a
-// page: a page starts with a segment of its own. (So it never comes near SEGMENT_MAX_ROWS: a page has room for 682 rows.)
+// page: a page starts with a segment of its own. So 16 bits are enough for its bytes, by which a merge goes from one to
+// the next without a look at the rows.
 //
-//   +0 rows: u16   +2 block: u24   +5 input: u24   +8 rows ...
-//   as one u64: rows | block << 16 | input << 40
+//   +0 bytes: u16 of its rows   +2 block: u24   +5 input: u24   +8 rows ...
+//   as one u64: bytes | block << 16 | input << 40
 //
 // A row, unaligned:
 //
@@ -99,7 +100,6 @@ export const PAGE_NEXT = 0;
 export const PAGE_USED = 4;
 export const PAGE_HEADER = 8;
 export const SEGMENT_HEADER = 8;
-export const SEGMENT_MAX_ROWS = 65535;
 export const ROW_ID_LO = 0;
 export const ROW_ID_HI = 8;
 export const ROW_HEAD = 16;

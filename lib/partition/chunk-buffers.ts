@@ -1,46 +1,82 @@
 /**
- * Reads partitions back: two buffers in linear memory, one with the consumer, one being filled. A buffer takes slices of
- * one partition, as many as fit, or as much of one as fits, cut between pages; the pages are checked, linked and read
- * where they are.
+ * What spilled partitions are read back into: for each share in a file a lane of two buffers, one being listed or with the
+ * consumer, one being filled. A buffer takes slices of one partition, as many as fit, or as much of one as fits, cut between
+ * pages; the pages are checked, linked and read where they are. All lanes together have so many bytes, but at least room
+ * for a page in each buffer.
  */
 import { PAGE_BYTES } from '../kernels/layout.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
 import { BUFFER_FIRST, BUFFER_LAST, BUFFER_PAGES } from '../kernels/partition-layout.ts';
+import { SlabPool } from '../kernels/slab-pool.ts';
 import type { PartitionKernel } from '../kernels/twins/partition.ts';
-import type { SpillFile } from '../spill/spill-space.ts';
-import type { Slice } from './stored-rows.ts';
+import type { BorrowedFile } from '../spill/borrowed-file.ts';
+import type { Slice, SlicedRows } from './stored-rows.ts';
 
 const BUFFERS = 2;
 /** One page at least, and the head. */
 const LEAST_BYTES = 2 * PAGE_BYTES;
 
-/** A partition's slices, what is left of them, in order. */
-export interface PartitionSlices {
-  readonly file: SpillFile;
-  readonly partition: number;
-  readonly slices: Slice[];
+/** A temporary file, of any thread. */
+export type ReadableFile = Pick<BorrowedFile, 'readAll' | 'damaged'>;
+
+/** A chain of pages in a buffer. */
+export interface Filled {
+  readonly first: number;
+  /** Lets the buffer be filled again. */
+  give(): void;
 }
 
 export class ChunkBuffers {
-  readonly free: number[];
   readonly #memory: LinearMemory;
   readonly #kernel: PartitionKernel;
   readonly #bytes: number;
-  readonly #at: number;
+  readonly #lanes: SlabPool[] = [];
+  readonly #reads = new Set<Promise<Filled>>();
 
-  constructor(memory: LinearMemory, kernel: PartitionKernel, bytes: number) {
+  /** Throws ETL_MEMORY. */
+  constructor(memory: LinearMemory, kernel: PartitionKernel, lanes: number, bytes: number) {
     this.#memory = memory;
     this.#kernel = kernel;
-    this.#bytes = Math.max(bytes, LEAST_BYTES);
-    this.#at = memory.slab(BUFFERS * this.#bytes, 'chunks of partitions');
-    this.free = Array.from({ length: BUFFERS }, (_, i) => this.#at + i * this.#bytes);
+    this.#bytes = Math.max(Math.floor(bytes / (BUFFERS * lanes) / PAGE_BYTES) * PAGE_BYTES, LEAST_BYTES);
+    try {
+      while (this.#lanes.length < lanes) this.#lanes.push(new SlabPool(memory, BUFFERS, this.#bytes, 'chunks of partitions'));
+    } catch (error) {
+      this.#closeLanes();
+      throw error;
+    }
   }
 
   /**
-   * Fills a buffer with the next pages and takes what it got off the slices. Gives the first page's address. Throws
-   * ETL_TEMP_DAMAGED, or ETL_TEMP_WRITE when reading fails; no read is under way then.
+   * Fills a buffer of the lane, as soon as there is one, with the next pages, and takes what it got off the slices. One call
+   * at a time for the same slices. Throws ETL_TEMP_DAMAGED, or ETL_TEMP_WRITE when reading fails.
    */
-  async fill(buffer: number, { file, partition, slices }: PartitionSlices): Promise<number> {
+  read(rows: SlicedRows): Promise<Filled> {
+    const read = this.#read(rows);
+    this.#reads.add(read);
+    const done = (): void => { this.#reads.delete(read); };
+    read.then(done, done); // a failure is thrown where the buffer is wanted
+    return read;
+  }
+
+  /** Whoever waits for a buffer waits no longer. */
+  stop(): void {
+    for (const lane of this.#lanes) lane.end();
+  }
+
+  /** Waits for reads that are under way; then all buffers go back, those that are in use, too. Idempotent. */
+  async close(): Promise<void> {
+    this.stop();
+    await Promise.allSettled(this.#reads);
+    this.#closeLanes();
+  }
+
+  async #read(rows: SlicedRows): Promise<Filled> {
+    const lane = this.#lanes[rows.lane]!;
+    const buffer = await lane.take();
+    return { first: await this.#fill(buffer, rows), give: () => lane.give(buffer) };
+  }
+
+  async #fill(buffer: number, { file, partition, slices }: SlicedRows): Promise<number> {
     const pieces: { readonly at: number; readonly length: number; readonly slice: Slice }[] = [];
     const end = buffer + this.#bytes;
     let at = buffer + BUFFER_PAGES;
@@ -68,8 +104,7 @@ export class ChunkBuffers {
     return head.getUint32(BUFFER_FIRST, true);
   }
 
-  /** No read may be under way. */
-  close(): void {
-    this.#memory.giveSlab(this.#at, BUFFERS * this.#bytes);
+  #closeLanes(): void {
+    for (const lane of this.#lanes) lane.close();
   }
 }

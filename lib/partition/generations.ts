@@ -6,9 +6,9 @@
  *                                                       [slice 0][slice 1]..  [slice 0][slice 1]..
  *
  * A piece's pages are free again as soon as it is written, and the next generation begins in them at once: rows
- * are added while the one before is on its way. Only when that one is complete may the next be written. A partition's
- * rows in order are its slices in the order of generations, then its chain. Memory: `maxPages` pages, the store's area,
- * and 4 bytes a slice. Nothing survives a crash.
+ * are added while the one before is on its way. Only when that one is complete may the next be written. If one was written,
+ * all rows are in the end: a partition's rows in order are its chain, or its slices in the order of generations. Memory:
+ * `maxPages` pages, the store's area, and 4 bytes a slice. Nothing survives a crash.
  */
 import { EtlError } from '../core/errors.ts';
 import { PAGE_BYTES } from '../kernels/layout.ts';
@@ -20,7 +20,7 @@ import {
 import type { PartitionKernel } from '../kernels/twins/partition.ts';
 import type { SpillFile, SpillSpace } from '../spill/spill-space.ts';
 import type { HashBits } from './hash-bits.ts';
-import { StoredRows, type Generation } from './stored-rows.ts';
+import { Stored, type Generation } from './share.ts';
 
 /** All that linear memory can have. */
 const MOST_PAGES = 2 ** 32 / PAGE_BYTES;
@@ -54,7 +54,7 @@ export class Generations {
   #rows = 0;
   #rowsSpilled = 0;
   /** Chains that are being written, what is left of them. */
-  #leaving: Uint32Array = new Uint32Array(0);
+  #leaving = newChains(0);
   #flush: Promise<void> | undefined;
   #failure: unknown;
   #wake = (): void => {};
@@ -103,7 +103,7 @@ export class Generations {
    * No more rows: writes the rest, too, if it takes more than `keepBytes` of pages, or if others were written. A rest of
    * any size lies in the way of those who come next, and costs more than it saves.
    */
-  async end(keepBytes: number): Promise<StoredRows> {
+  async end(keepBytes: number): Promise<Stored> {
     const hash = this.#hash;
     if (!hash) throw new EtlError('ETL_INTERNAL', 'No rows are being collected.');
     await this.#flush;
@@ -117,10 +117,9 @@ export class Generations {
     const chains = this.#takeChains();
     this.#set(STORE_PAGES, 0);
     this.#giveFree(this.#reserve);
-    const stored = new StoredRows({
-      hash, chains, kernel: this.#kernel,
-      rows: this.#rows, rowsSpilled: this.#rowsSpilled, file: this.#file, generations: this.#generations,
-    });
+    const stored = new Stored(
+      { hash, chains, rows: this.#rows, rowsSpilled: this.#rowsSpilled, generations: this.#generations }, this.#file, this.#kernel,
+    );
     this.#hash = undefined;
     this.#file = undefined;
     this.#generations = [];
@@ -209,15 +208,15 @@ export class Generations {
   }
 
   /** Completes all chains and begins anew without them. */
-  #takeChains(): Uint32Array {
+  #takeChains(): Uint32Array<SharedArrayBuffer> {
     this.#kernel.sealStore(this.at);
     const partitions = this.#get(STORE_PARTITIONS);
     const first = this.#memory.u32(this.at + STORE_FIRST, partitions);
-    const rows = this.#memory.u32(this.at + STORE_ROWS, partitions);
-    const chains = Uint32Array.from(first);
-    for (const count of rows) this.#rows += count;
+    const chains = newChains(partitions);
+    chains.set(first);
     first.fill(0);
-    rows.fill(0);
+    this.#rows += this.#get(STORE_ROWS);
+    this.#set(STORE_ROWS, 0);
     this.#memory.bytes(this.at + STORE_CURSORS, CURSOR_BYTES * partitions).fill(0);
     return chains;
   }
@@ -242,4 +241,9 @@ export class Generations {
   #set(field: number, value: number): void {
     this.#memory.view(this.at, STORE_LIST).setUint32(field, value, true);
   }
+}
+
+/** In memory that all threads share: whoever reads a chain takes it. */
+function newChains(partitions: number): Uint32Array<SharedArrayBuffer> {
+  return new Uint32Array(new SharedArrayBuffer(4 * partitions));
 }

@@ -1,13 +1,11 @@
 /**
- * The rows of a run between lane 1 and lane 2, by partition.
+ * The rows that one thread stores for lane 2, by partition.
  *
- * Takes hashed batches in input order; gives, after `finish`, each partition's rows in that order, partitions ascending.
- * Empty partitions are skipped. Rows are kept in pages of linear memory, about 24 bytes + user each; when these take
- * `bytes`, or there are no more, all of them are written to a file while further rows come in (generations.ts). A
- * partition is read back in pieces, and its consumer may put rows off (parts.ts). Every page of the file is checked
- * when it is read. Nothing survives a crash.
+ * Takes hashed batches in input order; gives, after `finish`, its share of the rows: what readers in any thread read
+ * (reader.ts) together with the shares of others. Rows are kept in pages of linear memory, about 24 bytes + user each; when
+ * these take `bytes`, or there are no more, all of them are written to a file while further rows come in (generations.ts).
+ * Nothing survives a crash.
  */
-import { Readable } from 'node:stream';
 import type { Counters } from '../core/counters.ts';
 import { EtlError } from '../core/errors.ts';
 import type { Batch } from '../core/stage.ts';
@@ -16,35 +14,27 @@ import type { PartitionKernel } from '../kernels/twins/partition.ts';
 import type { SpillSpace } from '../spill/spill-space.ts';
 import { Generations } from './generations.ts';
 import { topBits } from './hash-bits.ts';
-import { Parts } from './parts.ts';
-import type { StoredRows } from './stored-rows.ts';
+import type { Stored, StoredShare } from './share.ts';
 
 export interface PartitionStoreOptions {
   readonly memory: LinearMemory;
   readonly kernel: PartitionKernel;
   readonly spill: SpillSpace;
-  readonly counters: Pick<Counters, 'rowsSpilled' | 'splits'>;
-  /** log2 of the number of partitions, 0 ... 10. */
+  readonly counters: Pick<Counters, 'rowsSpilled'>;
+  /** log2 of the number of partitions, 0 ... 10; the same for all stores of a run. */
   readonly bits: number;
   /** Most bytes of pages while rows are written. */
   readonly bytes: number;
   /** Most bytes of pages that stay in memory at `finish`, if none were written before; default: `bytes`. */
   readonly keepBytes?: number | undefined;
-  /** Bytes of each of the two buffers that partitions are read back into. */
-  readonly chunkBytes: number;
-  /** Most bytes of pages of rows that are put off. */
-  readonly deferredBytes: number;
 }
 
 export class PartitionStore {
-  /** Rows stored; complete after `finish`. */
-  rows = 0;
   readonly #options: PartitionStoreOptions;
   readonly #generations: Generations;
-  #stored: StoredRows | undefined;
-  #parts: Parts | undefined;
+  #stored: Stored | undefined;
   #closing: Promise<void> | undefined;
-  #state: 'writing' | 'finished' | 'reading' | 'closed' = 'writing';
+  #state: 'writing' | 'finished' | 'closed' = 'writing';
 
   constructor(options: PartitionStoreOptions) {
     const { memory, kernel, spill, bits, bytes } = options;
@@ -71,33 +61,19 @@ export class PartitionStore {
     this.#state = 'finished';
     const { keepBytes, bytes, counters } = this.#options;
     this.#stored = await this.#generations.end(keepBytes ?? bytes);
-    this.rows = this.#stored.rows;
-    counters.rowsSpilled += this.#stored.rowsSpilled;
+    counters.rowsSpilled += this.#stored.share.rowsSpilled;
     await this.#generations.close();
   }
 
-  /** After `finish`, once: a stream of PartitionChunk. It waits for the release of all chunks of a part. */
-  partitions(): Readable {
-    this.#expect('finished');
-    this.#state = 'reading';
-    const parts = this.#parts = new Parts(this.#stored!, this.#options);
-    const chunks = parts.chunks();
-    return new Readable({
-      objectMode: true,
-      highWaterMark: 1,
-      read() {
-        chunks.next().then(({ value }) => this.push(value ?? null), (error) => this.destroy(error));
-      },
-      destroy(error, callback) {
-        parts.stop();
-        callback(error);
-      },
-    });
+  /** What was stored, for PartitionReaders, until `close`. After `finish`. */
+  share(): StoredShare {
+    if (this.#state !== 'finished' || !this.#stored) throw new EtlError('ETL_INTERNAL', `The partition store is ${this.#state} and has nothing to share.`);
+    return this.#stored.share;
   }
 
   /**
-   * Waits for what is under way and gives everything back, chunks that are out too: nobody may read them any more, and
-   * releasing them does nothing. Idempotent, and allowed at any time.
+   * Waits for what is under way and gives back the file, and all pages that no reader took. All readers of the share must be
+   * closed. Idempotent, and allowed at any time.
    */
   close(): Promise<void> {
     return this.#closing ??= this.#close();
@@ -106,7 +82,7 @@ export class PartitionStore {
   async #close(): Promise<void> {
     this.#state = 'closed';
     await this.#generations.close();
-    await (this.#parts ?? this.#stored)?.close();
+    await this.#stored?.close();
   }
 
   #expect(state: string): void {

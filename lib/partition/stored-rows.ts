@@ -1,14 +1,13 @@
-/** What Generations collected: a file with slices, chains of pages, or both. Read once, partitions ascending. */
+/**
+ * The rows of several shares, partition by partition, as one thread reads them: those partitions that it claims, ascending.
+ * Of each it gives a source for every share that has rows of it.
+ */
+import { EtlError } from '../core/errors.ts';
 import type { PartitionKernel } from '../kernels/twins/partition.ts';
-import type { SpillFile } from '../spill/spill-space.ts';
+import type { HandedSpillFile } from '../spill/spill-space.ts';
+import type { ReadableFile } from './chunk-buffers.ts';
 import type { HashBits } from './hash-bits.ts';
-
-export interface Generation {
-  /** Where its next slice starts in the file. */
-  at: number;
-  /** Bytes of each partition's slice: a generation was in linear memory, so all of it is less than 4 GiB. */
-  readonly sizes: Uint32Array;
-}
+import { takeChain, type StoredShare } from './share.ts';
 
 /** Packed pages of one partition, side by side in the file; what is left to read of them. */
 export interface Slice {
@@ -17,59 +16,102 @@ export interface Slice {
   bytes: number;
 }
 
+/** Slices of a partition in one file, in order. */
+export interface SlicedRows {
+  readonly file: ReadableFile;
+  /** The pair of buffers that they are read through. */
+  readonly lane: number;
+  readonly partition: number;
+  readonly slices: Slice[];
+}
+
+/** What one share has of a partition: a chain of pages, or slices. */
+export type RowSource = { readonly chain: number } | SlicedRows;
+
 export interface StoredRowsOptions {
-  readonly hash: HashBits;
-  readonly rows: number;
-  /** Of them, in the file. */
-  readonly rowsSpilled: number;
-  readonly file: SpillFile | undefined;
-  readonly generations: readonly Generation[];
-  /** Address of each partition's first page in memory; 0 = none. */
-  readonly chains: Uint32Array;
+  readonly shares: readonly StoredShare[];
+  /** See PartitionReaderOptions. */
+  readonly claim: () => number;
+  readonly borrow: (file: HandedSpillFile) => ReadableFile;
   readonly kernel: Pick<PartitionKernel, 'giveChain'>;
+}
+
+/** A share in a file. */
+interface FileShare {
+  readonly file: ReadableFile;
+  readonly lane: number;
+  readonly sizes: readonly Uint32Array[];
+  /** Where the next partition's slice of each generation starts. */
+  readonly positions: number[];
 }
 
 export class StoredRows {
   readonly hash: HashBits;
-  readonly rows: number;
-  readonly rowsSpilled: number;
-  readonly file: SpillFile | undefined;
-  readonly #generations: readonly Generation[];
-  readonly #chains: Uint32Array;
+  readonly #shares: readonly StoredShare[];
+  readonly #files: readonly (FileShare | undefined)[];
+  readonly #claim: () => number;
   readonly #kernel: Pick<PartitionKernel, 'giveChain'>;
+  /** Chains that were taken and not given back. */
+  readonly #chains = new Set<number>();
   #next = 0;
 
-  constructor({ hash, rows, rowsSpilled, file, generations, chains, kernel }: StoredRowsOptions) {
-    this.hash = hash;
-    this.rows = rows;
-    this.rowsSpilled = rowsSpilled;
-    this.file = file;
-    this.#generations = generations;
-    this.#chains = chains;
-    this.#kernel = kernel;
-  }
-
-  /** The next partition that has rows; its chain, if it has one, is the caller's to give back. Undefined at the end. */
-  take(): { partition: number; slices: Slice[]; chain: number } | undefined {
-    while (this.#next < this.#chains.length) {
-      const partition = this.#next++;
-      const slices: Slice[] = [];
-      this.#generations.forEach((of, generation) => {
-        const bytes = of.sizes[partition]!;
-        if (bytes > 0) slices.push({ generation, position: of.at, bytes });
-        of.at += bytes;
-      });
-      const chain = this.#chains[partition]!;
-      this.#chains[partition] = 0;
-      if (chain !== 0 || slices.length > 0) return { partition, slices, chain };
+  constructor({ shares, claim, borrow, kernel }: StoredRowsOptions) {
+    const { hash } = shares[0]!;
+    for (const { hash: { word, shift, bits } } of shares) {
+      if (word === hash.word && shift === hash.shift && bits === hash.bits) continue;
+      throw new EtlError('ETL_INTERNAL', 'Rows were stored by different bits of their ids.');
     }
-    return undefined;
+    this.hash = hash;
+    this.#shares = shares;
+    this.#claim = claim;
+    this.#kernel = kernel;
+    let lane = 0;
+    this.#files = shares.map(({ file, generations }) => file && {
+      file: borrow(file), lane: lane++, sizes: generations.map(({ sizes }) => sizes), positions: generations.map(({ at }) => at),
+    });
   }
 
-  /** Gives back what was not taken, and the file; idempotent. No read may be under way. */
-  async close(): Promise<void> {
-    for (const chain of this.#chains) this.#kernel.giveChain(chain);
-    this.#chains.fill(0);
-    await this.file?.close();
+  /** The next partition that has rows, and a source for each share that has some. Undefined at the end. */
+  take(): { partition: number; sources: RowSource[] } | undefined {
+    for (;;) {
+      const partition = this.#claim();
+      if (partition >= 2 ** this.hash.bits) return undefined;
+      const sources: RowSource[] = [];
+      for (const [i, share] of this.#shares.entries()) {
+        const file = this.#files[i];
+        const source = file ? this.#slicesOf(file, partition) : this.#chainOf(share, partition);
+        if (source) sources.push(source);
+      }
+      this.#next = partition + 1;
+      if (sources.length > 0) return { partition, sources };
+    }
+  }
+
+  /** Gives back a chain that was taken. */
+  giveChain(chain: number): void {
+    if (this.#chains.delete(chain)) this.#kernel.giveChain(chain);
+  }
+
+  /** Gives back all chains that were taken; idempotent. */
+  close(): void {
+    for (const chain of this.#chains) this.giveChain(chain);
+  }
+
+  #chainOf(share: StoredShare, partition: number): RowSource | undefined {
+    const chain = takeChain(share, partition);
+    if (chain === 0) return undefined;
+    this.#chains.add(chain);
+    return { chain };
+  }
+
+  #slicesOf({ file, lane, sizes, positions }: FileShare, partition: number): RowSource | undefined {
+    const slices: Slice[] = [];
+    for (const [generation, of] of sizes.entries()) {
+      for (let other = this.#next; other < partition; other++) positions[generation]! += of[other]!;
+      const bytes = of[partition]!;
+      if (bytes > 0) slices.push({ generation, position: positions[generation]!, bytes });
+      positions[generation]! += bytes;
+    }
+    return slices.length > 0 ? { file, lane, partition, slices } : undefined;
   }
 }

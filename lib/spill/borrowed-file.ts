@@ -5,21 +5,31 @@
 import { read as readDescriptor } from 'node:fs';
 import { promisify } from 'node:util';
 import type { EtlError } from '../core/errors.ts';
-import { readAt, tempDamaged, type HandedSpillFile } from './spill-space.ts';
+import { readAt, readPieces, tempDamaged, type HandedSpillFile, type Piece } from './spill-space.ts';
 
-const readFrom = promisify(readDescriptor);
+/** The call that touches the disk, so that a test can make it fail. */
+export type DescriptorRead = (fd: number, target: Uint8Array, offset: number, length: number, at: number) => Promise<{ bytesRead: number }>;
+
+const readFrom: DescriptorRead = promisify(readDescriptor);
 
 export class BorrowedFile {
   readonly #file: HandedSpillFile;
+  readonly #read: DescriptorRead;
 
-  constructor(file: HandedSpillFile) {
+  constructor(file: HandedSpillFile, read = readFrom) {
     this.#file = file;
+    this.#read = read;
   }
 
   /** As SpillFile does. */
   read(target: Uint8Array, position: number): Promise<void> {
     const { path, fd } = this.#file;
-    return readAt(path, (offset, length, at) => readFrom(fd, target, offset, length, at), target.length, position);
+    return readAt(path, (offset, length, at) => this.#read(fd, target, offset, length, at), target.length, position);
+  }
+
+  /** As SpillFile does. */
+  readAll(pieces: readonly Piece[]): Promise<void> {
+    return readPieces(this, pieces);
   }
 
   /** As SpillFile does. */

@@ -25,6 +25,8 @@ export interface SpillSpaceOptions {
   readonly folder: string;
   /** Most bytes that all files together may have at a time. */
   readonly maxBytes?: number | undefined;
+  /** One number, their bytes: in shared memory, when the spaces of several threads have one quota. Default: its own. */
+  readonly used?: BigInt64Array;
   readonly counters: Pick<Counters, 'spilledBytes' | 'spilledFiles'>;
   /** Default: node:fs. */
   readonly fs?: SpillFileSystem;
@@ -34,16 +36,17 @@ export class SpillSpace {
   readonly #options: SpillSpaceOptions;
   readonly #fs: SpillFileSystem;
   readonly #files = new Set<SpillFile>();
-  #bytes = 0;
+  readonly #used: BigInt64Array;
 
   constructor(options: SpillSpaceOptions) {
     this.#options = options;
     this.#fs = options.fs ?? { open, unlink };
+    this.#used = options.used ?? new BigInt64Array(1);
   }
 
-  /** Bytes of all files that are open, those on their way to the disk included. */
+  /** Bytes of all files that are open, those on their way to the disk included; of all threads' that share the quota. */
   get bytes(): number {
-    return this.#bytes;
+    return Number(Atomics.load(this.#used, 0));
   }
 
   /** A new, empty file; `purpose` is part of its name. Throws ETL_TEMP_WRITE. */
@@ -57,7 +60,7 @@ export class SpillSpace {
       reserve: (bytes) => this.#reserve(bytes),
       written: (bytes) => void (this.#options.counters.spilledBytes += bytes),
       closed: async () => {
-        this.#bytes -= file.size;
+        Atomics.sub(this.#used, 0, BigInt(file.size));
         this.#files.delete(file);
         // What cannot be removed now, the owner of the folder removes with the folder, or reports.
         if (!removed) await this.#fs.unlink(path).catch(() => undefined);
@@ -75,13 +78,16 @@ export class SpillSpace {
 
   #reserve(bytes: number): void {
     const { maxBytes = Infinity } = this.#options;
-    if (this.#bytes + bytes > maxBytes) {
-      const use = `${readable(this.#bytes)} are in use, ${readable(bytes)} more are needed`;
-      throw new EtlError('ETL_MAX_SPILL', `Temporary files would take more than --max-spill ${readable(maxBytes)}: ${use}.`, {
-        hint: 'Raise --max-spill, or --memory, so that less has to go to disk.',
-      });
+    for (;;) {
+      const used = this.bytes;
+      if (used + bytes > maxBytes) {
+        const use = `${readable(used)} are in use, ${readable(bytes)} more are needed`;
+        throw new EtlError('ETL_MAX_SPILL', `Temporary files would take more than --max-spill ${readable(maxBytes)}: ${use}.`, {
+          hint: 'Raise --max-spill, or --memory, so that less has to go to disk.',
+        });
+      }
+      if (Atomics.compareExchange(this.#used, 0, BigInt(used), BigInt(used + bytes)) === BigInt(used)) return;
     }
-    this.#bytes += bytes;
   }
 }
 
@@ -89,6 +95,12 @@ export class SpillSpace {
 export interface HandedSpillFile {
   readonly path: string;
   readonly fd: number;
+}
+
+/** What is read at once with others. */
+export interface Piece {
+  readonly target: Uint8Array;
+  readonly position: number;
 }
 
 /** What a file tells the space it is in. */
@@ -153,9 +165,8 @@ export class SpillFile {
   }
 
   /** Fills several targets at once. When it ends, with an error too, no read is under way. Throws as `read` does. */
-  async readAll(pieces: readonly { readonly target: Uint8Array; readonly position: number }[]): Promise<void> {
-    const reads = await Promise.allSettled(pieces.map(({ target, position }) => this.read(target, position)));
-    for (const read of reads) if (read.status === 'rejected') throw read.reason;
+  async readAll(pieces: readonly Piece[]): Promise<void> {
+    await readPieces(this, pieces);
   }
 
   /** What to throw when what was read is not what was written. */
@@ -206,6 +217,12 @@ export async function readAt(path: string, read: ReadCall, bytes: number, positi
     if (bytesRead === 0) throw tempDamaged(path, position + done);
     done += bytesRead;
   }
+}
+
+/** Reads all of them at once. When it ends, with an error too, no read is under way. */
+export async function readPieces(file: Pick<SpillFile, 'read'>, pieces: readonly Piece[]): Promise<void> {
+  const reads = await Promise.allSettled(pieces.map(({ target, position }) => file.read(target, position)));
+  for (const read of reads) if (read.status === 'rejected') throw read.reason;
 }
 
 export function tempDamaged(path: string, position: number): EtlError {

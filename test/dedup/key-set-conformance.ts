@@ -22,7 +22,7 @@ export const TIGHT = 16 << 10;
 
 /**
  * Writes rows as one chunk: segments and pages end at random places, values are escaped at times. `packed`: as a chunk
- * comes from a file, its pages one behind the other from an odd address on.
+ * comes from a file, its pages one behind the other from an odd address on. The list of segments has a page.
  */
 export function chunkOf(
   memory: LinearMemory,
@@ -34,28 +34,34 @@ export function chunkOf(
   const rows = ids.map(([lo, hi], i): Row => ({
     lo, hi, region: i % 300, value: i % 7 === 0 ? BigInt(i) << 40n : BigInt(i), user: new Uint8Array(Math.floor(next() * 20)).fill(i),
   }));
-  const { first, addresses } = writeChain(memory, rows, () => next() < 0.1, () => next() < 0.002);
-  const chunk: PartitionChunk = { partition, part, first, last, defer: () => assert.fail('nothing is put off'), release() {} };
-  return packed ? { chunk: { ...chunk, first: pack(memory, first, addresses) }, addresses } : { chunk, addresses };
+  const { first, addresses, segments } = writeChain(memory, rows, () => next() < 0.04, () => next() < 0.002);
+  if (packed) pack(memory, first, addresses, segments);
+  const ptr = memory.takePage();
+  assert.ok(segments.length <= 4096);
+  memory.u32(ptr, segments.length).set(segments);
+  const chunk: PartitionChunk = {
+    partition, part, ptr, count: segments.length, last, defer: () => assert.fail('nothing is put off'), release() {},
+  };
+  return { chunk, addresses };
 }
 
-/** Moves a chain's pages to one slab, without gaps; gives their pages back, and changes `addresses`. */
-function pack(memory: LinearMemory, first: number, addresses: number[]): number {
+/** Moves a chain's pages to one slab, without gaps; gives their pages back, and changes addresses in the lists. */
+function pack(memory: LinearMemory, first: number, ...lists: number[][]): void {
   let bytes = 1;
   for (let page = first; page !== 0; page = memory.view(page, 4).getUint32(0, true)) bytes += memory.view(page, 8).getUint32(4, true);
   let to = memory.slab(bytes, 'packed pages') + 1;
-  const packed = to;
-  for (let page = first, row = 0; page !== 0; ) {
+  const done = lists.map(() => 0);
+  for (let page = first; page !== 0; ) {
     const used = memory.view(page, 8).getUint32(4, true);
     const next = memory.view(page, 8).getUint32(0, true);
     memory.bytes(to, used).set(memory.bytes(page, used));
-    memory.view(to, 8).setUint32(0, next === 0 ? 0 : to + used, true);
-    for (; row < addresses.length && addresses[row]! > page && addresses[row]! < page + used; row++) addresses[row]! += to - page;
+    for (const [i, list] of lists.entries()) {
+      for (; list[done[i]!]! > page && list[done[i]!]! < page + used; done[i]!++) list[done[i]!]! += to - page;
+    }
     memory.givePage(page);
     page = next;
     to += used;
   }
-  return first === 0 ? 0 : packed;
 }
 
 /** The addresses of all winners and of all rows put off of a chunk, with `max` of them a call; checks each call's promises. */

@@ -14,7 +14,7 @@ async function decide(harness: Harness, room: number | ((part: number) => number
   let known = new Set<string>();
   let deepest = 0;
   let most = 0;
-  for await (const chunk of harness.store.partitions() as AsyncIterable<PartitionChunk>) {
+  for await (const chunk of harness.partitions() as AsyncIterable<PartitionChunk>) {
     const { partition, part } = chunk;
     if (parts.at(-1)?.[0] !== partition || parts.at(-1)?.[1] !== part) {
       parts.push([partition, part]);
@@ -148,12 +148,12 @@ test('putting rows off needs no page of the pool, and no more than deferredBytes
     for (let at = 0; at < rows.length; at += 10_000) await harness.write(rows.slice(at, at + 10_000));
     await harness.store.finish();
     assert.equal(harness.memory.pagesInUse, 0);
-    const stream = harness.store.partitions();
+    const stream = harness.partitions();
     const reserved = harness.memory.pagesInUse;
     assert.equal(reserved, 80);
     const others: number[] = [];
     while (starved && harness.memory.refillPool()) others.push(harness.memory.takePage());
-    harness.store.partitions = () => stream;
+    harness.partitions = () => stream;
     const { rowsOf, most } = await decide(harness, 100);
     assertSame(rowsOf, rows, 'all unique');
     assert.ok(starved ? most === others.length + reserved : most > reserved && most <= 120, `${most} pages`);

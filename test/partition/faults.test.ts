@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { read } from 'node:fs';
 import { open, unlink, type FileHandle } from 'node:fs/promises';
 import { test, type TestContext } from 'node:test';
+import { promisify } from 'node:util';
 import type { PartitionChunk } from '../../lib/core/stage.ts';
-import type { SpillFileSystem } from '../../lib/spill/spill-space.ts';
+import { BorrowedFile } from '../../lib/spill/borrowed-file.ts';
+import type { HandedSpillFile, SpillFileSystem } from '../../lib/spill/spill-space.ts';
 import { random } from '../random.ts';
 import { Harness, kernels, PAGE, type HarnessOptions, type Row } from './harness.ts';
 
@@ -22,7 +25,7 @@ async function spilled(t: TestContext, options: HarnessOptions, rows = 4000): Pr
 
 async function drain(harness: Harness): Promise<number> {
   let rows = 0;
-  for await (const chunk of harness.store.partitions() as AsyncIterable<PartitionChunk>) {
+  for await (const chunk of harness.partitions() as AsyncIterable<PartitionChunk>) {
     rows += harness.read(chunk).length;
     chunk.release();
   }
@@ -93,9 +96,9 @@ test('a file that became shorter is an error', async (t) => {
 type Call = 'open' | 'writev' | 'read';
 
 /** node:fs, where `before` may wait or throw before each call, counted by kind from 0. */
-function watched(before: (call: Call, number: number) => void | Promise<void>): SpillFileSystem {
+function watched(before: (call: Call, number: number) => void | Promise<void>): Required<Pick<HarnessOptions, 'fs' | 'borrow'>> {
   const counts = { open: 0, writev: 0, read: 0 };
-  return {
+  const fs: SpillFileSystem = {
     async open(path, flags, mode) {
       await before('open', counts.open++);
       const file = await open(path, flags, mode);
@@ -104,15 +107,18 @@ function watched(before: (call: Call, number: number) => void | Promise<void>): 
           await before('writev', counts.writev++);
           return file.writev(parts, position);
         }) as FileHandle['writev'],
-        read: (async (target: Uint8Array, offset: number, length: number, position: number) => {
-          await before('read', counts.read++);
-          return file.read(target, offset, length, position);
-        }) as unknown as FileHandle['read'],
+        read: () => assert.fail('files are read by their descriptors'),
+        fd: file.fd,
         close: () => file.close(),
       };
     },
     unlink,
   };
+  const borrow = (file: HandedSpillFile): BorrowedFile => new BorrowedFile(file, async (...call) => {
+    await before('read', counts.read++);
+    return promisify(read)(...call);
+  });
+  return { fs, borrow };
 }
 
 const full = (): never => {
@@ -121,8 +127,8 @@ const full = (): never => {
 
 test('what fails in the background fails the next call, and everything comes back', async (t) => {
   for (const [call, number] of [['open', 0], ['writev', 0], ['writev', 1], ['writev', 5]] as const) {
-    const fs = watched((kind, count) => (kind === call && count === number ? full() : undefined));
-    const harness = await Harness.open(t, { bits: 3, bytes: 20 * PAGE, fs, keepBytes: 0 });
+    const disk = watched((kind, count) => (kind === call && count === number ? full() : undefined));
+    const harness = await Harness.open(t, { bits: 3, bytes: 20 * PAGE, ...disk, keepBytes: 0 });
     const feed = async (): Promise<void> => {
       for (let block = 0; block < 40; block++) await harness.write(randomRows(1000, block));
       await harness.store.finish();
@@ -134,8 +140,8 @@ test('what fails in the background fails the next call, and everything comes bac
 });
 
 test('a failure after the last batch is told by finish', async (t) => {
-  const fs = watched((kind) => (kind === 'writev' ? full() : undefined));
-  const harness = await Harness.open(t, { bits: 3, keepBytes: 0, fs });
+  const disk = watched((kind) => (kind === 'writev' ? full() : undefined));
+  const harness = await Harness.open(t, { bits: 3, keepBytes: 0, ...disk });
   await harness.write(randomRows(100, 1));
   await assert.rejects(harness.store.finish(), { code: 'ETL_TEMP_WRITE' });
   await harness.assertNothingIsHeld();
@@ -152,10 +158,10 @@ test('--max-spill is kept', async (t) => {
 
 test('reads that fail end the stream', async (t) => {
   for (let number = 0; number < 12; number++) {
-    const fs = watched((kind, count) => {
+    const disk = watched((kind, count) => {
       if (kind === 'read' && count === number) throw new Error('bad sector');
     });
-    const harness = await spilled(t, { fs });
+    const harness = await spilled(t, disk);
     await assert.rejects(drain(harness), { code: 'ETL_TEMP_WRITE', message: /bad sector/ });
     await harness.assertNothingIsHeld(`read ${number}`);
   }
@@ -167,17 +173,17 @@ function gate(call: Call, from: number) {
   let openGate = (): void => {};
   const isReached = new Promise<void>((resolve) => { reached = resolve; });
   const isOpen = new Promise<void>((resolve) => { openGate = resolve; });
-  const fs = watched(async (kind, count) => {
+  const disk = watched(async (kind, count) => {
     if (kind !== call || count < from) return;
     reached();
     await isOpen;
   });
-  return { fs, isReached, open: openGate };
+  return { disk, isReached, open: openGate };
 }
 
 test('rows are taken while the generation before is being written', async (t) => {
-  const { fs, isReached, open: openGate } = gate('writev', 1);
-  const harness = await Harness.open(t, { bits: 3, bytes: 130 * PAGE, fs });
+  const { disk, isReached, open: openGate } = gate('writev', 1);
+  const harness = await Harness.open(t, { bits: 3, bytes: 130 * PAGE, ...disk });
   // 8 full pages a partition and a bit: one generation takes three writes.
   const written: number[] = [];
   const feed = (async () => {
@@ -199,15 +205,15 @@ test('rows are taken while the generation before is being written', async (t) =>
 
 test('close in the middle of a write waits for it', async (t) => {
   for (const from of [0, 1]) {
-    const { fs, isReached, open: openGate } = gate('writev', from);
-    const harness = await Harness.open(t, { bits: 3, bytes: 130 * PAGE, fs });
+    const { disk, isReached, open: openGate } = gate('writev', from);
+    const harness = await Harness.open(t, { bits: 3, bytes: 130 * PAGE, ...disk });
     const feed = (async () => {
       for (let block = 0; ; block++) await harness.write(randomRows(2000, block));
     })();
     const failed = assert.rejects(feed, { code: 'ETL_INTERNAL' });
     await isReached;
     let closed = false;
-    const closing = harness.store.close().then(() => { closed = true; });
+    const closing = harness.close().then(() => { closed = true; });
     await new Promise((resolve) => setImmediate(resolve));
     assert.equal(closed, false);
     assert.ok(harness.memory.pagesInUse > 0);
@@ -219,14 +225,14 @@ test('close in the middle of a write waits for it', async (t) => {
 });
 
 test('the next buffer is read while a chunk is out; destroying the stream then leaves nothing', async (t) => {
-  const { fs, isReached, open: openGate } = gate('read', 1);
-  const harness = await spilled(t, { bits: 0, bytes: 40 * PAGE, fs }, 30_000);
-  const stream = harness.store.partitions();
+  const { disk, isReached, open: openGate } = gate('read', 1);
+  const harness = await spilled(t, { bits: 0, bytes: 40 * PAGE, ...disk }, 30_000);
+  const stream = harness.partitions();
   const chunk = await new Promise<PartitionChunk>((resolve) => stream.once('data', resolve));
   await isReached; // without a release
   stream.destroy();
   let closed = false;
-  const closing = harness.store.close().then(() => { closed = true; });
+  const closing = harness.close().then(() => { closed = true; });
   await new Promise((resolve) => setImmediate(resolve));
   assert.equal(closed, false, 'a read is under way');
   openGate();
@@ -237,17 +243,17 @@ test('the next buffer is read while a chunk is out; destroying the stream then l
 });
 
 test('close while a part with rows put off is being written', async (t) => {
-  const { fs, isReached, open: openGate } = gate('writev', 1);
-  const harness = await Harness.open(t, { bits: 0, fs, keepBytes: 0 });
+  const { disk, isReached, open: openGate } = gate('writev', 1);
+  const harness = await Harness.open(t, { bits: 0, ...disk, keepBytes: 0 });
   await harness.write(randomRows(500, 1));
   await harness.store.finish();
-  const stream = harness.store.partitions();
+  const stream = harness.partitions();
   stream.on('error', () => {});
   const chunk = await new Promise<PartitionChunk>((resolve) => stream.once('data', resolve));
   await harness.defer(chunk, harness.read(chunk).map(({ at }) => at));
   chunk.release();
   await isReached;
-  const closing = harness.store.close();
+  const closing = harness.close();
   openGate();
   await closing;
   stream.destroy();
@@ -259,6 +265,7 @@ test('files that cannot be closed keep no memory', async (t) => {
     async open(...all) {
       const file = await open(...all);
       return {
+        fd: file.fd,
         writev: file.writev.bind(file),
         read: file.read.bind(file),
         close: () => file.close().then(() => Promise.reject(new Error('made by a test'))),
@@ -267,13 +274,13 @@ test('files that cannot be closed keep no memory', async (t) => {
     unlink,
   };
   const harness = await spilled(t, { fs, deferredBytes: 2 * PAGE });
-  const chunks = harness.store.partitions();
+  const chunks = harness.partitions();
   for await (const chunk of chunks as AsyncIterable<PartitionChunk>) {
     await harness.defer(chunk, harness.read(chunk).map(({ at }) => at));
     await harness.defer(chunk, harness.read(chunk).map(({ at }) => at));
     break; // the chunk is out, and rows of it are in a file
   }
   assert.equal(harness.counters.spilledFiles, 2);
-  await assert.rejects(harness.store.close(), { code: 'ETL_TEMP_WRITE', message: /made by a test/ });
+  await assert.rejects(harness.close(), { code: 'ETL_TEMP_WRITE', message: /made by a test/ });
   harness.assertMemoryIsBack();
 });

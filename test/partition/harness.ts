@@ -1,19 +1,21 @@
-/** A partition store with everything around it, and a way to see that it gave everything back. */
+/** A partition store and its reader with everything around them, and a way to see that they gave everything back. */
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { open, unlink, type FileHandle } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
 import type { TestContext } from 'node:test';
 import { newCounters } from '../../lib/core/counters.ts';
 import type { PartitionChunk } from '../../lib/core/stage.ts';
 import { LinearMemory, type LinearMemoryOptions } from '../../lib/kernels/linear-memory.ts';
 import { loadKernel } from '../../lib/kernels/loader.ts';
 import { createPartitionTwin, type PartitionKernel } from '../../lib/kernels/twins/partition.ts';
+import { PartitionReader, type PartitionReaderOptions } from '../../lib/partition/reader.ts';
 import { PartitionStore, type PartitionStoreOptions } from '../../lib/partition/store.ts';
 import { SpillSpace, type SpillFileSystem } from '../../lib/spill/spill-space.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { BATCH_ROWS } from '../../lib/kernels/layout.ts';
 import { BatchWriter, type BatchRow } from './batches.ts';
-import { readChain, type StoredRow } from './pages.ts';
+import { readList, type StoredRow } from './pages.ts';
 
 export const PAGE = 16384;
 
@@ -30,13 +32,14 @@ export interface Row {
   readonly user?: Uint8Array;
 }
 
-type Sizes = Pick<PartitionStoreOptions, 'bits' | 'bytes' | 'keepBytes' | 'chunkBytes' | 'deferredBytes'>;
+type Sizes = Pick<PartitionStoreOptions, 'bits' | 'bytes' | 'keepBytes'> & Pick<PartitionReaderOptions, 'chunkBytes' | 'deferredBytes'>;
 
 export interface HarnessOptions extends Partial<Sizes> {
   readonly create?: (memory: LinearMemory) => Promise<PartitionKernel>;
   readonly memory?: LinearMemoryOptions;
   readonly maxBytes?: number;
   readonly fs?: SpillFileSystem;
+  readonly borrow?: PartitionReaderOptions['borrow'];
 }
 
 export class Harness {
@@ -51,18 +54,21 @@ export class Harness {
   readonly #list: number;
   readonly #folder: string;
   readonly #slabs: number;
+  readonly #reading: Pick<PartitionReaderOptions, 'chunkBytes' | 'deferredBytes' | 'borrow'>;
+  #reader: PartitionReader | undefined;
   #block = 0;
 
   static async open(context: TestContext, options: HarnessOptions = {}): Promise<Harness> {
     const memory = new LinearMemory(options.memory);
     const kernel = await (options.create ?? kernels[0]![1])(memory);
     const harness = new Harness(memory, kernel, temporaryFolder(context), options);
-    context.after(() => harness.store.close().catch(() => undefined)); // the test has looked at it
+    context.after(() => harness.close().catch(() => undefined)); // the test has looked at it
     return harness;
   }
 
   constructor(memory: LinearMemory, kernel: PartitionKernel, folder: string, options: HarnessOptions) {
-    const { bits = 4, bytes = 64 * PAGE, chunkBytes = 4 * PAGE, deferredBytes = 100 * PAGE, keepBytes, maxBytes } = options;
+    const { bits = 4, bytes = 64 * PAGE, chunkBytes = 4 * PAGE, deferredBytes = 100 * PAGE, keepBytes, maxBytes, borrow } = options;
+    this.#reading = { chunkBytes, deferredBytes, ...(borrow && { borrow }) };
     this.memory = memory;
     this.kernel = kernel;
     this.#folder = folder;
@@ -78,9 +84,22 @@ export class Harness {
     this.#writer = new BatchWriter(memory, 18 << 20);
     this.#list = memory.slab(4 * 4096, 'test list');
     this.#slabs = memory.slabsInUse;
-    this.store = new PartitionStore({
-      memory, kernel, spill: this.spill, counters: this.counters, bits, bytes, chunkBytes, deferredBytes, keepBytes,
+    this.store = new PartitionStore({ memory, kernel, spill: this.spill, counters: this.counters, bits, bytes, keepBytes });
+  }
+
+  /** Reads the store, which is finished; once. */
+  partitions(): Readable {
+    const { memory, kernel, spill, counters } = this;
+    let next = 0;
+    this.#reader = new PartitionReader({
+      memory, kernel, spill, counters, shares: [structuredClone(this.store.share())], claim: () => next++, ...this.#reading,
     });
+    return this.#reader.partitions();
+  }
+
+  async close(): Promise<void> {
+    await this.#reader?.close();
+    await this.store.close();
   }
 
   /** Each call is one block of input 0, in batches. */
@@ -93,8 +112,8 @@ export class Harness {
     }
   }
 
-  read({ first }: PartitionChunk): StoredRow[] {
-    return readChain(this.memory, first, true).rows;
+  read({ ptr, count }: PartitionChunk): StoredRow[] {
+    return readList(this.memory, ptr, count);
   }
 
   /** Puts the rows at these addresses off, at most 4096. */
@@ -104,8 +123,8 @@ export class Harness {
   }
 
   async assertNothingIsHeld(what = ''): Promise<void> {
-    await this.store.close();
-    await this.store.close();
+    await this.close();
+    await this.close();
     this.assertMemoryIsBack(what);
     assert.equal(this.spill.bytes, 0, `spilled bytes, ${what}`);
     assert.deepEqual(readdirSync(this.#folder), [], `files, ${what}`);

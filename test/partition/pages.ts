@@ -30,56 +30,72 @@ const PAGE = 16384;
 const BIAS = 2n ** 27n;
 const ESCAPED = 2n ** 28n - 1n;
 
-/** Pages that were read from a file are `packed`: of the bytes that they use, and anywhere. */
-export function readChain(memory: LinearMemory, first: number, packed = false): Chain {
+export function readChain(memory: LinearMemory, first: number): Chain {
   const chain: Chain = { rows: [], pages: [], segments: [] };
   for (let page = first; page !== 0; ) {
-    assert.ok(packed || page % PAGE === 0, 'a page is aligned');
+    assert.ok(page % PAGE === 0, 'a page is aligned');
     chain.pages.push(page);
     const used = memory.view(page, 8).getUint32(4, true);
     assert.ok(used > 8 && used <= PAGE, `a page uses ${used} bytes`);
-    const view = memory.view(page, used);
-    for (let at = 8; at < used; ) {
-      const header = view.getBigUint64(at, true);
-      const count = Number(header & 0xffffn);
-      assert.ok(count > 0, 'a segment has rows');
-      chain.segments.push(count);
-      at += 8;
-      for (let i = 0; i < count; i++) {
-        assert.ok(at + 24 <= used, 'a row lies inside the page');
-        const head = view.getBigUint64(at + 16, true);
-        const length = Number(head & 0xffffn);
-        const small = head >> 36n;
-        const fixed = small === ESCAPED ? 32 : 24;
-        assert.ok(at + fixed + length <= used, 'a row lies inside the page');
-        const value = small === ESCAPED ? view.getBigInt64(at + 24, true) : small - BIAS;
-        assert.equal(small === ESCAPED, value < -BIAS || value >= BIAS - 1n, `${value} is escaped exactly when it must be`);
-        chain.rows.push({
-          at: page + at,
-          lo: view.getBigUint64(at, true),
-          hi: view.getBigUint64(at + 8, true),
-          region: Number((head >> 16n) & 0xfffffn),
-          value,
-          user: memory.bytes(page + at + fixed, length).slice(),
-          block: Number((header >> 16n) & 0xffffffn),
-          input: Number(header >> 40n),
-        });
-        at += fixed + length;
-      }
+    for (let at = page + 8; at < page + used; ) {
+      const { rows, end } = readSegment(memory, at);
+      assert.ok(end <= page + used, 'a segment lies inside the page');
+      chain.rows.push(...rows);
+      chain.segments.push(rows.length);
+      at = end;
     }
-    page = view.getUint32(0, true);
+    page = memory.view(page, 8).getUint32(0, true);
   }
   return chain;
 }
 
-/** Writes a chain: `cut` tells after which rows a segment ends, `turn` after which ones a page ends early. */
+/** The rows of the segments whose addresses stand at `ptr`. */
+export function readList(memory: LinearMemory, ptr: number, count: number): StoredRow[] {
+  return [...memory.u32(ptr, count)].flatMap((at) => readSegment(memory, at).rows);
+}
+
+function readSegment(memory: LinearMemory, segment: number): { rows: StoredRow[]; end: number } {
+  const header = memory.view(segment, 8).getBigUint64(0, true);
+  const bytes = Number(header & 0xffffn);
+  assert.ok(bytes > 0, 'a segment has rows');
+  const rows: StoredRow[] = [];
+  const view = memory.view(segment, 8 + bytes);
+  let at = 8;
+  while (at < 8 + bytes) {
+    const head = view.getBigUint64(at + 16, true);
+    const length = Number(head & 0xffffn);
+    const small = head >> 36n;
+    const fixed = small === ESCAPED ? 32 : 24;
+    assert.ok(at + fixed + length <= 8 + bytes, 'a row lies inside the segment');
+    const value = small === ESCAPED ? view.getBigInt64(at + 24, true) : small - BIAS;
+    assert.equal(small === ESCAPED, value < -BIAS || value >= BIAS - 1n, `${value} is escaped exactly when it must be`);
+    rows.push({
+      at: segment + at,
+      lo: view.getBigUint64(at, true),
+      hi: view.getBigUint64(at + 8, true),
+      region: Number((head >> 16n) & 0xfffffn),
+      value,
+      user: memory.bytes(segment + at + fixed, length).slice(),
+      block: Number((header >> 16n) & 0xffffffn),
+      input: Number(header >> 40n),
+    });
+    at += fixed + length;
+  }
+  return { rows, end: segment + at };
+}
+
+/**
+ * Writes a chain: `cut` tells after which rows a segment ends, `turn` after which ones a page ends early. Gives the addresses
+ * of its rows and of its segments.
+ */
 export function writeChain(
   memory: LinearMemory,
   rows: readonly Row[],
   cut: (row: number) => boolean = () => false,
   turn: (row: number) => boolean = () => false,
-): { first: number; addresses: number[] } {
+): { first: number; addresses: number[]; segments: number[] } {
   const addresses: number[] = [];
+  const segments: number[] = [];
   let first = 0;
   let view: DataView | undefined;
   let at = 0;
@@ -99,10 +115,11 @@ export function writeChain(
     }
     if (segment < 0) {
       segment = at;
+      segments.push(view.byteOffset + at);
       view.setBigUint64(at, 0n, true);
       at += 8;
     }
-    view.setUint16(segment, view.getUint16(segment, true) + 1, true);
+    view.setUint16(segment, view.getUint16(segment, true) + fixed + row.user.length, true);
     addresses.push(view.byteOffset + at);
     view.setBigUint64(at, row.lo, true);
     view.setBigUint64(at + 8, row.hi, true);
@@ -114,5 +131,5 @@ export function writeChain(
     view.setUint32(4, at, true);
     if (cut(i)) segment = -1;
   });
-  return { first, addresses };
+  return { first, addresses, segments };
 }

@@ -46,14 +46,14 @@ for (const bytes of [2000 * PAGE, 40 * PAGE]) {
     }
     await new Promise<void>((resolve, reject) => stage.end((error?: Error | null) => (error ? reject(error) : resolve())));
     assert.equal(released.count, 10);
-    assert.equal(store.rows, 20480);
+    assert.equal(store.share().rows, 20480);
     assert.equal(counters.rowsSpilled > 0, bytes < 100 * PAGE);
 
     const found: string[] = [];
     let before = -1;
-    for await (const chunk of store.partitions() as AsyncIterable<PartitionChunk>) {
+    for await (const chunk of harness.partitions() as AsyncIterable<PartitionChunk>) {
       assert.ok(chunk.partition > before || (chunk.partition === before && bytes < 100 * PAGE));
-      assert.ok(chunk.first !== 0 && chunk.part === 0);
+      assert.ok(chunk.count > 0 && chunk.part === 0);
       before = chunk.partition;
       for (const row of harness.read(chunk)) {
         const id = Buffer.from(row.user).toString().slice(3);
@@ -66,7 +66,7 @@ for (const bytes of [2000 * PAGE, 40 * PAGE]) {
       assert.throws(() => chunk.defer(writer.ptr, 1), { code: 'ETL_INTERNAL' });
     }
     assert.deepEqual(found.sort(), source.ids.sort());
-    assert.equal(memory.pagesInUse, 0, 'without a close');
+    assert.equal(memory.pagesInUse, 0, 'without a close of the store');
   });
 }
 
@@ -74,8 +74,8 @@ test('the store of a run without rows is an empty stream', async (t) => {
   const harness = await Harness.open(t);
   const { memory, kernel, store } = harness;
   await pipeline(Readable.from([]), createScatterStage({ memory, kernel, store }));
-  assert.equal(store.rows, 0);
-  assert.deepEqual(await store.partitions().toArray(), []);
+  assert.equal(store.share().rows, 0);
+  assert.deepEqual(await harness.partitions().toArray(), []);
   await harness.assertNothingIsHeld();
 });
 
@@ -108,14 +108,14 @@ async function property(
     await harness.write(batch);
   }
   await harness.store.finish();
-  assert.equal(harness.store.rows, rows);
+  assert.equal(harness.store.share().rows, rows);
   const inMemory = harness.memory.pagesInUse;
 
   const found = new Map<number, string[]>();
   let multi = 0;
   let complete = true;
   let held: PartitionChunk | undefined;
-  for await (const chunk of harness.store.partitions() as AsyncIterable<PartitionChunk>) {
+  for await (const chunk of harness.partitions() as AsyncIterable<PartitionChunk>) {
     assert.equal(chunk.part, 0);
     assert.equal(!found.has(chunk.partition), complete, 'a partition is complete before the next begins');
     if (!complete) multi++;
@@ -174,7 +174,7 @@ test('when linear memory is at its limit the store spills, and needs no more tha
     assert.equal(harness.counters.rowsSpilled > 0, pages < 8, `with ${pages} pages`);
     for (const page of others) harness.memory.givePage(page);
     let count = 0;
-    for await (const chunk of harness.store.partitions() as AsyncIterable<PartitionChunk>) {
+    for await (const chunk of harness.partitions() as AsyncIterable<PartitionChunk>) {
       count += harness.read(chunk).length;
       chunk.release();
     }
@@ -193,7 +193,7 @@ test('no page at all is an error that says so', async (t) => {
 });
 
 test('many small slices come as few chunks', async (t) => {
-  const harness = await Harness.open(t, { bits: 6, bytes: 64 * PAGE, keepBytes: 0, chunkBytes: 128 * 1024 });
+  const harness = await Harness.open(t, { bits: 6, bytes: 64 * PAGE, keepBytes: 0, chunkBytes: 2 * 128 * 1024 });
   const next = random(5);
   for (let block = 0; block < 40; block++) {
     await harness.write(Array.from({ length: 4096 }, (_, i) => ({
@@ -205,7 +205,7 @@ test('many small slices come as few chunks', async (t) => {
   const { spilledBytes, rowsSpilled } = harness.counters;
   assert.equal(rowsSpilled, 40 * 4096);
   let chunks = 0;
-  for await (const chunk of harness.store.partitions() as AsyncIterable<PartitionChunk>) {
+  for await (const chunk of harness.partitions() as AsyncIterable<PartitionChunk>) {
     chunks++;
     chunk.release();
   }
@@ -223,7 +223,7 @@ test('close gives everything back, while writing and while reading, with chunks 
       const out: PartitionChunk[] = [];
       if (readTo >= 0) await harness.store.finish();
       if (readTo > 0) {
-        for await (const chunk of harness.store.partitions() as AsyncIterable<PartitionChunk>) {
+        for await (const chunk of harness.partitions() as AsyncIterable<PartitionChunk>) {
           if (out.push(chunk) === readTo) break;
           chunk.release();
         }

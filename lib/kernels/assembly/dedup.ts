@@ -1,19 +1,18 @@
 // First-seen rows of a partition. Layouts: ../layout.ts "Partitions", ../dedup-layout.ts.
 //
-//   pages ── walk: a group of row addresses ──► touch their slots ──► probe, insert ──► winners (u32 row addresses)
-//                                                                └──► probe only ─────► rows of ids that are not there
+//   segments ── walk: a group of row addresses ──► touch their slots ──► probe, insert ──► winners (u32 row addresses)
+//                                                                   └──► probe only ─────► rows of ids that are not there
 //
 // A group's slots are touched before the first is compared, so that cache misses overlap instead of waiting behind
 // mispredicted branches. There is always room for what a group can add: nothing has to be undone, and a call can stop
-// between any two groups. Pages and rows may start anywhere.
+// between any two groups. Segments may start anywhere.
 import {
-  HEAD_VALUE_SHIFT, PAGE_HEADER, PAGE_NEXT, PAGE_USED, ROW_FIXED, ROW_HEAD, ROW_ID_HI, ROW_ID_LO, SEGMENT_HEADER,
-  VALUE_ESCAPE,
+  HEAD_VALUE_SHIFT, ROW_FIXED, ROW_HEAD, ROW_ID_HI, ROW_ID_LO, SEGMENT_HEADER, VALUE_ESCAPE,
 } from "../layout";
 import {
   GROUP_ROWS, LOAD_NUMERATOR, LOAD_SHIFT, SLOT_BYTES, STOP_AREA_FULL, STOP_END, STOP_TABLE_FULL,
   TABLE_BITS, TABLE_FACTOR0, TABLE_FACTOR1, TABLE_HAS_ZERO, TABLE_LIMIT, TABLE_SLOTS, TABLE_USED,
-  WALK_AT, WALK_END, WALK_GROUP, WALK_LEFT, WALK_PAGE, WALK_ROWS, WALK_STOP,
+  WALK_AT, WALK_END, WALK_GROUP, WALK_LAST, WALK_NEXT, WALK_ROWS, WALK_STOP,
 } from "../dedup-layout";
 
 // @ts-ignore: decorator
@@ -97,16 +96,12 @@ function walkChunk(table: u32, walk: u32, area: u32, max: u32, inserts: bool): u
   const limit = load<u32>(table, TABLE_LIMIT);
   const factor0 = load<u64>(table, TABLE_FACTOR0), factor1 = load<u64>(table, TABLE_FACTOR1);
   let used = load<u32>(table, TABLE_USED);
-  let page = load<u32>(walk, WALK_PAGE), at = load<u32>(walk, WALK_AT);
-  let end = load<u32>(walk, WALK_END), left = load<u32>(walk, WALK_LEFT);
+  let next = load<u32>(walk, WALK_NEXT), at = load<u32>(walk, WALK_AT), end = load<u32>(walk, WALK_END);
+  const last = load<u32>(walk, WALK_LAST);
   const group = walk + WALK_GROUP;
   let rows: u32 = 0, count: u32 = 0, stop: u32 = STOP_END;
 
-  if (page && !at) {
-    at = page + PAGE_HEADER;
-    end = page + load<u32>(page, PAGE_USED);
-  }
-  while (page) {
+  while (at != end || next != last) {
     const room = max - count;
     if (count && room < <u32>GROUP_ROWS) {
       stop = STOP_AREA_FULL;
@@ -119,26 +114,21 @@ function walkChunk(table: u32, walk: u32, area: u32, max: u32, inserts: bool): u
     const wanted = min(room, <u32>GROUP_ROWS);
     let n: u32 = 0, touched: u32 = 0;
     while (n < wanted) {
-      if (left) {
-        for (let m = min(left, wanted - n); m; m--) {
-          const entry = group + (n << 3);
-          const offset = slotOffset(load<u64>(at, ROW_ID_LO), load<u64>(at, ROW_ID_HI), factor0, factor1, shift);
-          store<u32>(entry, at);
-          store<u32>(entry, offset, 4);
-          touched |= load<u8>(slots + offset);
-          at += rowBytes(load<u64>(at, ROW_HEAD));
-          n++;
-          left--;
-        }
-      } else if (at < end) {
-        left = load<u16>(at);
-        at += SEGMENT_HEADER;
-      } else {
-        page = load<u32>(page, PAGE_NEXT);
-        if (!page) break;
-        at = page + PAGE_HEADER;
-        end = page + load<u32>(page, PAGE_USED);
+      if (at == end) {
+        if (next == last) break;
+        at = load<u32>(next) + SEGMENT_HEADER;
+        end = at + load<u16>(at - SEGMENT_HEADER);
+        next += 4;
       }
+      do {
+        const entry = group + (n << 3);
+        const offset = slotOffset(load<u64>(at, ROW_ID_LO), load<u64>(at, ROW_ID_HI), factor0, factor1, shift);
+        store<u32>(entry, at);
+        store<u32>(entry, offset, 4);
+        touched |= load<u8>(slots + offset);
+        at += rowBytes(load<u64>(at, ROW_HEAD));
+        n++;
+      } while (at != end && n < wanted);
     }
     rows += n;
     store<u32>(walk, touched, WALK_STOP); // a use, so that no compiler drops the touch; overwritten below
@@ -168,10 +158,9 @@ function walkChunk(table: u32, walk: u32, area: u32, max: u32, inserts: bool): u
       }
     }
   }
-  store<u32>(walk, page, WALK_PAGE);
+  store<u32>(walk, next, WALK_NEXT);
   store<u32>(walk, at, WALK_AT);
   store<u32>(walk, end, WALK_END);
-  store<u32>(walk, left, WALK_LEFT);
   store<u32>(walk, rows, WALK_ROWS);
   store<u32>(walk, stop, WALK_STOP);
   store<u32>(table, used, TABLE_USED);

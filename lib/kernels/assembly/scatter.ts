@@ -53,13 +53,18 @@ function takeStorePage(storeAt: u32): u32 {
   return page;
 }
 
-/** Writes the open segment's header and counts its rows. The partition must have a page. */
-function closeSegment(storeAt: u32, partition: u32): void {
-  const cursor = cursorOf(storeAt, partition);
-  const header = load<u64>(cursor, CURSOR_HEADER);
-  store<u64>(load<u32>(cursor, CURSOR_SEGMENT), header);
-  const rows = storeAt + (partition << 2);
-  store<u32>(rows, load<u32>(rows, STORE_ROWS) + <u32>(header & 0xffff), STORE_ROWS);
+/** Writes the open segment's header. The partition must have a page. */
+// @ts-ignore: decorator
+@inline
+function closeSegment(cursor: u32): void {
+  store<u64>(load<u32>(cursor, CURSOR_SEGMENT), load<u64>(cursor, CURSOR_HEADER));
+}
+
+/** Adds to the number of rows. */
+// @ts-ignore: decorator
+@inline
+function countRows(storeAt: u32, rows: i32): void {
+  store<u32>(storeAt, load<u32>(storeAt, STORE_ROWS) + rows, STORE_ROWS);
 }
 
 /**
@@ -87,7 +92,7 @@ function openSegment(storeAt: u32, partition: u32, tag: u64, size: u32): u32 {
     }
     segment = page + PAGE_HEADER;
   }
-  if (write) closeSegment(storeAt, partition);
+  if (write) closeSegment(cursor);
   store<u32>(cursor, segment, CURSOR_SEGMENT);
   store<u64>(cursor, tag << 16, CURSOR_HEADER);
   return segment + SEGMENT_HEADER;
@@ -111,7 +116,10 @@ export function scatterBatch(storeAt: u32, batch: u32, from: u32, rows: u32, blo
   const mask = load<u32>(storeAt, STORE_PARTITIONS) - 1;
   for (let i = from; i < rows; i++) {
     const row4 = batch + (i << 2);
-    if (load<u32>(row4, BATCH_STATUS)) continue;
+    if (load<u32>(row4, BATCH_STATUS)) {
+      countRows(storeAt, -1); // counted below
+      continue;
+    }
     const row8 = batch + (i << 3);
     const lo = load<u64>(row8, BATCH_ID_LO);
     const biased = load<u64>(row8, BATCH_VALUE) + VALUE_BIAS;
@@ -125,11 +133,14 @@ export function scatterBatch(storeAt: u32, batch: u32, from: u32, rows: u32, blo
     let at = load<u32>(cursor, CURSOR_WRITE);
     if (load<u64>(cursor, CURSOR_HEADER) >> 16 != tag || roomAfter(at) < size) {
       at = openSegment(storeAt, partition, tag, size);
-      if (!at) return i;
+      if (!at) {
+        countRows(storeAt, i - from);
+        return i;
+      }
     }
     const end = at + size;
     store<u32>(cursor, end, CURSOR_WRITE);
-    store<u64>(cursor, load<u64>(cursor, CURSOR_HEADER) + 1, CURSOR_HEADER);
+    store<u64>(cursor, load<u64>(cursor, CURSOR_HEADER) + size, CURSOR_HEADER);
 
     const head = <u64>length | (<u64>load<u32>(row4, BATCH_REGION) << HEAD_REGION_SHIFT);
     store<u64>(at, lo, ROW_ID_LO);
@@ -144,6 +155,7 @@ export function scatterBatch(storeAt: u32, batch: u32, from: u32, rows: u32, blo
     if (roomAfter(end) >= VECTOR && user + length + VECTOR <= memoryEnd) copyWide(at + fixed, user, length);
     else memory.copy(at + fixed, user, length);
   }
+  countRows(storeAt, rows - from);
   return rows;
 }
 
@@ -167,14 +179,18 @@ export function scatterRows(storeAt: u32, list: u32, count: u32, from: u32): u32
     let at = load<u32>(cursor, CURSOR_WRITE);
     if (roomAfter(at) < size) {
       at = openSegment(storeAt, partition, 0, size);
-      if (!at) return i;
+      if (!at) {
+        countRows(storeAt, i - from);
+        return i;
+      }
     }
     const end = at + size;
     store<u32>(cursor, end, CURSOR_WRITE);
-    store<u64>(cursor, load<u64>(cursor, CURSOR_HEADER) + 1, CURSOR_HEADER);
+    store<u64>(cursor, load<u64>(cursor, CURSOR_HEADER) + size, CURSOR_HEADER);
     if (roomAfter(end) >= VECTOR && row + size + VECTOR <= memoryEnd) copyWide(at, row, size);
     else memory.copy(at, row, size);
   }
+  countRows(storeAt, count - from);
   return count;
 }
 
@@ -184,7 +200,7 @@ export function sealStore(storeAt: u32): void {
   for (let partition: u32 = 0; partition < partitions; partition++) {
     const write = load<u32>(cursorOf(storeAt, partition), CURSOR_WRITE);
     if (!write) continue;
-    closeSegment(storeAt, partition);
+    closeSegment(cursorOf(storeAt, partition));
     store<u32>(pageOf(write), write - pageOf(write), PAGE_USED);
   }
 }

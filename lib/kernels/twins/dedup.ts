@@ -1,12 +1,11 @@
-/** Dedup over partition pages: the contract of `dedup.wasm` and its twin. Layouts: layout.ts, dedup-layout.ts. */
+/** Dedup over segments of partitions: the contract of `dedup.wasm` and its twin. Layouts: layout.ts, dedup-layout.ts. */
 import {
   GROUP_ROWS, LOAD_NUMERATOR, LOAD_SHIFT, SLOT_BYTES, STOP_AREA_FULL, STOP_END, STOP_TABLE_FULL, TABLE_BITS, TABLE_BYTES,
   TABLE_FACTOR0, TABLE_FACTOR1, TABLE_HAS_ZERO, TABLE_LIMIT, TABLE_SLOTS, TABLE_USED, WALK_AT, WALK_BYTES,
-  WALK_END, WALK_LEFT, WALK_PAGE, WALK_ROWS, WALK_STOP,
+  WALK_END, WALK_LAST, WALK_NEXT, WALK_ROWS, WALK_STOP,
 } from '../dedup-layout.ts';
 import {
-  HEAD_VALUE_SHIFT, PAGE_HEADER, PAGE_NEXT, PAGE_USED, ROW_FIXED, ROW_HEAD, ROW_ID_HI, ROW_ID_LO, SEGMENT_HEADER,
-  VALUE_ESCAPE,
+  HEAD_VALUE_SHIFT, ROW_FIXED, ROW_HEAD, ROW_ID_HI, ROW_ID_LO, SEGMENT_HEADER, VALUE_ESCAPE,
 } from '../layout.ts';
 import type { LinearMemory } from '../linear-memory.ts';
 
@@ -16,10 +15,10 @@ export interface DedupKernel {
   /** Doubles the table where it is: as many slots again, right behind it, are its own from now on. */
   growTable(table: number): void;
   /**
-   * Walks on through a chain of pages (`walk`: dedup-layout.ts), admits each row's id to the table and writes the
+   * Walks on through a list of segments (`walk`: dedup-layout.ts), admits each row's id to the table and writes the
    * addresses of rows whose id was new to `winners`, u32 each, in order: at most `max` (at least 1). Gives how many.
    * WALK_ROWS tells how many rows it went over, WALK_STOP why it stopped: after STOP_AREA_FULL call again with room, after
-   * STOP_TABLE_FULL with a larger table. Pages start anywhere.
+   * STOP_TABLE_FULL with a larger table. Segments start anywhere.
    */
   dedupChunk(table: number, walk: number, winners: number, max: number): number;
   /** The same walk, for a table that takes nothing more: gives the rows of ids that are not in it. */
@@ -112,40 +111,31 @@ export function createDedupTwin(memory: LinearMemory): DedupKernel {
     const table = tableAt(tableAddress);
     const walk = memory.view(walkAddress, WALK_BYTES);
     const limit = table.getUint32(TABLE_LIMIT, true);
-    let page = walk.getUint32(WALK_PAGE, true);
+    let next = walk.getUint32(WALK_NEXT, true);
+    const last = walk.getUint32(WALK_LAST, true);
     let at = walk.getUint32(WALK_AT, true);
     let end = walk.getUint32(WALK_END, true);
-    let left = walk.getUint32(WALK_LEFT, true);
     let count = 0;
     let rows = 0;
     let stop = STOP_END;
 
-    const enterPage = (): void => {
-      at = page + PAGE_HEADER;
-      end = page + memory.view(page, PAGE_HEADER).getUint32(PAGE_USED, true);
-    };
-    /** The address of the next row; 0 at the end of the chain. */
+    /** The address of the next row; 0 at the end of the list. */
     const nextRow = (): number => {
-      while (left === 0) {
-        if (at < end) {
-          left = memory.view(at, SEGMENT_HEADER).getUint16(0, true);
-          at += SEGMENT_HEADER;
-        } else {
-          page = memory.view(page, PAGE_HEADER).getUint32(PAGE_NEXT, true);
-          if (page === 0) return 0;
-          enterPage();
-        }
+      if (at === end) {
+        if (next === last) return 0;
+        const segment = memory.view(next, 4).getUint32(0, true);
+        next += 4;
+        at = segment + SEGMENT_HEADER;
+        end = at + memory.view(segment, SEGMENT_HEADER).getUint16(0, true);
       }
       const row = at;
       const head = memory.view(row, ROW_FIXED).getBigUint64(ROW_HEAD, true);
       const escaped = Number(head >> BigInt(HEAD_VALUE_SHIFT)) === VALUE_ESCAPE;
       at += ROW_FIXED + (escaped ? 8 : 0) + Number(head & 0xffffn);
-      left--;
       return row;
     };
 
-    if (page !== 0 && at === 0) enterPage();
-    while (page !== 0) {
+    while (at !== end || next !== last) {
       const room = max - count;
       if (count > 0 && room < GROUP_ROWS) {
         stop = STOP_AREA_FULL;
@@ -165,10 +155,9 @@ export function createDedupTwin(memory: LinearMemory): DedupKernel {
         count++;
       }
     }
-    walk.setUint32(WALK_PAGE, page, true);
+    walk.setUint32(WALK_NEXT, next, true);
     walk.setUint32(WALK_AT, at, true);
     walk.setUint32(WALK_END, end, true);
-    walk.setUint32(WALK_LEFT, left, true);
     walk.setUint32(WALK_ROWS, rows, true);
     walk.setUint32(WALK_STOP, stop, true);
     return count;

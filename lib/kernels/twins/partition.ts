@@ -1,5 +1,5 @@
 /**
- * Hash, scatter, pages to a file and back: the contract of `partition.wasm` and its twin. Layouts: layout.ts,
+ * Hash, scatter, pages to a file and back, segments in input order: the contract of `partition.wasm` and its twin. Layouts: layout.ts,
  * partition-layout.ts.
  */
 import {
@@ -9,8 +9,8 @@ import {
 } from '../layout.ts';
 import type { LinearMemory } from '../linear-memory.ts';
 import {
-  BUFFER_LAST, CURSOR_BYTES, CURSOR_HEADER, CURSOR_SEGMENT, CURSOR_WRITE, LIST_BYTES, LIST_PAGES,
-  STORE_CURSORS, STORE_FIRST, STORE_FREE, STORE_LIST, STORE_LISTED, STORE_LISTED_BYTES, STORE_MAX_PAGES, STORE_PAGES,
+  BUFFER_LAST, CURSOR_BYTES, CURSOR_HEADER, CURSOR_SEGMENT, CURSOR_WRITE, LIST_BYTES, LIST_PAGES, MERGE_HEAP,
+  MERGE_SOURCES, SOURCE_AT, SOURCE_BYTES, SOURCE_END, SOURCE_KEY, SOURCE_MORE, SOURCE_NUMBER, SOURCE_PAGE, STORE_CURSORS, STORE_FIRST, STORE_FREE, STORE_LIST, STORE_LISTED, STORE_LISTED_BYTES, STORE_MAX_PAGES, STORE_PAGES,
   STORE_PARTITIONS, STORE_ROWS, STORE_SHIFT, STORE_WORD,
 } from '../partition-layout.ts';
 import { xxh64 } from './xxh64.ts';
@@ -49,6 +49,12 @@ export interface PartitionKernel {
    * bytes is not what was written.
    */
   checkPages(buffer: number, at: number, bytes: number, partition: number, generation: number): number;
+  /**
+   * Goes on with a merge (see MERGE_SOURCES): writes addresses of segments, u32 each, to `list`, in order of input and block,
+   * equal ones of a chain as they stand there. Gives how many: `max` (at least 1), or fewer when no source is left, or the
+   * first of the heap has come to its chain's end and has more.
+   */
+  listSegments(merge: number, list: number, max: number): number;
   /** Returns a chain of pages to the pool; 0 is an empty chain. */
   giveChain(first: number): void;
 }
@@ -86,8 +92,14 @@ export function createPartitionTwin(memory: LinearMemory): PartitionKernel {
     const cursor = cursorOf(partition);
     const header = store.getBigUint64(cursor + CURSOR_HEADER, true);
     memory.view(store.getUint32(cursor + CURSOR_SEGMENT, true), SEGMENT_HEADER).setBigUint64(0, header, true);
-    const rows = STORE_ROWS + partition * 4;
-    store.setUint32(rows, store.getUint32(rows, true) + Number(header & 0xffffn), true);
+  }
+
+  /** Counts a row of `size` bytes in the partition's open segment, which has room for it up to `end`. */
+  function addRow(store: DataView, partition: number, size: number, end: number): void {
+    const cursor = cursorOf(partition);
+    store.setUint32(cursor + CURSOR_WRITE, end, true);
+    store.setBigUint64(cursor + CURSOR_HEADER, store.getBigUint64(cursor + CURSOR_HEADER, true) + BigInt(size), true);
+    store.setUint32(STORE_ROWS, store.getUint32(STORE_ROWS, true) + 1, true);
   }
 
   function closePage(write: number, next: number): void {
@@ -153,8 +165,7 @@ export function createPartitionTwin(memory: LinearMemory): PartitionKernel {
           at = openSegment(store, partition, tag, fixed + length);
           if (at === 0) return i;
         }
-        store.setUint32(cursor + CURSOR_WRITE, at + fixed + length, true);
-        store.setBigUint64(cursor + CURSOR_HEADER, store.getBigUint64(cursor + CURSOR_HEADER, true) + 1n, true);
+        addRow(store, partition, fixed + length, at + fixed + length);
 
         const row = memory.view(at, fixed + length);
         const stored = inlined ? BigInt.asUintN(28, value + BigInt(VALUE_BIAS)) : BigInt(VALUE_ESCAPE);
@@ -188,8 +199,7 @@ export function createPartitionTwin(memory: LinearMemory): PartitionKernel {
           at = openSegment(store, partition, 0n, size);
           if (at === 0) return i;
         }
-        store.setUint32(cursor + CURSOR_WRITE, at + size, true);
-        store.setBigUint64(cursor + CURSOR_HEADER, store.getBigUint64(cursor + CURSOR_HEADER, true) + 1n, true);
+        addRow(store, partition, size, at + size);
         memory.bytes(at, size).set(memory.bytes(row, size));
       }
       return count;
@@ -255,6 +265,52 @@ export function createPartitionTwin(memory: LinearMemory): PartitionKernel {
         done += used;
       }
       return damaged ? ~done : done;
+    },
+
+    listSegments(merge, list, max) {
+      const head = memory.view(merge, MERGE_HEAP);
+      let sources = head.getUint32(MERGE_SOURCES, true);
+      const records = memory.bytes(merge + MERGE_HEAP, sources * SOURCE_BYTES);
+      const record = (i: number): DataView => memory.view(merge + MERGE_HEAP + i * SOURCE_BYTES, SOURCE_BYTES);
+      /** The first segment of the page, or the one at `at`. */
+      const goTo = (source: DataView, page: number, at = page + PAGE_HEADER): void => {
+        source.setUint32(SOURCE_PAGE, page, true);
+        if (page === 0) return;
+        source.setUint32(SOURCE_AT, at, true);
+        source.setUint32(SOURCE_END, page + memory.view(page, PAGE_HEADER).getUint32(PAGE_USED, true), true);
+        const tag = memory.view(at, SEGMENT_HEADER).getBigUint64(0, true) >> 16n;
+        source.setBigUint64(SOURCE_KEY, (tag << 8n) | BigInt(source.getUint16(SOURCE_NUMBER, true)), true);
+      };
+      /** Makes the source with the least key the first. */
+      const order = (): void => {
+        let least = 0;
+        for (let i = 1; i < sources; i++) {
+          if (record(i).getBigUint64(SOURCE_KEY, true) < record(least).getBigUint64(SOURCE_KEY, true)) least = i;
+        }
+        const first = records.slice(0, SOURCE_BYTES);
+        records.copyWithin(0, least * SOURCE_BYTES, (least + 1) * SOURCE_BYTES);
+        records.set(first, least * SOURCE_BYTES);
+      };
+
+      for (let i = 0; i < sources; i++) {
+        if (record(i).getUint32(SOURCE_AT, true) === 0) goTo(record(i), record(i).getUint32(SOURCE_PAGE, true));
+      }
+      let count = 0;
+      while (sources > 0 && count < max) {
+        order();
+        const source = record(0);
+        const page = source.getUint32(SOURCE_PAGE, true);
+        const at = source.getUint32(SOURCE_AT, true);
+        memory.view(list + 4 * count++, 4).setUint32(0, at, true);
+        const next = at + SEGMENT_HEADER + memory.view(at, SEGMENT_HEADER).getUint16(0, true);
+        if (next !== source.getUint32(SOURCE_END, true)) goTo(source, page, next);
+        else goTo(source, memory.view(page, PAGE_HEADER).getUint32(PAGE_NEXT, true));
+        if (source.getUint32(SOURCE_PAGE, true) !== 0) continue;
+        if (source.getUint16(SOURCE_MORE, true) === 1) break;
+        records.copyWithin(0, --sources * SOURCE_BYTES, (sources + 1) * SOURCE_BYTES);
+      }
+      head.setUint32(MERGE_SOURCES, sources, true);
+      return count;
     },
 
     giveChain(first) {
