@@ -31,6 +31,7 @@ export const errorCodes = {
   ETL_TEMP_DAMAGED: 'A temporary file does not hold what was written to it.',
   ETL_MAX_SPILL: 'Temporary files would take more than --max-spill.',
   ETL_MEMORY: 'Linear memory is exhausted.',
+  ETL_WORKER: 'A worker thread ended before its work was done.',
   ETL_UNBALANCED: 'Rows read, counted, duplicate, rejected and published do not balance: a bug in etl-stream.',
   ETL_INTERNAL: 'Something that cannot happen did: a bug in etl-stream.',
 } as const;
