@@ -74,7 +74,8 @@ export class Footer {
   add(group: RowGroupFile, at: number): Uint8Array {
     const { file } = group;
     const tail = new DataView(file.buffer, file.byteOffset + file.length - 8);
-    const metadata = readStruct(file.slice(file.length - 8 - tail.getUint32(0, true)));
+    // A copy, since the first is kept: `slice` of a Buffer would be a view of bytes that others will have.
+    const metadata = readStruct(new Uint8Array(file.subarray(file.length - 8 - tail.getUint32(0, true))));
     const [rowGroup, ...more] = listed(metadata, FILE.rowGroups);
     if (!rowGroup || more.length > 0 || integer(rowGroup, GROUP.rows) !== group.rows) {
       throw new EtlError('ETL_INTERNAL', `A batch of ${group.rows} rows did not become exactly one row group.`);

@@ -43,8 +43,14 @@ export function compileWriter(tier: EncoderTier = 'optimized'): Promise<WasmModu
   return (compiling ??= compile(tier));
 }
 
-/** The thread's instance, in the tier of the first call. A thread other than the main one is given the `module` that there is. */
+/**
+ * The thread's instance, in the tier of the first call. Another thread than the main one is given the `module` that there
+ * is; throws ETL_INTERNAL when it asks for `baseline`.
+ */
 export function loadWriter(tier: EncoderTier = 'optimized', module?: WasmModule): Promise<ParquetWasm> {
+  if (tier === 'baseline' && !isMainThread) {
+    throw new EtlError('ETL_INTERNAL', 'A thread cannot have an encoder of a tier of its own: V8 has one set of flags for all.');
+  }
   return (loading ??= load(tier, module));
 }
 
@@ -79,9 +85,6 @@ function newModule(file: Uint8Array): WasmModule {
 }
 
 async function load(tier: EncoderTier, given: WasmModule | undefined): Promise<ParquetWasm> {
-  if (tier === 'baseline' && !isMainThread) {
-    throw new EtlError('ETL_INTERNAL', 'A thread cannot have an encoder of its own tier: V8 has one set of flags for all.');
-  }
   const [bindings, module] = await Promise.all([import('parquet-wasm/esm/parquet_wasm.js'), given ?? compileWriter(tier)]);
   return new ParquetWasm(inTier(tier, () => bindings.initSync({ module })), tier);
 }

@@ -1,65 +1,19 @@
 /** Every call to the disk fails once: a typed error, and nothing stays open. */
 import assert from 'node:assert/strict';
-import { mkdir, open } from 'node:fs/promises';
-import { readdirSync, readlinkSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { describe, test, type TestContext } from 'node:test';
 import { EtlError } from '../../lib/core/errors.ts';
 import { createParquetStage, type ParquetStageOptions } from '../../lib/parquet/stage.ts';
-import type { PartFileSystem } from '../../lib/parquet/part-writer.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { randomRows, resultBatch } from './batches.ts';
 import { stageOptions, writeDataset, type WriteOptions } from './dataset.ts';
+import { disk, openFilesUnder } from './failing-disk.ts';
 import { assertSameLines, duckdbLines, linesOf } from './readers.ts';
-
-interface Disk extends PartFileSystem {
-  calls: string[];
-  open_: number;
-}
-
-/** The real disk; `before` runs before every call and may throw or wait. */
-function disk(before: (call: string, n: number) => unknown = () => undefined, writeLimit = Infinity): Disk {
-  const call = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
-    watched.calls.push(name);
-    await before(name, watched.calls.length - 1);
-    return work();
-  };
-  const watched: Disk = {
-    calls: [],
-    open_: 0,
-    mkdir: (path) => call('mkdir', () => mkdir(path)),
-    open: (path, flags) => call('open', async () => {
-      const handle = await open(path, flags);
-      watched.open_++;
-      return {
-        writev: ((parts: Uint8Array[]) =>
-          call('write', () => handle.writev(writeLimit < Infinity ? [parts[0]!.subarray(0, writeLimit)] : parts))) as typeof handle.writev,
-        sync: () => call('sync', () => handle.sync()),
-        close: async () => {
-          watched.open_--;
-          await handle.close(); // a close that fails has closed all the same
-          await call('close', async () => undefined);
-        },
-      };
-    }),
-  };
-  return watched;
-}
 
 const groups = [randomRows(1, 50, 'AT'), randomRows(2, 40, 'AT'), randomRows(3, 5, 'DE')];
 const run = (context: TestContext, options: WriteOptions): ReturnType<typeof writeDataset> =>
   writeDataset(context, groups, { partBytes: 1, durable: true, ...options });
-
-function openFilesUnder(folder: string): string[] {
-  return readdirSync('/proc/self/fd').flatMap((fd) => {
-    try {
-      return [readlinkSync(`/proc/self/fd/${fd}`)];
-    } catch {
-      return []; // the descriptor of this very listing
-    }
-  }).filter((path) => path.startsWith(folder));
-}
 
 describe('failing disk', () => {
   test('each call that fails is ETL_OUTPUT_WRITE with path and cause, and closes every file', async (context) => {

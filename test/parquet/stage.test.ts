@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { loadWriter } from '../../lib/parquet/parquet-wasm.ts';
 import { createParquetStage, PART_ROW_GROUPS, ROW_GROUP_BYTES, ROW_GROUP_ROWS, warmUp } from '../../lib/parquet/stage.ts';
+import { WRITE_AHEAD_BYTES } from '../../lib/parquet/write-ahead.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { randomRows, resultBatch, user, type Row } from './batches.ts';
 import { stageOptions, writeDataset } from './dataset.ts';
@@ -61,6 +62,15 @@ describe('layout', () => {
     const dataset = await writeDataset(context, groups);
     assert.deepEqual(dataset.files.map(({ rowGroups }) => rowGroups), [PART_ROW_GROUPS, 2]);
     assertSameLines(await duckdbLines(dataset), linesOf(groups.flat()));
+  });
+
+  test('a file larger than all that waits for the disk: nothing of it is taken from bytes that were used again', async (context) => {
+    const rows = plainRows(8000);
+    const groups = Array.from({ length: 32 }, (_, i) => rows.slice(0, 7000 + ((i * 37) % 1000)));
+    const { folder, files } = await writeDataset(context, groups, { compression: 'none', encoding: 'plain' });
+    assert.ok(files[0]!.bytes > 1.5 * WRITE_AHEAD_BYTES, `${files[0]!.bytes} bytes`);
+    const { metadata } = await hyparquetContents(join(folder, files[0]!.path));
+    assert.deepEqual(metadata.schema.map(({ name }) => name), ['arrow_schema', 'user_id', 'total_watch_time', 'log_count']);
   });
 
   test('no rows, no files', async (context) => {
