@@ -2,7 +2,8 @@
  * What may be replaced: nothing, or a dataset of ours that holds nothing else. A folder is ours when every file in it is
  * named by its description (DATASET_FILE) or is one that each dataset has.
  */
-import { lstat, readdir, readFile } from 'node:fs/promises';
+import { readdirSync } from 'node:fs';
+import { lstat, readFile } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { EtlError } from '../core/errors.ts';
 import { DATASET_FILE, type DatasetDescription } from './description.ts';
@@ -31,7 +32,7 @@ async function firstForeign(output: string): Promise<string | undefined> {
   if (info.isSymbolicLink()) return 'it is a symbolic link';
   if (!info.isDirectory()) return 'it is not a folder';
   if ((await lstat(dirname(output))).dev !== info.dev) return 'it is a mount point, which cannot be renamed; choose a folder inside it';
-  const entries = await readdir(output, { recursive: true, withFileTypes: true });
+  const entries = readdirSync(output, { recursive: true, withFileTypes: true }); // a quarter of the time that waiting for each folder takes
   if (entries.length === 0) return undefined;
   const ours = new Set(ALWAYS);
   try {
