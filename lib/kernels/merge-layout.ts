@@ -28,8 +28,13 @@
 //   +128 bestRegion: u32  K
 //   +136 minTotal: i64    H  a total outside of these is an overflow
 //   +144 maxTotal: i64    H
+//   +152 winner: u32      K  the source with the first row of all
+//   +156 skip: u32        K  bytes of the prefix: what the users of all sources' first rows begin with, 8 at most
+//   +160 prefix: u64      K  these bytes, the others 0
+//   +168 mask: u64        K  ones where the prefix is
 //   SOURCES: next u32 (address of the next row; 0 = the run has ended), end u32 (of what is in the buffer)
-//   TREE: u32 numbers of sources: [0] the first of all, [n] the loser of the match at node n (Knuth, TAOCP 3, 5.4.1)
+//   TREE: nodes, from 1 to runs - 1: the loser of the match at node n (Knuth, TAOCP 3, 5.4.1)
+//     +0 run: u32   +4 region + 1: u32, 1 by user   +8 key: u64, bytes of its first row's user behind the prefix, in order
 
 export const MERGE_RUNS = 0;
 export const MERGE_BY_USER = 4;
@@ -55,12 +60,20 @@ export const MERGE_BEST = 112;
 export const MERGE_BEST_REGION = 128;
 export const MERGE_MIN_TOTAL = 136;
 export const MERGE_MAX_TOTAL = 144;
+export const MERGE_WINNER = 152;
+export const MERGE_SKIP = 156;
+export const MERGE_PREFIX = 160;
+export const MERGE_MASK = 168;
 export const MERGE_SOURCES = 256;
 export const SOURCE_BYTES = 8;
 export const SOURCE_NEXT = 0;
 export const SOURCE_END = 4;
 export const MAX_FAN_IN = 256;
 export const MERGE_TREE = 2304;
+export const NODE_BYTES = 16;
+export const NODE_RUN = 0;
+export const NODE_REGION = 4;
+export const NODE_KEY = 8;
 
 /** Bytes behind the users of a batch that the kernel may overwrite. */
 export const COLUMN_SLACK = 8;

@@ -180,6 +180,21 @@ for (const [name, makeKernel] of Object.entries(kernels)) {
         }
       });
 
+      test(`users that have less and less in common, byte by byte, by ${groupBy}`, async () => {
+        for (let seed = 1; seed <= 12; seed++) {
+          const next = random(seed);
+          const rows = Array.from({ length: 800 }, (_, i): RunRow => {
+            const common = Buffer.alloc(Math.max(0, 11 - Math.floor(i / 60)), 'a');
+            const tail = Array.from({ length: Math.floor(next() * 12) }, () => [0, 1, 97, 255][Math.floor(next() * 4)]!);
+            return { region: Math.floor(i / 100), user: Buffer.concat([common, Buffer.from(tail)]), sum: 1n, count: 1n };
+          });
+          const parts: RunRow[][] = Array.from({ length: 2 + (seed % 7) }, () => []);
+          for (const row of rows) for (const part of parts) if (next() < 0.6) part.push(row);
+          const made = await setUp(groupBy, parts);
+          assert.deepEqual(await readGroups(mergeRuns(made.all)), model(parts.flat(), groupBy, 100, 1000), `seed ${seed}`);
+        }
+      });
+
       test(`more runs than the fan-in are merged in passes, by ${groupBy}`, async () => {
         const next = random(9);
         const parts = Array.from({ length: 23 }, (_, i) => Array.from({ length: 20 + 4 * i }, () => randomRow(next)));
