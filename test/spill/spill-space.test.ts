@@ -83,6 +83,24 @@ suite('spill space', () => {
     assert.equal(spill.bytes, 0);
   });
 
+  test('spaces of several threads share one quota, to the byte, however their writes interleave', async (context) => {
+    const folder = temporaryFolder(context);
+    const used = new BigInt64Array(new SharedArrayBuffer(8));
+    const spaces = [0, 1, 2].map(() => new SpillSpace({ folder, counters: newCounters(), maxBytes: 1_000_000, used }));
+    const files = await Promise.all(spaces.map((space) => space.create('test')));
+    const appends = await Promise.allSettled(Array.from({ length: 60 }, (_, i) => files[i % 3]!.append([Buffer.alloc(30_000)])));
+    assert.equal(appends.filter(({ status }) => status === 'fulfilled').length, 33);
+    const over = fails('ETL_MAX_SPILL', /more than --max-spill 1 MB: 990 KB are in use, 30 KB more are needed/, /--max-spill/);
+    assert.ok(appends.every((append) => append.status === 'fulfilled' || over(append.reason)));
+    assert.deepEqual(spaces.map(({ bytes }) => bytes), [990_000, 990_000, 990_000]);
+    await files[0]!.append([Buffer.alloc(10_000)]);
+    await spaces[1]!.close();
+    assert.equal(spaces[0]!.bytes, 1_000_000 - 11 * 30_000);
+    await files[0]!.append([Buffer.alloc(11 * 30_000)]);
+    for (const space of spaces) await space.close();
+    assert.equal(used[0], 0n);
+  });
+
   const faults: [string, Faults, string, RegExp, RegExp][] = [
     ['a full disk', { write: () => { throw systemError('ENOSPC'); } }, 'ETL_TEMP_WRITE', /Writing .*ENOSPC/, /disk .* is full\. Free space/],
     ['a used-up disk quota', { write: () => { throw systemError('EDQUOT'); } }, 'ETL_TEMP_WRITE', /Writing .*EDQUOT/, /quota/],
