@@ -1,7 +1,7 @@
 /**
- * Encodes the columns of one ResultBatch as one row group, by the Apache Rust writer compiled to WASM (parquet-wasm). What comes out
- * is a complete Parquet file of its own, which footer.ts then joins to others: so the writer never holds more than one
- * row group, every batch is exactly one, and a row group may be encoded anywhere (bytes are all that has to travel).
+ * Encodes the columns of one ResultBatch as one row group, by the Apache Rust writer compiled to WASM (parquet-wasm). What
+ * comes out is a complete Parquet file of its own, which footer.ts then joins to others: so the writer never holds more
+ * than one row group, every batch is exactly one, and a row group may be encoded anywhere (see encode-task.ts).
  *
  * Encodings, measured on 131072 sorted rows (ids `user_00012345` / UUIDs, skewed sums; ns and bytes a row, zstd):
  *
