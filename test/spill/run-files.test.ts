@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { ftruncateSync, readdirSync } from 'node:fs';
 import { suite, test, type TestContext } from 'node:test';
 import { EtlError } from '../../lib/core/errors.ts';
 import type { SortedRun } from '../../lib/core/stage.ts';
@@ -7,7 +7,8 @@ import { LinearMemory } from '../../lib/kernels/linear-memory.ts';
 import { loadKernel } from '../../lib/kernels/loader.ts';
 import { RUN_BLOCK_BYTES } from '../../lib/kernels/spill-layout.ts';
 import { createSpillTwin, type SpillKernel } from '../../lib/kernels/twins/spill.ts';
-import { PACK_BYTES_LEAST, READ_BYTES_LEAST, RunFiles, type RunFilesOptions, type RunWriter } from '../../lib/spill/run-files.ts';
+import { PACK_BYTES_LEAST, READ_BYTES_LEAST, RunFiles, type HandedFile, type RunFilesOptions, type RunWriter } from '../../lib/spill/run-files.ts';
+import { SpillSpace } from '../../lib/spill/spill-space.ts';
 import { random } from '../random.ts';
 import { spillSpace, systemError, type Faults } from './disk.ts';
 import { randomRunRows, runRow } from './rows.ts';
@@ -86,6 +87,37 @@ for (const [name, make] of Object.entries(makers)) {
       memory.giveSlab(own, bytes);
       for (const [i, run] of runs.entries()) assert.ok((await read(run, () => RUN_BLOCK_BYTES)).equals(Buffer.concat(rows[i]!)));
       await Promise.all(runs.map((run) => run.close()));
+      assertNothingHeld();
+    });
+
+    test('a run that was handed over is read by its descriptor, told when it is closed, and found out when it is damaged', async (context) => {
+      const { files, memory, write, read, spill, counters, assertNothingHeld } = await setUp(context, { readBytes: READ_BYTES_LEAST });
+      const other = new RunFiles({ spill: new SpillSpace({ folder: '/nowhere', counters }), memory, kernel: await make(memory) });
+      const rows = Array.from({ length: 3 }, (_, i) => randomRunRows(random(i + 50), 30_000));
+      const written: { run: SortedRun; file: HandedFile }[] = [];
+      for (const part of rows) {
+        const writer = await files.create();
+        await write(writer, part);
+        written.push({ run: await writer.finish(part.length), file: structuredClone(writer.handOver()) });
+      }
+      const [, second, third] = written;
+      assert.ok(second!.file.start > 0 && second!.file.fd === third!.file.fd, 'they share a file');
+      const closed: number[] = [];
+      for (const [i, { run, file }] of written.entries()) {
+        const close = async (): Promise<void> => {
+          closed.push(i);
+          await run.close();
+        };
+        const borrowed = other.open(file, rows[i]!.length, close);
+        if (i === 2) ftruncateSync(file.fd, file.start + file.size - 1);
+        const reading = read(borrowed, () => 20_000);
+        if (i === 2) await assert.rejects(reading, fails('ETL_TEMP_DAMAGED', /damaged at byte \d+/));
+        else assert.ok((await reading).equals(Buffer.concat(rows[i]!)));
+        assert.ok(spill.bytes > 0);
+        await borrowed.close();
+        await borrowed.close();
+      }
+      assert.deepEqual(closed, [0, 1, 2]);
       assertNothingHeld();
     });
 
