@@ -1,5 +1,5 @@
 /**
- * The only wiring: which stages make the three lanes, in what order they run, who closes what, and how a run stops.
+ * The only wiring: what makes the three lanes, in what order they run, who closes what, and how a run stops.
  *
  *   plan     inputs, value scale, IP database          nothing is written yet
  *   lane 1   source -> parse -> geo -> scatter         until the inputs end
@@ -7,18 +7,19 @@
  *   lane 3   merge -> count users -> parquet           one region at a time
  *   commit   balance, description, publish
  *
- * A lane ends before the next begins: a partition is complete only when all input has been scattered, a total only
- * when all partitions have been reduced. On any error or abort every resource is closed, the staging and temporary
- * folders are removed, and the first error is thrown.
+ * The stages of lanes 1 and 2 stand in lanes/, since they run in this thread or in several beside it; the stages of lane 3
+ * run here, but for the encoding. A lane ends before the next begins: a partition is complete only when all input has been
+ * scattered, a total only when all partitions have been reduced. On any error or abort every resource is closed, the staging
+ * and temporary folders are removed, and the first error is thrown.
  */
 import { randomBytes } from 'node:crypto';
 import { dirname, resolve, sep } from 'node:path';
+import { availableParallelism } from 'node:os';
 import { pipeline } from 'node:stream/promises';
-import { Aggregator } from './aggregate/aggregator.ts';
-import { createAggregateStage } from './aggregate/stage.ts';
+import { openRun } from './aggregate/runs.ts';
 import { assertBalanced, newCounters } from './core/counters.ts';
 import { EtlError, messageOf } from './core/errors.ts';
-import { leastMemory, planMemory, regionBytes, type MemoryBudget } from './core/memory-budget.ts';
+import { divide, leastMemory, planMemory, regionBytes, type MemoryBudget } from './core/memory-budget.ts';
 import { availableMemory, defaultMemory } from './core/memory-limit.ts';
 import type { ColumnNames, JobOptions } from './core/options.ts';
 import { collectGarbage, keepHeapSmall, residentBytes } from './core/resident.ts';
@@ -29,27 +30,25 @@ import { describeDataset } from './dataset/description.ts';
 import { RejectsFile } from './dataset/rejects-file.ts';
 import { Staging } from './dataset/staging.ts';
 import { createTempFolder } from './dataset/temp-folder.ts';
-import { MemoryKeySet } from './dedup/memory-key-set.ts';
-import { createDedupStage } from './dedup/stage.ts';
 import { openRangeTable, type RangeTable } from './geo/range-table.ts';
-import { createGeoStage } from './geo/stage.ts';
 import { LinearMemory } from './kernels/linear-memory.ts';
-import { loadKernel } from './kernels/loader.ts';
+import { compileKernels, loadKernel } from './kernels/loader.ts';
 import type { AggregateKernel } from './kernels/twins/aggregate.ts';
-import type { DedupKernel } from './kernels/twins/dedup.ts';
 import type { GeoKernel } from './kernels/twins/geo.ts';
 import type { MergeKernel } from './kernels/twins/merge.ts';
 import type { ParseKernel } from './kernels/twins/parse.ts';
-import type { PartitionKernel } from './kernels/twins/partition.ts';
 import type { SpillKernel } from './kernels/twins/spill.ts';
 import type { UsersKernel } from './kernels/twins/users.ts';
+import { LANE_KERNELS, type LaneSetup } from './lanes/lane-worker.ts';
+import type { Lanes } from './lanes/lanes.ts';
+import { OneThread } from './lanes/one-thread.ts';
+import type { ThreadSetup } from './lanes/thread.ts';
+import { Team } from './lanes/team.ts';
 import { DistinctUsers } from './merge/distinct-users.ts';
 import { mergeRuns } from './merge/merge.ts';
+import { compileWriter } from './parquet/parquet-wasm.ts';
 import { createParquetStage, ROW_GROUP_BYTES, ROW_GROUP_ROWS, warmUp, type EncoderTier } from './parquet/stage.ts';
 import { detectScale } from './parse/detect-scale.ts';
-import { createParseStage } from './parse/stage.ts';
-import { createScatterStage } from './partition/stage.ts';
-import { PartitionStore } from './partition/store.ts';
 import { BlockSource } from './source/blocks.ts';
 import { listInputs, type InputFile } from './source/inputs.ts';
 import { RunFiles } from './spill/run-files.ts';
@@ -57,24 +56,29 @@ import { SpillSpace } from './spill/spill-space.ts';
 import { ProgressTeller, type JobListener } from './progress.ts';
 import { summarize, type Summary } from './summary.ts';
 
+/** Inputs of fewer bytes are done before threads have started. */
+const THREADS_FROM = 24e6;
+
 export interface JobContext {
   readonly signal?: AbortSignal | undefined;
   readonly events?: JobListener | undefined;
   /** Tests tighten shares of the memory budget; nothing in a result depends on them. */
   readonly limits?: Partial<MemoryBudget>;
+  /** And have threads for inputs of any size. */
+  readonly threadsFrom?: number;
 }
 
 interface Plan {
   readonly inputs: readonly InputFile[];
   readonly source: BlockSource;
+  readonly lanes: Lanes;
   readonly staging: Staging;
   readonly spill: SpillSpace;
   /** Folders of killed runs that were removed. */
   readonly leftBehind: readonly string[];
   readonly rejects: RejectsFile;
   readonly scale: number;
-  readonly parseKernel: ParseKernel;
-  readonly geo: { readonly kernel: GeoKernel; readonly table: RangeTable };
+  readonly table: RangeTable;
 }
 
 /** What lane 2 hands to lane 3: sorted runs, and where to put merged ones when there are too many to merge at once. */
@@ -113,18 +117,19 @@ class Job {
   readonly #context: JobContext;
   readonly #resources: Resources;
   readonly #counters = newCounters();
-  readonly #budget: MemoryBudget;
-  readonly #memory: LinearMemory;
   readonly #version = packageVersion();
   readonly #progress: ProgressTeller;
+  /** Of the process before the run. */
+  readonly #process: { readonly resident: number; readonly warm: boolean };
+  #budget!: MemoryBudget;
+  #memory!: LinearMemory;
 
   constructor(options: JobOptions, context: JobContext, resources: Resources, warm: boolean) {
     this.#options = options;
     this.#context = context;
     this.#resources = resources;
-    this.#budget = { ...planBudget(options, warm), ...context.limits };
+    this.#process = { resident: residentBytes(), warm };
     keepHeapSmall();
-    this.#memory = new LinearMemory({ limit: this.#budget.linear, workspace: this.#budget.workspace });
     this.#progress = new ProgressTeller(this.#counters, context.events);
     resources.add(() => this.#progress.close());
   }
@@ -133,13 +138,15 @@ class Job {
     const started = performance.now();
     const progress = this.#progress;
     const plan = await progress.during('plan', () => this.#plan());
-    const store = await progress.during('scatter', () => this.#scatter(plan));
-    const runs = await progress.during('reduce', () => this.#reduce(plan, store));
+    await progress.during('scatter', () => this.#scatter(plan));
+    const runs = await progress.during('reduce', () => this.#reduce(plan));
     const { users, regions } = await progress.during('publish', () => this.#publish(plan, runs));
-    const { type, buildDate } = plan.geo.table.database;
-    return summarize(this.#counters, this.#budget.limit, {
+    const { type, buildDate } = plan.table.database;
+    const { limit, jobs } = this.#budget;
+    return summarize(this.#counters, limit, {
       output: this.#options.output,
       inputs: plan.inputs.length,
+      jobs,
       users,
       regions,
       valueScale: plan.scale,
@@ -152,92 +159,109 @@ class Job {
   }
 
   async #plan(): Promise<Plan> {
-    const { inputs: paths, output, overwrite, columns, valueScale, geoDb, geoField, temp, maxSpill } = this.#options;
-    const encoderReady = warmUp(this.#tier);
-    encoderReady.catch(() => undefined); // reported when lane 3 needs it
+    const { inputs: paths, output, overwrite, columns, valueScale, geoDb, geoField, groupBy, temp, maxSpill } = this.#options;
     const inputs = await listInputs(paths);
     assertOutside(output, temp, inputs);
     const sizes = inputs.map(({ size }) => size);
-    this.#progress.totalBytes = sizes.every((size) => size !== undefined) ? sizes.reduce((sum, size) => sum + size, 0) : undefined;
+    const piped = sizes.includes(undefined);
+    const totalBytes = piped ? undefined : sizes.reduce<number>((sum, size) => sum + size!, 0);
+    this.#progress.totalBytes = totalBytes;
+    this.#budget = this.#planBudget(totalBytes);
+    // What takes a while is begun first: threads, unless it has to be seen whether they are worth it, and the encoder.
+    let team = this.#budget.jobs > 1 && !piped ? this.#startTeam() : undefined;
+    const encoderReady = this.#budget.jobs > 1 ? compileWriter(this.#tier) : warmUp(this.#tier);
+    encoderReady.catch(() => undefined); // reported when lane 3 needs it
 
     const staging = await Staging.open(output, { overwrite });
     this.#resources.add(() => staging.discard());
     const tempFolder = createTempFolder(temp ?? dirname(resolve(output)));
     this.#resources.add(() => tempFolder.remove());
-    const spill = new SpillSpace({ folder: tempFolder.path, maxBytes: maxSpill, counters: this.#counters });
+    const used = new BigInt64Array(new SharedArrayBuffer(8));
+    const spill = new SpillSpace({ folder: tempFolder.path, maxBytes: maxSpill, used, counters: this.#counters });
     this.#resources.add(() => spill.close());
     const rejects = new RejectsFile(staging.folder);
     this.#resources.add(() => rejects.abandon());
 
-    const memory = this.#memory;
+    const memory = this.#memory = new LinearMemory({ limit: this.#budget.linear, workspace: this.#budget.workspace });
     const source = new BlockSource({
       inputs, memory, counters: this.#counters, signal: this.#context.signal,
       blockBytes: this.#budget.blockBytes, blocks: this.#budget.blocks,
     });
     this.#resources.add(() => source.close());
-    const parseKernel = await loadKernel<ParseKernel>('parse', memory);
-    const scale = valueScale ?? (await scaleOf(source, columns, memory, parseKernel));
-    const kernel = await loadKernel<GeoKernel>('geo', memory);
-    const table = await openRangeTable({ file: geoDb, field: geoField }, memory, kernel);
+    const found = valueScale === undefined || piped ? await scaleOf(source, columns, memory) : 0;
+    const scale = valueScale ?? found;
+    if (this.#budget.jobs > 1 && !team) {
+      if (this.#needsThreads(source.knownBytes)) team = this.#startTeam();
+      else this.#budget = { ...this.#budget, jobs: 1, ...divide(this.#budget.linear) };
+    }
+    const table = await openRangeTable({ file: geoDb, field: geoField }, memory, await loadKernel<GeoKernel>('geo', memory));
     this.#resources.add(() => table.close());
-    memory.reserve(regionBytes(table.regions.length, this.#options.groupBy), `names and files of ${table.regions.length} regions`);
+    memory.reserve(regionBytes(table.regions.length, groupBy), `names and files of ${table.regions.length} regions`);
+    const setup: LaneSetup = {
+      budget: this.#budget, columns, groupBy, scale,
+      geo: { ptr: table.ptr, regions: table.regions.length, unknown: table.unknown },
+    };
+    if (team) await this.#begin(team, { setup, inputs, table, spill: { folder: tempFolder.path, maxBytes: maxSpill, used } });
+    const lanes = team ?? this.#alone(setup, spill);
     const leftBehind = [...staging.leftBehind, ...tempFolder.leftBehind];
-    return { inputs, source, staging, spill, leftBehind, rejects, scale, parseKernel, geo: { kernel, table } };
+    return { inputs, source, lanes, staging, spill, leftBehind, rejects, scale, table };
+  }
+
+  #needsThreads(bytes: number | undefined): boolean {
+    return bytes === undefined || bytes >= (this.#context.threadsFrom ?? THREADS_FROM);
+  }
+
+  /** What the run was told, or else the default, though never less than what this process takes to run at all. */
+  #planBudget(totalBytes: number | undefined): MemoryBudget {
+    const { memory, jobs = availableParallelism() } = this.#options;
+    const limit = memory ?? Math.max(defaultMemory(availableMemory()), leastMemory(this.#process));
+    const planned = planMemory({ limit, jobs: this.#needsThreads(totalBytes) ? jobs : 1, ...this.#process });
+    return { ...planned, ...this.#context.limits };
+  }
+
+  #startTeam(): Team {
+    const team = new Team({ threads: this.#budget.jobs, counters: this.#counters, signal: this.#context.signal });
+    this.#resources.add(() => team.close());
+    return team;
+  }
+
+  async #begin(team: Team, { setup, inputs, table, spill }: {
+    setup: LaneSetup; inputs: readonly InputFile[]; table: RangeTable; spill: ThreadSetup['spill'];
+  }): Promise<void> {
+    const { compression, parquetEncoding, groupBy } = this.#options;
+    const { threadBytes, threadWorkspace } = this.#budget;
+    const kernels = await compileKernels(LANE_KERNELS);
+    const encoder = {
+      module: await compileWriter(this.#tier), compression, encoding: parquetEncoding, groupBy,
+      regions: groupBy === 'user' ? table.regions : [],
+    };
+    const memory = this.#memory;
+    team.begin(memory, inputs, () => ({
+      ...setup, kernels, spill, encoder, arena: memory.arena(threadBytes, threadWorkspace), watched: this.#context.events !== undefined,
+    }));
+  }
+
+  #alone(setup: LaneSetup, spill: SpillSpace): Lanes {
+    const lanes = new OneThread({ setup, memory: this.#memory, spill, counters: this.#counters, signal: this.#context.signal });
+    this.#resources.add(() => lanes.close());
+    return lanes;
   }
 
   /** Lane 1. */
-  async #scatter({ source, spill, rejects, scale, parseKernel, geo }: Plan): Promise<PartitionStore> {
-    const memory = this.#memory;
-    const { storeBytes, keepBytes, partitionBits, chunkBytes, deferredBytes } = this.#budget;
-    const kernel = await loadKernel<PartitionKernel>('partition', memory);
-    const store = new PartitionStore({
-      memory, kernel, spill, counters: this.#counters, bits: partitionBits, bytes: storeBytes, keepBytes, chunkBytes, deferredBytes,
-    });
-    this.#resources.add(() => store.close());
-    await pipeline(
-      source.stream(),
-      createParseStage({
-        memory, kernel: parseKernel, counters: this.#counters, rejects, scale, columns: this.#options.columns,
-      }),
-      createGeoStage({ memory, ...geo }),
-      createScatterStage({ memory, kernel, store }),
-      this.#stoppable(),
-    );
-    geo.table.close();
+  async #scatter({ source, lanes, rejects, table }: Plan): Promise<void> {
+    await lanes.scatter(source.stream(), rejects);
+    table.close();
     await rejects.close();
-    return store;
   }
 
   /** Lane 2. */
-  async #reduce({ geo, spill }: Plan, store: PartitionStore): Promise<Runs> {
+  async #reduce({ lanes, spill }: Plan): Promise<Runs> {
     const memory = this.#memory;
-    const counters = this.#counters;
-    const keySet = new MemoryKeySet({
-      memory, kernel: await loadKernel<DedupKernel>('dedup', memory), maxBytes: this.#budget.idTableBytes,
-    });
-    this.#resources.add(() => keySet.close());
-    const kernel = await loadKernel<AggregateKernel>('aggregate', memory);
     const files = new RunFiles({
       spill, memory, kernel: await loadKernel<SpillKernel>('spill', memory), readBytes: this.#budget.runBufferBytes,
     });
-    const aggregator = new Aggregator({
-      memory, kernel, counters,
-      groupBy: this.#options.groupBy,
-      unknownRegion: geo.table.unknown,
-      regions: geo.table.regions.length,
-      limits: { bytes: this.#budget.aggregateBytes },
-      temp: files,
-    });
-    this.#resources.add(() => aggregator.close());
-    await pipeline(
-      store.partitions(),
-      createDedupStage({ memory, keySet, counters }),
-      createAggregateStage({ aggregator, counters }),
-      this.#stoppable(),
-    );
-    keySet.close();
-    await store.close();
-    const runs = await aggregator.finish();
+    const kernel = await loadKernel<AggregateKernel>('aggregate', memory);
+    const runs = (await lanes.reduce()).map(({ run, giveBack }) => openRun(run, { kernel, files, giveBack }));
     this.#resources.add(async () => {
       await Promise.all(runs.map((run) => run.close()));
     });
@@ -247,7 +271,7 @@ class Job {
   /** Lane 3 and the commit. */
   async #publish(plan: Plan, { runs, files }: Runs): Promise<{ users: number; regions: number }> {
     const { groupBy, columns, compression, parquetEncoding } = this.#options;
-    const { staging, spill, geo: { table }, scale, inputs } = plan;
+    const { staging, spill, lanes: { encoders }, table, scale, inputs } = plan;
     const { fanIn, runBufferBytes, columnAreas, distinctBytes, writesAtOnce } = this.#budget;
     const regions = new Set<string>();
     const memory = this.#memory;
@@ -261,6 +285,7 @@ class Job {
     const parquet = createParquetStage({
       folder: staging.folder, groupBy, scale, compression, encoding: parquetEncoding, counters, version: this.#version,
       writesAtOnce, tier: this.#tier,
+      ...(encoders && { encode: encoders.encode, encodesAtOnce: encoders.count }),
       metadata: {
         'etl-stream.version': this.#version,
         'etl-stream.columns': JSON.stringify(columns),
@@ -327,12 +352,6 @@ class Job {
   }
 }
 
-/** What the run was told, or else the default, though never less than what this process takes to run at all. */
-function planBudget({ memory }: JobOptions, warm: boolean): MemoryBudget {
-  const process = { resident: residentBytes(), warm };
-  return planMemory({ limit: memory ?? Math.max(defaultMemory(availableMemory()), leastMemory(process)), jobs: 1, ...process });
-}
-
 /** The sum of counts, by their two halves: a BigInt a row would cost more than encoding it. */
 function sum(counts: BigInt64Array): number {
   const halves = new Uint32Array(counts.buffer, counts.byteOffset, counts.length * 2);
@@ -355,7 +374,8 @@ function assertOutside(output: string, temp: string | undefined, inputs: readonl
 }
 
 /** Decimal places of the value column, from the first input that has a row to tell by; 0 when none has. */
-async function scaleOf(source: BlockSource, columns: ColumnNames, memory: LinearMemory, kernel: ParseKernel): Promise<number> {
+async function scaleOf(source: BlockSource, columns: ColumnNames, memory: LinearMemory): Promise<number> {
+  const kernel = await loadKernel<ParseKernel>('parse', memory);
   for await (const { input, bytes } of source.samples()) {
     const scale = bytes.length > 0 ? detectScale(bytes, columns, { name: input.name, memory, kernel }) : undefined;
     if (scale !== undefined) return scale;

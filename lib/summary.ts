@@ -8,6 +8,8 @@ export interface Summary {
   /** The folder that was published, as given. */
   readonly output: string;
   readonly inputs: number;
+  /** Threads that worked at once, at most as many as asked for: as memory and inputs allowed. */
+  readonly jobs: number;
   /** Bytes read from the inputs. */
   readonly bytes: number;
   /** read = counted + duplicates + rejected, always. */
@@ -45,7 +47,7 @@ export interface Summary {
 }
 
 /** What only the pipeline knows. */
-export type Outcome = Pick<Summary, 'output' | 'inputs' | 'users' | 'regions' | 'valueScale' | 'geoDatabase' | 'seconds' | 'phases' | 'leftBehind' | 'version'>;
+export type Outcome = Pick<Summary, 'output' | 'inputs' | 'jobs' | 'users' | 'regions' | 'valueScale' | 'geoDatabase' | 'seconds' | 'phases' | 'leftBehind' | 'version'>;
 
 export function summarize(counters: Readonly<Counters>, memoryLimit: number, outcome: Outcome): Summary {
   const { bytes, read, duplicate, rejected, counted, rejectedBy, emptyLines, unknownRegion, groups, files, outputBytes } = counters;

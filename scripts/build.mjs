@@ -2,6 +2,7 @@
 //
 //   dist/bin/etl-stream.js      the command
 //   dist/lib/index.js           the library; its types stand in .d.ts files by the names of the sources
+//   dist/lib/thread.js          what a thread runs
 //   dist/lib/<name>-<hash>.js   what those share, and what is loaded only when it is needed
 //   dist/lib/*.wasm             the kernels
 //   dist/lib/embedded.table     the range table of the embedded IP database
@@ -20,7 +21,7 @@ if (status !== 0) process.exit(status ?? 1);
 
 await build({
   // A module that a thread runs is one, too.
-  entryPoints: ['bin/etl-stream.ts', 'lib/index.ts'],
+  entryPoints: { 'bin/etl-stream': 'bin/etl-stream.ts', 'lib/index': 'lib/index.ts', 'lib/thread': 'lib/lanes/thread.ts' },
   bundle: true,
   splitting: true,
   format: 'esm',

@@ -20,6 +20,7 @@ export interface RunFlags {
   compression: Compression;
   parquetEncoding: ParquetEncoding;
   temp?: string;
+  jobs?: number;
   memory?: string;
   maxSpill?: string;
   json?: boolean;

@@ -44,6 +44,16 @@ export function newCounters(): Counters {
   };
 }
 
+/** Adds what another thread has counted since it told `before`. */
+export function addCounters(total: Counters, now: Readonly<Counters>, before: Readonly<Counters> | undefined): void {
+  for (const name of Object.keys(now) as (keyof Counters)[]) {
+    if (name !== 'rejectedBy') total[name] += now[name] - (before?.[name] ?? 0);
+  }
+  for (const [code, rows] of now.rejectedBy) {
+    total.rejectedBy.set(code, (total.rejectedBy.get(code) ?? 0) + rows - (before?.rejectedBy.get(code) ?? 0));
+  }
+}
+
 const UNBALANCED_HINT = 'Nothing was published. Please report this with the input, if you can share it.';
 
 /** Throws ETL_UNBALANCED unless every record read is accounted for, and every one counted is in the result. */

@@ -43,6 +43,8 @@ export interface JobOptions {
   readonly maxSpill: number | undefined;
   /** Most bytes that the process may have resident; undefined = half of what there is, at most 2 GB, at least 128 MB. */
   readonly memory: number | undefined;
+  /** Most threads that work at once; undefined = as many as the machine has for this process. */
+  readonly jobs: number | undefined;
 }
 
 export const defaultColumns: ColumnNames = { id: 'log_id', user: 'user_id', ip: 'ip_address', value: 'watch_time(min)' };
@@ -78,6 +80,8 @@ export function validateOptions(options: RunOptions): JobOptions {
   for (const [option, bytes] of [['--memory', options.memory], ['--max-spill', options.maxSpill]] as const) {
     if (bytes !== undefined && !(Number.isSafeInteger(bytes) && bytes > 0)) throw usage(`${option} must be a whole number of bytes, at least 1, not ${String(bytes)}`);
   }
+  const { jobs } = options;
+  if (jobs !== undefined && !(Number.isInteger(jobs) && jobs >= 1)) throw usage(`--jobs must be a whole number, at least 1, not ${String(jobs)}`);
   return {
     inputs,
     output,
@@ -92,6 +96,7 @@ export function validateOptions(options: RunOptions): JobOptions {
     temp: options.temp,
     maxSpill: options.maxSpill,
     memory: options.memory,
+    jobs,
   };
 }
 

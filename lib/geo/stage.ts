@@ -14,7 +14,7 @@ import type { RangeTable } from './range-table.ts';
 export interface GeoStageOptions {
   readonly memory: LinearMemory;
   readonly kernel: GeoKernel;
-  readonly table: RangeTable;
+  readonly table: Pick<RangeTable, 'ptr'>;
 }
 
 /** A Transform from Batch to Batch; the very same objects come out. */

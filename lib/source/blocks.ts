@@ -77,6 +77,17 @@ export class BlockSource {
     }
   }
 
+  /** Bytes of all inputs; undefined when a pipe was not sampled to its end. */
+  get knownBytes(): number | undefined {
+    let known = 0;
+    for (const input of this.#inputs) {
+      const bytes = input.size ?? this.#sampled.get(input)?.bytes.length ?? SAMPLE_BYTES;
+      if (input.size === undefined && bytes === SAMPLE_BYTES) return undefined;
+      known += bytes;
+    }
+    return known;
+  }
+
   /** Ends the stream, if it has not ended, and lets go of pipes that were sampled only. All memory is back then. Idempotent. */
   async close(): Promise<void> {
     const stream = this.#stream;

@@ -1,0 +1,95 @@
+/** A thread beside the main one (team.ts): runs lanes over its own arena, and encodes row groups, when it is called. */
+import { parentPort } from 'node:worker_threads';
+import { newCounters, type Counters } from '../core/counters.ts';
+import { SharedCell } from '../core/shared-cell.ts';
+import type { InputInfo } from '../core/stage.ts';
+import type { HandedRun } from '../aggregate/runs.ts';
+import { LinearMemory, type Arena } from '../kernels/linear-memory.ts';
+import { adoptModules } from '../kernels/loader.ts';
+import type { WasmModule } from '../kernels/webassembly.ts';
+import { createEncodeTask } from '../parquet/encode-task.ts';
+import type { EncoderOptions } from '../parquet/encoder.ts';
+import type { EncodeRequest, EncodeResponse } from '../parquet/remote-encoder.ts';
+import { OrderedRejects, RejectTurns } from '../parse/ordered-rejects.ts';
+import { Relay } from '../parse/relay.ts';
+import type { StoredShare } from '../partition/share.ts';
+import { BlockRing } from '../source/block-ring.ts';
+import { SpillSpace } from '../spill/spill-space.ts';
+import { Moved, Peer, type Port } from '../workers/peer.ts';
+import { LaneWorker, type LaneSetup } from './lane-worker.ts';
+
+export interface ThreadSetup extends LaneSetup {
+  readonly arena: Arena;
+  readonly kernels: Readonly<Record<string, WasmModule>>;
+  readonly spill: { readonly folder: string; readonly maxBytes: number | undefined; readonly used: BigInt64Array };
+  readonly encoder: EncoderOptions & { readonly module: WasmModule; readonly regions: readonly string[] };
+  /** Whether anybody looks at the counters before a lane is done. */
+  readonly watched: boolean;
+}
+
+export interface ScatterRequest {
+  readonly inputs: readonly InputInfo[];
+  /** Addresses of what all threads share. */
+  readonly ring: number;
+  readonly relay: number;
+  readonly turns: number;
+}
+
+export interface ReduceRequest {
+  readonly shares: readonly StoredShare[];
+  /** Address of the cell with the next partition that nobody has. */
+  readonly claims: number;
+}
+
+/** What a thread answers to, in this order; `encode` at any time after `begin`. */
+export type ThreadCalls = {
+  begin: (setup: ThreadSetup) => void;
+  scatter: (request: ScatterRequest) => Promise<{ share: StoredShare; counters: Counters }>;
+  reduce: (request: ReduceRequest) => Promise<{ runs: HandedRun[]; counters: Counters }>;
+  closeStore: (nothing: undefined) => Promise<void>;
+  giveBack: (run: HandedRun) => Promise<void>;
+  encode: (request: EncodeRequest) => Promise<EncodeResponse>;
+};
+
+/** What a thread asks of the main one. */
+export type MainCalls = {
+  /** Lines of the rejects file, in order. */
+  rejects: (lines: string) => Promise<void>;
+  /** Where its counters are. */
+  counters: (counters: Counters) => void;
+};
+
+const COUNTERS_MILLISECONDS = 100;
+const counters = newCounters();
+let memory: LinearMemory;
+let worker: LaneWorker;
+let encodeTask: Promise<(request: EncodeRequest) => EncodeResponse>;
+
+const main: Peer<MainCalls> = new Peer(parentPort as Port, {
+  begin({ arena, kernels, spill, encoder, watched, ...setup }: ThreadSetup): void {
+    adoptModules(kernels);
+    memory = new LinearMemory(arena);
+    worker = new LaneWorker({ setup, memory, counters, spill: new SpillSpace({ ...spill, counters }) });
+    encodeTask = createEncodeTask({ ...encoder, memory });
+    encodeTask.catch(() => undefined); // told to who waits for it
+    if (watched) setInterval(() => void main.call('counters', counters).catch(() => undefined), COUNTERS_MILLISECONDS).unref();
+  },
+  async scatter({ inputs, ring, relay, turns }: ScatterRequest) {
+    const share = await worker.scatter({
+      blocks: new BlockRing(memory, ring).blocks(inputs),
+      relay: new Relay(memory, relay),
+      rejects: new OrderedRejects(new RejectTurns(memory, turns), (lines) => main.call('rejects', lines)),
+    });
+    return { share, counters };
+  },
+  async reduce({ shares, claims }: ReduceRequest) {
+    const next = new SharedCell(memory.memory.buffer, claims);
+    return { runs: await worker.reduce({ shares, claim: () => next.add(1) }), counters };
+  },
+  closeStore: () => worker.closeStore(),
+  giveBack: (run: HandedRun) => worker.giveBack(run),
+  async encode(request: EncodeRequest) {
+    const response = (await encodeTask)(request);
+    return response.file ? new Moved(response, [response.file.buffer]) : response;
+  },
+});
