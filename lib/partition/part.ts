@@ -8,7 +8,6 @@
  * A list ends when it is full, or when a buffer is used up: what comes next in order may be in the next one. A buffer is
  * filled again when all lists that point into it are released; chains go back with the last list of the part.
  */
-import type { LinearMemory } from '../kernels/linear-memory.ts';
 import {
   MERGE_HEAP, MERGE_SOURCES, SOURCE_AT, SOURCE_BYTES, SOURCE_MORE, SOURCE_NUMBER, SOURCE_PAGE,
 } from '../kernels/partition-layout.ts';
@@ -18,11 +17,10 @@ import type { HashBits } from './hash-bits.ts';
 import type { RowSource, StoredRows } from './stored-rows.ts';
 
 export interface PartOptions {
-  readonly memory: LinearMemory;
   readonly kernel: PartitionKernel;
   readonly buffers: ChunkBuffers;
-  /** Address of the merge's state: one part is listed at a time. */
-  readonly merge: number;
+  /** The merge's state in linear memory, with room for all sources: one part is listed at a time. */
+  readonly merge: DataView;
 }
 
 export interface SegmentList {
@@ -83,24 +81,25 @@ export class Part {
 
   /** Lists the next segments, at most `max` (at least 1), as u32 at `list`. Not after the last. Throws what reading throws. */
   async list(list: number, max: number): Promise<SegmentList> {
-    const { memory, kernel, merge } = this.#options;
-    const state = memory.view(merge, MERGE_HEAP + SOURCE_BYTES * this.#sources.length);
+    const { kernel, merge } = this.#options;
     if (!this.#begun) {
       this.#begun = true;
       this.readAhead();
-      state.setUint32(MERGE_SOURCES, this.#sources.length, true);
+      merge.setUint32(MERGE_SOURCES, this.#sources.length, true);
     }
-    for (const [i, source] of this.#wanted.entries()) {
-      const record = MERGE_HEAP + i * SOURCE_BYTES;
-      state.setUint32(record + SOURCE_PAGE, await this.#nextPages(source), true);
-      state.setUint32(record + SOURCE_AT, 0, true);
-      state.setUint16(record + SOURCE_MORE, source.ahead ? 1 : 0, true);
-      state.setUint16(record + SOURCE_NUMBER, source.number, true);
+    let record = MERGE_HEAP;
+    for (const source of this.#wanted) {
+      const page = 'chain' in source.rows ? source.rows.chain : await this.#nextBuffer(source);
+      merge.setUint32(record + SOURCE_PAGE, page, true);
+      merge.setUint32(record + SOURCE_AT, 0, true);
+      merge.setUint16(record + SOURCE_MORE, source.ahead ? 1 : 0, true);
+      merge.setUint16(record + SOURCE_NUMBER, source.number, true);
+      record += SOURCE_BYTES;
     }
-    const count = kernel.listSegments(merge, list, max) >>> 0;
-    const last = state.getUint32(MERGE_SOURCES, true) === 0;
-    const waits = !last && state.getUint32(MERGE_HEAP + SOURCE_PAGE, true) === 0;
-    this.#wanted = waits ? [this.#sources[state.getUint16(MERGE_HEAP + SOURCE_NUMBER, true)]!] : [];
+    const count = kernel.listSegments(merge.byteOffset, list, max) >>> 0;
+    const last = merge.getUint32(MERGE_SOURCES, true) === 0;
+    const waits = !last && merge.getUint32(MERGE_HEAP + SOURCE_PAGE, true) === 0;
+    this.#wanted = waits ? [this.#sources[merge.getUint16(MERGE_HEAP + SOURCE_NUMBER, true)]!] : [];
     const release = this.#hold();
     for (const source of last ? this.#sources : this.#wanted) {
       if (source.current) leave(source.current);
@@ -126,9 +125,8 @@ export class Part {
     for (const { rows } of this.#sources) if ('chain' in rows) this.#from.giveChain(rows.chain);
   }
 
-  /** A source's first page, or that of its next buffer. The one after it is read meanwhile. */
-  async #nextPages(source: Source): Promise<number> {
-    if ('chain' in source.rows) return source.rows.chain;
+  /** The first page of the source's next buffer. The one after it is read meanwhile. */
+  async #nextBuffer(source: Source): Promise<number> {
     const filled = await source.ahead!;
     source.ahead = undefined;
     source.current = { filled, holders: 1 };

@@ -58,8 +58,8 @@ export class PartitionReader {
   readonly #options: PartitionReaderOptions;
   readonly #buffers: ChunkBuffers;
   readonly #lists: SlabPool;
-  readonly #merge: number;
-  readonly #mergeBytes: number;
+  readonly #merge: DataView;
+  readonly #partOptions: PartOptions;
   readonly #deferred: Generations;
   readonly #rows: StoredRows;
   /** What was put off and is being read, outermost first. */
@@ -83,8 +83,9 @@ export class PartitionReader {
     const files = shares.filter(({ file }) => file).length;
     this.#buffers = new ChunkBuffers(memory, kernel, Math.max(files, 1), chunkBytes);
     this.#lists = new SlabPool(memory, LISTS, 4 * LIST_SEGMENTS, 'segments of partitions');
-    this.#mergeBytes = MERGE_HEAP + SOURCE_BYTES * shares.length;
-    this.#merge = memory.slab(this.#mergeBytes, 'merging segments');
+    const mergeBytes = MERGE_HEAP + SOURCE_BYTES * shares.length;
+    this.#merge = memory.view(memory.slab(mergeBytes, 'merging segments'), mergeBytes);
+    this.#partOptions = { kernel, buffers: this.#buffers, merge: this.#merge };
   }
 
   /** Once: a stream of PartitionChunk. It waits for the release of all chunks of a part; at its end the reader is closed. */
@@ -120,7 +121,7 @@ export class PartitionReader {
     const files = [this.#deferred, ...this.#levels].map((holder) => holder.close());
     this.#rows.close();
     this.#lists.close();
-    this.#options.memory.giveSlab(this.#merge, this.#mergeBytes);
+    this.#options.memory.giveSlab(this.#merge.byteOffset, this.#merge.byteLength);
     await Promise.all(files);
   }
 
@@ -133,20 +134,15 @@ export class PartitionReader {
   }
 
   async *#chunks(): AsyncGenerator<PartitionChunk, void, undefined> {
-    let part = this.#take(this.#rows);
+    let part = Part.take(this.#rows, this.#partOptions);
     while (part) {
       yield* this.#give(part, part.partition, 0);
-      const next = this.#take(this.#rows);
+      const next = Part.take(this.#rows, this.#partOptions);
       next?.readAhead();
       yield* this.#giveDeferred(part.partition, 1);
       part = next;
     }
     await this.close();
-  }
-
-  #take(rows: StoredRows): Part | undefined {
-    const { memory, kernel } = this.#options;
-    return Part.take(rows, { memory, kernel, buffers: this.#buffers, merge: this.#merge } satisfies PartOptions);
   }
 
   /** The chunks of one part. */
@@ -173,7 +169,8 @@ export class PartitionReader {
     this.#levels.push(stored);
     let next = 0;
     const rows = this.#storedRows([stored.share], () => next++);
-    for (let part = this.#take(rows); part; part = this.#take(rows)) {
+    const take = (): Part | undefined => Part.take(rows, this.#partOptions);
+    for (let part = take(); part; part = take()) {
       yield* this.#give(part, partition, number);
       number = yield* this.#giveDeferred(partition, number + 1);
     }

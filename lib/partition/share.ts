@@ -28,7 +28,7 @@ export interface Generation {
 }
 
 /** The partition's chain, which is the caller's from now on; 0 when there is none. */
-export function takeChain({ chains }: StoredShare, partition: number): number {
+export function takeChain({ chains }: Pick<StoredShare, 'chains'>, partition: number): number {
   return Atomics.exchange(chains, partition, 0);
 }
 

@@ -36,6 +36,9 @@ export interface StoredRowsOptions {
   readonly kernel: Pick<PartitionKernel, 'giveChain'>;
 }
 
+/** A share in memory. */
+type ChainShare = Pick<StoredShare, 'chains'>;
+
 /** A share in a file. */
 interface FileShare {
   readonly file: ReadableFile;
@@ -47,8 +50,7 @@ interface FileShare {
 
 export class StoredRows {
   readonly hash: HashBits;
-  readonly #shares: readonly StoredShare[];
-  readonly #files: readonly (FileShare | undefined)[];
+  readonly #shares: readonly (ChainShare | FileShare)[];
   readonly #claim: () => number;
   readonly #kernel: Pick<PartitionKernel, 'giveChain'>;
   /** Chains that were taken and not given back. */
@@ -62,13 +64,12 @@ export class StoredRows {
       throw new EtlError('ETL_INTERNAL', 'Rows were stored by different bits of their ids.');
     }
     this.hash = hash;
-    this.#shares = shares;
+    let lane = 0;
+    this.#shares = shares.map(({ chains, file, generations }) => file ? {
+      file: borrow(file), lane: lane++, sizes: generations.map(({ sizes }) => sizes), positions: generations.map(({ at }) => at),
+    } : { chains });
     this.#claim = claim;
     this.#kernel = kernel;
-    let lane = 0;
-    this.#files = shares.map(({ file, generations }) => file && {
-      file: borrow(file), lane: lane++, sizes: generations.map(({ sizes }) => sizes), positions: generations.map(({ at }) => at),
-    });
   }
 
   /** The next partition that has rows, and a source for each share that has some. Undefined at the end. */
@@ -77,9 +78,8 @@ export class StoredRows {
       const partition = this.#claim();
       if (partition >= 2 ** this.hash.bits) return undefined;
       const sources: RowSource[] = [];
-      for (const [i, share] of this.#shares.entries()) {
-        const file = this.#files[i];
-        const source = file ? this.#slicesOf(file, partition) : this.#chainOf(share, partition);
+      for (const share of this.#shares) {
+        const source = 'file' in share ? this.#slicesOf(share, partition) : this.#chainOf(share, partition);
         if (source) sources.push(source);
       }
       this.#next = partition + 1;
@@ -97,7 +97,7 @@ export class StoredRows {
     for (const chain of this.#chains) this.giveChain(chain);
   }
 
-  #chainOf(share: StoredShare, partition: number): RowSource | undefined {
+  #chainOf(share: ChainShare, partition: number): RowSource | undefined {
     const chain = takeChain(share, partition);
     if (chain === 0) return undefined;
     this.#chains.add(chain);
