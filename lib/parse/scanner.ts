@@ -5,27 +5,26 @@
  *   cut = INPUT_START
  *   for each block { open(block, cut); for (;;) switch (scan()) { records: take them; too_long: ...; end: break }; cut = cut() }
  *
- * A cut says all that the next block's reader, which may be another thread, has to know. It can be asked for as soon as
- * the window is scanned (`atEnd`), before its records are taken. An unfinished record is scanned again with the rest of it.
+ * The first `scan` goes through the whole window, if the index has room for it, before any of its records is taken. From
+ * then on (`atEnd`) a cut can be asked for: it says all that the next block's reader, which may be another thread, has to
+ * know. An unfinished record is scanned again with the rest of it.
  *
- * Memory: the index, 4 bytes for each of `entries` (of which only as much is touched as is scanned ahead). When one record
- * has more fields than fit, and more than a header that is known, it is malformed, and its fields need only be counted.
- * Else the index grows to the most there can be: 4 bytes for every byte of the longest record.
+ * Memory: the index, 512 KiB, of which only as much is touched as a window has fields. When one record has more fields than
+ * fit, and more than a header that is known, it is malformed, and its fields need only be counted. Else the index grows to
+ * the most there can be: 4 bytes for every byte of the longest record.
  */
 import { EtlError } from '../core/errors.ts';
-import { BATCH_ROWS } from '../kernels/layout.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
 import {
-  ENTRY_BAD, ENTRY_END, ENTRY_POSITION, ENTRY_QUOTED, INDEX_SLACK, MAX_WINDOW, MODE_AFTER_CR, MODE_FIELD_START,
-  MODE_PLACE, MODE_QUOTED, MODE_SKIP, STATE_BASE, STATE_BYTES, STATE_CAPACITY, STATE_COUNT, STATE_DELIMITER, STATE_DROPPED, STATE_EMPTY_LINES,
-  STATE_END, STATE_FIELDS, STATE_INDEX, STATE_LINES, STATE_MODE, STATE_NEXT, STATE_POS, STATE_QUOTE, STATE_RECORDS,
-  STATE_RECORD_LIMIT, STATE_SCAN_RECORDS, STATE_START,
+  ENTRY_BAD, ENTRY_END, ENTRY_POSITION, ENTRY_QUOTED, INDEX_SLACK, MAX_WINDOW, MODE_AFTER_CR, MODE_FIELD_START, MODE_PLACE,
+  MODE_QUOTED, MODE_SKIP, STATE_BASE, STATE_BYTES, STATE_CAPACITY, STATE_COUNT, STATE_DELIMITER, STATE_DROPPED,
+  STATE_EMPTY_LINES, STATE_END, STATE_FIELDS, STATE_INDEX, STATE_LINES, STATE_MODE, STATE_NEXT, STATE_POS, STATE_QUOTE,
+  STATE_RECORDS, STATE_RECORD_LIMIT, STATE_START,
 } from '../kernels/parse-layout.ts';
 import type { ParseKernel } from '../kernels/twins/parse.ts';
 
-const ENTRIES = 65536;
 /** For a whole block of 1 MiB, if its fields have 7 bytes each. */
-const ENTRIES_OF_BLOCK = 131072;
+const ENTRIES = 131072;
 const PER_WINDOW = [STATE_START, STATE_POS, STATE_COUNT, STATE_NEXT, STATE_RECORDS, STATE_LINES, STATE_DROPPED];
 const BOM = [0xef, 0xbb, 0xbf];
 const LF = 10;
@@ -56,8 +55,6 @@ export interface ScannerOptions extends Dialect {
   readonly memory: LinearMemory;
   readonly kernel: ParseKernel;
   readonly recordLimit: number;
-  /** Scan a whole window before its records are taken, as far as the index has room; else, just enough for a batch. */
-  readonly ahead?: boolean;
 }
 
 export class Scanner {
@@ -66,7 +63,6 @@ export class Scanner {
   readonly #memory: LinearMemory;
   readonly #kernel: ParseKernel;
   readonly #largest: number;
-  readonly #ahead: boolean;
   /** Address of the state, for the kernel's functions that a reader calls itself. */
   readonly state: number;
   /** What `next` took last. */
@@ -83,20 +79,18 @@ export class Scanner {
   #lineAt = 0;
   #lineAfterCr = 0;
 
-  constructor({ memory, kernel, recordLimit, delimiter = ',', quote = '"', ahead = false }: ScannerOptions) {
+  constructor({ memory, kernel, recordLimit, delimiter = ',', quote = '"' }: ScannerOptions) {
     checkDialect(delimiter, quote);
     this.#memory = memory;
     this.#kernel = kernel;
     this.#largest = recordLimit + 2 * INDEX_SLACK;
-    this.#ahead = ahead;
     this.state = memory.slab(STATE_BYTES, 'parser state');
     this.#words = memory.u32(this.state, STATE_BYTES / 4).fill(0);
-    this.#index = this.#newIndex(ahead ? ENTRIES_OF_BLOCK : ENTRIES);
+    this.#index = this.#newIndex(ENTRIES);
     this.#window = memory.bytes(this.state, 0);
     this.set(STATE_DELIMITER, delimiter.charCodeAt(0));
     this.set(STATE_QUOTE, quote.charCodeAt(0));
     this.set(STATE_RECORD_LIMIT, recordLimit);
-    this.set(STATE_SCAN_RECORDS, ahead ? MAX_WINDOW : BATCH_ROWS);
   }
 
   get(name: number): number {
@@ -148,8 +142,8 @@ export class Scanner {
   }
 
   /**
-   * How the bytes after the window are to be read, once `atEnd` or once `scan` said `end`, for `last` bytes before that.
-   * An unfinished record over the limit is skipped by them; if it passed the limit in this window, it begins at
+   * How the bytes after the window are to be read, once `atEnd` or `scan` said `end` (with `last`: before the latter). An
+   * unfinished record over the limit is to be skipped there; if it passed the limit in this window, it begins at
    * `longFrom`, in `longLine`.
    */
   cut(): Cut & { readonly longFrom: number | undefined; readonly longLine: number } {
@@ -173,8 +167,8 @@ export class Scanner {
     let last = this.get(STATE_COUNT) - 1;
     while (index[last]! < ENTRY_END) last--;
     const start = (index[last]! & ENTRY_POSITION) + 1;
-    const cutsCrlf = start < this.get(STATE_END) && this.#window[start - 1] === CR && this.#window[start] === LF;
-    return cutsCrlf ? start + 1 : start;
+    const isCrlf = start < this.get(STATE_POS) && this.#window[start - 1] === CR && this.#window[start] === LF;
+    return isCrlf ? start + 1 : start;
   }
 
   /** A byte order mark that is cut in two stays unscanned until its rest comes. */
@@ -195,8 +189,8 @@ export class Scanner {
   scan(last: boolean): 'records' | 'too_long' | 'end' {
     if (this.#bomPossible) return 'end';
     for (;;) {
-      // Scanned ahead, a long index would be moved each time.
-      if (!this.#ahead || this.get(STATE_RECORDS) === 0) this.#kernel.scan(this.state);
+      if (this.get(STATE_RECORDS) > 0) return 'records';
+      this.#kernel.scan(this.state);
       if (this.get(STATE_RECORDS) > 0) return 'records';
       if ((this.get(STATE_MODE) & MODE_SKIP) !== 0) {
         this.#kernel.fields(this.state, 0); // writes no row: only drops the entries of the record being skipped

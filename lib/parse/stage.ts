@@ -48,10 +48,7 @@ export interface ParseStageOptions extends Dialect {
   readonly maxRecordBytes?: number;
   /** Batches that may be out at once. */
   readonly slots?: number;
-  /**
-   * What the stages of several threads share, made for `maxRecordBytes`. They scan a block as a whole, to hand it on early;
-   * a stage that has all blocks (default) does it batch by batch, while the bytes are in the cache.
-   */
+  /** What the stages of several threads share, made for `maxRecordBytes`; default: one of its own, for a stage that has all blocks. */
   readonly relay?: Relay;
 }
 
@@ -84,7 +81,7 @@ class ParseStage extends Transform {
     const { memory, relay } = options;
     this.#slots = new SlabPool(memory, options.slots ?? SLOTS, BATCH_BYTES + this.#scratchBytes, 'batches');
     this.#largeScratch = new SlabPool(memory, 1, this.#recordLimit, 'unfolded quotes');
-    this.#scanner = new Scanner({ ...options, recordLimit: this.#recordLimit, ahead: relay !== undefined });
+    this.#scanner = new Scanner({ ...options, recordLimit: this.#recordLimit });
     this.#relay = relay ?? Relay.create(memory, this.#recordLimit);
   }
 

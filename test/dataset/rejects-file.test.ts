@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { Reject } from '../../lib/core/rejects.ts';
+import { rejectLine, type Reject } from '../../lib/core/rejects.ts';
 import { RejectsFile, REJECTS_FILE } from '../../lib/dataset/rejects-file.ts';
 import { temporaryFolder } from '../temporary.ts';
 
@@ -24,6 +24,20 @@ test('every reject is one JSON line, in order, across many pieces', async (t) =>
   assert.ok(waits > 0, 'the sink never asked to wait');
   const lines = readFileSync(join(folder, REJECTS_FILE), 'utf8').trimEnd().split('\n');
   assert.deepEqual(lines.map((line) => JSON.parse(line) as unknown), rejects.map((each) => ({ ...each, column: each.column ?? null })));
+});
+
+test('lines that others made are appended, between whole lines, and waited for', async (t) => {
+  const folder = temporaryFolder(t);
+  const file = new RejectsFile(folder);
+  file.begin();
+  file.write(reject(1, 'a'));
+  file.end();
+  const lines = rejectLine(reject(2, 'x'.repeat(1 << 18)));
+  await file.append(lines);
+  await file.append('');
+  await file.append(rejectLine(reject(3, '')));
+  await file.close();
+  assert.equal(readFileSync(join(folder, REJECTS_FILE), 'utf8'), rejectLine(reject(1, 'a')) + lines + rejectLine(reject(3, '')));
 });
 
 test('without rejects the file is there and empty', async (t) => {

@@ -50,6 +50,7 @@ test('files come as blocks in order, the last one marked, at every size around t
   for (const hold of [0, 1, 2]) {
     const { contents, blocks } = await readAll([folder], hold);
     assert.deepEqual([...contents.keys()], files.map(({ path }) => path));
+    assert.deepEqual(blocks.map(({ sequence }) => sequence), blocks.map((_, sequence) => sequence));
     for (const { path, content } of files) assert.ok(contents.get(path)!.equals(content), `${path}, ${hold} held`);
     for (const { path, content } of files) {
       const own = blocks.filter(({ input }) => input.name === path);
