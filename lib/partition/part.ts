@@ -41,6 +41,8 @@ interface Current {
 interface Source {
   readonly number: number;
   readonly rows: RowSource;
+  /** The first page of its chain, or of the current buffer. */
+  page: number;
   current: Current | undefined;
   /** The next buffer, on its way. */
   ahead: Promise<Filled> | undefined;
@@ -70,7 +72,9 @@ export class Part {
     this.hash = from.hash;
     this.#from = from;
     this.#options = options;
-    this.#sources = sources.map((rows, number) => ({ number, rows, current: undefined, ahead: undefined }));
+    this.#sources = sources.map((rows, number) => (
+      { number, rows, page: 'chain' in rows ? rows.chain : 0, current: undefined, ahead: undefined }
+    ));
     this.#wanted = this.#sources;
   }
 
@@ -79,18 +83,19 @@ export class Part {
     for (const source of this.#sources) this.#readAhead(source);
   }
 
-  /** Lists the next segments, at most `max` (at least 1), as u32 at `list`. Not after the last. Throws what reading throws. */
-  async list(list: number, max: number): Promise<SegmentList> {
+  /** To be waited for before each list; undefined when nothing has to be read for it. Rejects with what reading throws. */
+  ready(): Promise<void> | undefined {
+    return this.#wanted.every(({ rows }) => 'chain' in rows) ? undefined : this.#nextBuffers();
+  }
+
+  /** Lists the next segments, at most `max` (at least 1), as u32 at `list`. Not after the last. */
+  list(list: number, max: number): SegmentList {
     const { kernel, merge } = this.#options;
-    if (!this.#begun) {
-      this.#begun = true;
-      this.readAhead();
-      merge.setUint32(MERGE_SOURCES, this.#sources.length, true);
-    }
+    if (!this.#begun) merge.setUint32(MERGE_SOURCES, this.#sources.length, true);
+    this.#begun = true;
     let record = MERGE_HEAP;
     for (const source of this.#wanted) {
-      const page = 'chain' in source.rows ? source.rows.chain : await this.#nextBuffer(source);
-      merge.setUint32(record + SOURCE_PAGE, page, true);
+      merge.setUint32(record + SOURCE_PAGE, source.page, true);
       merge.setUint32(record + SOURCE_AT, 0, true);
       merge.setUint16(record + SOURCE_MORE, source.ahead ? 1 : 0, true);
       merge.setUint16(record + SOURCE_NUMBER, source.number, true);
@@ -125,13 +130,17 @@ export class Part {
     for (const { rows } of this.#sources) if ('chain' in rows) this.#from.giveChain(rows.chain);
   }
 
-  /** The first page of the source's next buffer. The one after it is read meanwhile. */
-  async #nextBuffer(source: Source): Promise<number> {
-    const filled = await source.ahead!;
-    source.ahead = undefined;
-    source.current = { filled, holders: 1 };
-    this.#readAhead(source);
-    return filled.first;
+  /** Of each source that is wanted. The one after it is read meanwhile. */
+  async #nextBuffers(): Promise<void> {
+    for (const source of this.#wanted) this.#readAhead(source);
+    for (const source of this.#wanted) {
+      if (!source.ahead) continue; // a chain
+      const filled = await source.ahead;
+      source.ahead = undefined;
+      source.page = filled.first;
+      source.current = { filled, holders: 1 };
+      this.#readAhead(source);
+    }
   }
 
   #readAhead(source: Source): void {

@@ -148,8 +148,11 @@ export class PartitionReader {
   /** The chunks of one part. */
   async *#give(part: Part, partition: number, number: number): AsyncGenerator<PartitionChunk, void, undefined> {
     for (let last = false; !last; ) {
-      const ptr = await this.#lists.take();
-      const list = await part.list(ptr, LIST_SEGMENTS);
+      const free = this.#lists.take();
+      const ptr = typeof free === 'number' ? free : await free;
+      const reading = part.ready();
+      if (reading) await reading;
+      const list = part.list(ptr, LIST_SEGMENTS);
       ({ last } = list);
       yield this.#chunk(part.hash, { partition, part: number, ptr, count: list.count, last }, () => {
         list.release();
