@@ -34,6 +34,7 @@ export const STATE_COLUMN_VALUE = 76;
 export const STATE_SCRATCH = 80; //    where the next unfolded field goes; the batch being filled owns the scratch
 export const STATE_SCRATCH_END = 84;
 export const STATE_DROPPED = 88; //    fields of the unfinished record whose entries made room for more; see Scanner
+export const STATE_ENOUGH = 92; //      the scan stops once so many whole records wait in the index
 export const STATE_BYTES = 128;
 
 // --- Mode: two bits of state, three flags. ---

@@ -9,7 +9,6 @@
 import { isAscii } from 'node:buffer';
 import type { Readable } from 'node:stream';
 import { EtlError } from '../core/errors.ts';
-import { BATCH_ROWS } from '../kernels/layout.ts';
 import { LinearMemory } from '../kernels/linear-memory.ts';
 import { loadKernel } from '../kernels/loader.ts';
 import { ENTRY_POSITION, STATE_START } from '../kernels/parse-layout.ts';
@@ -205,7 +204,7 @@ class RecordReader {
     this.#offset += piece.length;
   }
 
-  /** Records that wait in the index, up to the first that is too long; undefined when there are none. */
+  /** The records that wait in the index, up to the first that is too long; undefined when there are none. */
   #takeBatch(): CsvBatch | undefined {
     const scanner = this.#scanner;
     const { record, window, index } = scanner;
@@ -214,7 +213,7 @@ class RecordReader {
     const nexts: number[] = [];
     const lines: number[] = [];
     let end = 0;
-    while (!this.#failure && starts.length < BATCH_ROWS && scanner.next()) {
+    while (!this.#failure && scanner.next()) {
       if (record.end - record.start > this.#recordBytes) {
         this.#failure = this.#tooLong(record.start);
       } else {

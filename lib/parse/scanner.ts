@@ -5,20 +5,21 @@
  *   cut = INPUT_START
  *   for each block { open(block, cut); for (;;) switch (scan()) { records: take them; too_long: ...; end: break }; cut = cut() }
  *
- * The first `scan` goes through the whole window, if the index has room for it, before any of its records is taken. From
- * then on (`atEnd`) a cut can be asked for: it says all that the next block's reader, which may be another thread, has to
- * know. An unfinished record is scanned again with the rest of it.
+ * A cut says all that the next block's reader, which may be another thread, has to know. It can be asked for once the window
+ * is scanned (`atEnd`), though records of it may still wait; scanned `ahead`, that is mostly before the first is taken. An
+ * unfinished record is scanned again with the rest of it.
  *
  * Memory: the index, 512 KiB, of which only as much is touched as a window has fields. When one record has more fields than
  * fit, and more than a header that is known, it is malformed, and its fields need only be counted. Else the index grows to
  * the most there can be: 4 bytes for every byte of the longest record.
  */
 import { EtlError } from '../core/errors.ts';
+import { BATCH_ROWS } from '../kernels/layout.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
 import {
   ENTRY_BAD, ENTRY_END, ENTRY_POSITION, ENTRY_QUOTED, INDEX_SLACK, MAX_WINDOW, MODE_AFTER_CR, MODE_FIELD_START, MODE_PLACE,
   MODE_QUOTED, MODE_SKIP, STATE_BASE, STATE_BYTES, STATE_CAPACITY, STATE_COUNT, STATE_DELIMITER, STATE_DROPPED,
-  STATE_EMPTY_LINES, STATE_END, STATE_FIELDS, STATE_INDEX, STATE_LINES, STATE_MODE, STATE_NEXT, STATE_POS, STATE_QUOTE,
+  STATE_EMPTY_LINES, STATE_END, STATE_ENOUGH, STATE_FIELDS, STATE_INDEX, STATE_LINES, STATE_MODE, STATE_NEXT, STATE_POS, STATE_QUOTE,
   STATE_RECORDS, STATE_RECORD_LIMIT, STATE_START,
 } from '../kernels/parse-layout.ts';
 import type { ParseKernel } from '../kernels/twins/parse.ts';
@@ -55,6 +56,11 @@ export interface ScannerOptions extends Dialect {
   readonly memory: LinearMemory;
   readonly kernel: ParseKernel;
   readonly recordLimit: number;
+  /**
+   * Scan all of a window, as far as the index has room, before any of its records is taken; else, just enough for a batch at
+   * a time: it takes 3 % less, since the bytes are still in the cache when the batch is made.
+   */
+  readonly ahead?: boolean;
 }
 
 export class Scanner {
@@ -63,6 +69,7 @@ export class Scanner {
   readonly #memory: LinearMemory;
   readonly #kernel: ParseKernel;
   readonly #largest: number;
+  readonly #ahead: boolean;
   /** Address of the state, for the kernel's functions that a reader calls itself. */
   readonly state: number;
   /** What `next` took last. */
@@ -79,11 +86,12 @@ export class Scanner {
   #lineAt = 0;
   #lineAfterCr = 0;
 
-  constructor({ memory, kernel, recordLimit, delimiter = ',', quote = '"' }: ScannerOptions) {
+  constructor({ memory, kernel, recordLimit, delimiter = ',', quote = '"', ahead = false }: ScannerOptions) {
     checkDialect(delimiter, quote);
     this.#memory = memory;
     this.#kernel = kernel;
     this.#largest = recordLimit + 2 * INDEX_SLACK;
+    this.#ahead = ahead;
     this.state = memory.slab(STATE_BYTES, 'parser state');
     this.#words = memory.u32(this.state, STATE_BYTES / 4).fill(0);
     this.#index = this.#newIndex(ENTRIES);
@@ -91,6 +99,7 @@ export class Scanner {
     this.set(STATE_DELIMITER, delimiter.charCodeAt(0));
     this.set(STATE_QUOTE, quote.charCodeAt(0));
     this.set(STATE_RECORD_LIMIT, recordLimit);
+    this.set(STATE_ENOUGH, ahead ? MAX_WINDOW : BATCH_ROWS);
   }
 
   get(name: number): number {
@@ -189,8 +198,8 @@ export class Scanner {
   scan(last: boolean): 'records' | 'too_long' | 'end' {
     if (this.#bomPossible) return 'end';
     for (;;) {
-      if (this.get(STATE_RECORDS) > 0) return 'records';
-      this.#kernel.scan(this.state);
+      // Scanned ahead, the rest of a long index would be moved for every batch.
+      if (!this.#ahead || this.get(STATE_RECORDS) === 0) this.#kernel.scan(this.state);
       if (this.get(STATE_RECORDS) > 0) return 'records';
       if ((this.get(STATE_MODE) & MODE_SKIP) !== 0) {
         this.#kernel.fields(this.state, 0); // writes no row: only drops the entries of the record being skipped

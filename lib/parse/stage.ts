@@ -48,7 +48,10 @@ export interface ParseStageOptions extends Dialect {
   readonly maxRecordBytes?: number;
   /** Batches that may be out at once. */
   readonly slots?: number;
-  /** What the stages of several threads share, made for `maxRecordBytes`; default: one of its own, for a stage that has all blocks. */
+  /**
+   * What the stages of several threads share, made for `maxRecordBytes`: they hand it on as early as they can. Default: one
+   * of its own, for a stage that has all blocks.
+   */
   readonly relay?: Relay;
 }
 
@@ -81,7 +84,7 @@ class ParseStage extends Transform {
     const { memory, relay } = options;
     this.#slots = new SlabPool(memory, options.slots ?? SLOTS, BATCH_BYTES + this.#scratchBytes, 'batches');
     this.#largeScratch = new SlabPool(memory, 1, this.#recordLimit, 'unfolded quotes');
-    this.#scanner = new Scanner({ ...options, recordLimit: this.#recordLimit });
+    this.#scanner = new Scanner({ ...options, recordLimit: this.#recordLimit, ahead: relay !== undefined });
     this.#relay = relay ?? Relay.create(memory, this.#recordLimit);
   }
 

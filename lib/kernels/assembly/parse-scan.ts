@@ -14,7 +14,7 @@
 // State and index: ../parse-layout.ts. Definition: ../twins/parse.ts.
 import {
   ENTRY_BAD, ENTRY_END, ENTRY_QUOTED, INDEX_SLACK, MODE_AFTER_CR, MODE_BAD, MODE_CLOSED, MODE_FIELD_START, MODE_PLACE,
-  MODE_QUOTED, MODE_SKIP, MODE_UNQUOTED, STATE_BASE, STATE_CAPACITY, STATE_COUNT, STATE_DELIMITER, STATE_END, STATE_INDEX,
+  MODE_QUOTED, MODE_SKIP, MODE_UNQUOTED, STATE_BASE, STATE_CAPACITY, STATE_COUNT, STATE_DELIMITER, STATE_END, STATE_ENOUGH, STATE_INDEX,
   STATE_LINES, STATE_MODE, STATE_NEXT, STATE_POS, STATE_QUOTE, STATE_RECORDS, STATE_START,
 } from "../parse-layout";
 
@@ -56,6 +56,7 @@ export function scan(state: u32): void {
   const end = load<u32>(state, STATE_END);
   const index = load<u32>(state, STATE_INDEX);
   const full = index + ((load<u32>(state, STATE_CAPACITY) - INDEX_SLACK) << 2);
+  const enough = load<u32>(state, STATE_ENOUGH);
   const delimiters = i8x16.splat(load<u8>(state, STATE_DELIMITER));
   const quotes = i8x16.splat(load<u8>(state, STATE_QUOTE));
   const feeds = i8x16.splat(LF);
@@ -78,7 +79,7 @@ export function scan(state: u32): void {
   let afterCr: u64 = u64((mode & MODE_AFTER_CR) != 0);
   let bad: u64 = u64((mode & MODE_BAD) != 0);
 
-  while (pos < end && out <= full) {
+  while (pos < end && out <= full && records < enough) {
     if (pos + 64 <= end) {
       const at = base + pos;
       const v0 = v128.load(at);

@@ -15,15 +15,15 @@ import {
   ENTRY_BAD, ENTRY_END, ENTRY_POSITION, ENTRY_QUOTED, INDEX_SLACK, MODE_AFTER_CR, MODE_BAD, MODE_CLOSED,
   MODE_FIELD_START, MODE_PLACE, MODE_QUOTED, MODE_SKIP, MODE_UNQUOTED, STATE_BASE, STATE_BYTES, STATE_CAPACITY,
   STATE_COLUMN_ID, STATE_COLUMN_IP, STATE_COLUMN_USER, STATE_COLUMN_VALUE, STATE_COUNT, STATE_DELIMITER, STATE_DROPPED,
-  STATE_EMPTY_LINES, STATE_END, STATE_FIELDS, STATE_INDEX, STATE_LINES, STATE_MODE, STATE_NEXT, STATE_POS, STATE_QUOTE,
+  STATE_EMPTY_LINES, STATE_END, STATE_ENOUGH, STATE_FIELDS, STATE_INDEX, STATE_LINES, STATE_MODE, STATE_NEXT, STATE_POS, STATE_QUOTE,
   STATE_RECORDS, STATE_RECORD_LIMIT, STATE_SCRATCH, STATE_SCRATCH_END, STATE_START,
 } from '../parse-layout.ts';
 
 /** All parameters are addresses or counts; results are counts. None traps on any content of the window. */
 export interface ParseKernel {
   /**
-   * Indexes the window from POS on. Stops at its end, or at 64-byte steps when less than INDEX_SLACK entries
-   * are free. Quadratic in nothing: no byte of a window is scanned twice.
+   * Indexes the window from POS on. Stops at its end, or once ENOUGH whole records wait in the index, or at
+   * 64-byte steps when less than INDEX_SLACK entries are free. Quadratic in nothing: no byte of a window is scanned twice.
    */
   scan(state: number): void;
   /** At the end of an input, everything scanned: ends the last record if it has no line end. */
@@ -88,6 +88,7 @@ export function createParseTwin(memory: LinearMemory): ParseKernel {
     const index = memory.u32(state.get(STATE_INDEX), state.get(STATE_CAPACITY));
     const delimiter = state.get(STATE_DELIMITER);
     const quote = state.get(STATE_QUOTE);
+    const enough = state.get(STATE_ENOUGH);
     const mode = state.get(STATE_MODE);
     let place = mode & MODE_PLACE;
     let bad = mode & MODE_BAD;
@@ -98,7 +99,7 @@ export function createParseTwin(memory: LinearMemory): ParseKernel {
     // The LF of a CRLF that was cut in two belongs to no record.
     if (afterCr && state.get(STATE_START) === pos && window[pos] === LF) state.set(STATE_START, pos + 1);
 
-    for (; pos < window.length && count + INDEX_SLACK <= index.length; pos++) {
+    for (; pos < window.length && records < enough && count + INDEX_SLACK <= index.length; pos++) {
       const byte = window[pos]!;
       const secondHalf = afterCr && byte === LF;
       afterCr = byte === CR;
