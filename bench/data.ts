@@ -1,8 +1,9 @@
 /** The benchmarks' input, made once under bench/data/ and used again while the generator and its arguments stay. */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createReadStream, createWriteStream, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { generateDefaults, generateLogs } from '../lib/generate/generate.ts';
 import type { GeneratedLogs, LogShape } from '../lib/generate/generate.ts';
@@ -44,6 +45,24 @@ export async function benchmarkLogs(shape: Partial<LogShape> & { rows?: number }
     writeFileSync(about, JSON.stringify({ ...counts, folder, files: files.map(({ path }) => path), bytes, shape: full } satisfies Data));
   }
   return JSON.parse(readFileSync(about, 'utf8')) as Data;
+}
+
+/** The logs of all files in one file with one header, beside their folder. */
+export async function oneFile({ folder, files }: Data): Promise<string> {
+  const path = `${folder}-one.csv`;
+  if (existsSync(path)) return path;
+  const part = `${path}.part`;
+  for (const [at, file] of files.entries()) {
+    const start = at === 0 ? 0 : (await readFirstLine(file)).length + 1;
+    await pipeline(createReadStream(file, { start }), createWriteStream(part, { flags: at === 0 ? 'w' : 'a' }));
+  }
+  renameSync(part, path);
+  return path;
+}
+
+async function readFirstLine(file: string): Promise<string> {
+  for await (const chunk of createReadStream(file, { encoding: 'latin1', end: 4095 })) return (chunk as string).split('\n', 1)[0]!;
+  return '';
 }
 
 /** The folder with the range tables of the embedded database. */

@@ -7,10 +7,10 @@ import { fileURLToPath } from 'node:url';
 
 export interface Measured {
   wallSeconds: number;
-  /** User and system time of all threads; undefined when the command is not Node. */
+  /** User and system time of all threads; undefined when the command does not report it. */
   cpuSeconds: number | undefined;
   peakRss: number | undefined;
-  /** Threads that everything else on the machine kept busy meanwhile; undefined when the command is not Node. */
+  /** Threads that everything else on the machine kept busy meanwhile; undefined when the command does not report it. */
   otherThreads: number | undefined;
   stdout: string;
 }
@@ -18,12 +18,23 @@ export interface Measured {
 const reporter = fileURLToPath(new URL('report-usage.cjs', import.meta.url));
 
 /** Runs `node script ...args`. Throws what it wrote to stderr unless it exits with 0. */
-export async function measureNode(args: readonly string[]): Promise<Measured> {
+export function measureNode(args: readonly string[]): Promise<Measured> {
+  return measureReporting(process.execPath, ['--require', reporter, ...args]);
+}
+
+/** The same with `cat file` in a pipe before it; the CPU time of `cat` counts as other work. */
+export function measureNodePiped(file: string, args: readonly string[]): Promise<Measured> {
+  const script = 'file=$1; shift; cat "$file" | "$@"';
+  return measureReporting('/bin/sh', ['-c', script, 'sh', file, process.execPath, '--require', reporter, ...args]);
+}
+
+/** Runs a command that writes what it used to $BENCH_USAGE: report-usage.cjs does, and peers/usage.py. */
+export async function measureReporting(command: string, args: readonly string[], environment: Record<string, string> = {}): Promise<Measured> {
   const folder = await mkdtemp(join(tmpdir(), 'bench-'));
   try {
     const usage = join(folder, 'usage.json');
     const busyBefore = busySeconds();
-    const measured = await measure(process.execPath, ['--require', reporter, ...args], { BENCH_USAGE: usage });
+    const measured = await measure(command, args, { ...environment, BENCH_USAGE: usage });
     const busy = busySeconds() - busyBefore;
     const own = JSON.parse(await readFile(usage, 'utf8')) as { cpuSeconds: number; peakRss: number };
     return { ...measured, ...own, otherThreads: Math.max(0, busy - own.cpuSeconds) / measured.wallSeconds };

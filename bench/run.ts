@@ -1,77 +1,46 @@
 /**
  * npm run bench [-- quick | full | small | formulations] [--rounds N] [--keep]
- * npm run bench -- memory: see memory.ts
+ * npm run bench -- memory: see memory.ts; -- scale: see scale.ts
  *
- * etl-stream beside DuckDB on the same files and the same output, turn by turn, each as a whole process. Both answers
+ * etl-stream beside its peers on the same files and the same output, turn by turn, each as a whole process. All answers
  * are compared row for row before a figure is printed. See README.md here for the method.
  */
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { compareResults } from '../test/oracle/duckdb.ts';
-import { benchmarkLogs, benchmarkRanges, warm } from './data.ts';
+import { DUCKDB, ETL_STREAM, duckdbRunner, etlStreamRunner, peers, pythonRunner, race } from './contenders.ts';
+import type { Runner } from './contenders.ts';
+import { benchmarkLogs, benchmarkRanges, oneFile, warm } from './data.ts';
 import type { Data } from './data.ts';
 import { measure, measureNode } from './measure.ts';
 import type { Measured } from './measure.ts';
 import { memoryBenchmark } from './memory.ts';
-import { duckdb, etlStream, outputs } from './programs.ts';
-import { context, otherWork, publish, table } from './report.ts';
+import { duckdb, etlStream, outputs, polars, pyspark, python, pythonEnvironment, pythonVersions } from './programs.ts';
+import { chart, context, figures, otherWork, provenance, publish, ratios, table } from './report.ts';
 import type { Contender } from './report.ts';
+import { scaleBenchmark } from './scale.ts';
 
 const modes = {
   /** 100 MB. */
   quick: { shape: { size: 1e8, files: 4 }, rounds: 3 },
   /** 1 GB, as `etl-stream generate` makes it by default. */
-  full: { shape: { size: 1e9, files: 4 }, rounds: 3 },
+  full: { shape: { size: 1e9, files: 4 }, rounds: 5 },
   /** Start to exit: what a user waits for when there is next to nothing to do. */
   small: { shape: { size: 1e5, files: 1, users: 500, rows: 1000 }, rounds: 10 },
-  /** Every way of saying it to DuckDB that we tried, on 1 GB. */
-  formulations: { shape: { size: 1e9, files: 4 }, rounds: 2 },
 };
 type Mode = keyof typeof modes;
 
-const DUCKDB = 'DuckDB';
+const usage = `usage: npm run bench [-- ${[...Object.keys(modes), 'formulations', 'scale', 'memory'].join(' | ')}] [--rounds 1..] [--of duckdb|polars|pyspark] [--sizes GB,..] [--budgets MB,..] [--keep]`;
 
-interface Runner {
-  name: string;
-  output: string;
-  run(): Promise<Measured>;
-}
-
-function etlStreamRunner(data: Data): Runner {
-  const output = join(outputs, 'etl-stream');
-  return { name: 'etl-stream', output, run: () => measureNode([etlStream, data.folder, '-o', output, '--overwrite', '--json']) };
-}
-
-function duckdbRunner(data: Data, ranges: string, name = DUCKDB, formulation?: string): Runner {
-  const output = join(outputs, `duckdb-${name.replace(/\W+/g, '-')}`);
-  const args = [duckdb, data.folder, output, ranges, ...(formulation === undefined ? [] : [formulation])];
-  return { name, output, run: () => measureNode(args) };
-}
-
-/** The first run of each, then `rounds` more: A B A B. Throws unless all agree with the last, row for row. */
-async function race(runners: readonly Runner[], rounds: number): Promise<Contender[]> {
-  const runs = new Map<string, Measured[]>(runners.map(({ name }) => [name, []]));
-  for (let round = 0; round <= rounds; round++) {
-    for (const runner of runners) {
-      rmSync(runner.output, { recursive: true, force: true });
-      process.stderr.write(`${round === 0 ? 'first run' : `round ${round} of ${rounds}`}: ${runner.name}\n`);
-      runs.get(runner.name)!.push(await runner.run());
-    }
-    if (round === 0 || round === rounds) await assertAgreement(runners);
-  }
-  return runners.map(({ name }) => {
-    const [first, ...rest] = runs.get(name)!;
-    return { name, first: first!, warm: rest };
-  });
-}
-
-async function assertAgreement(runners: readonly Runner[]): Promise<void> {
-  const judge = runners.at(-1)!;
-  for (const runner of runners.slice(0, -1)) {
-    const differences = await compareResults(runner.output, judge.output);
-    if (differences.length > 0) throw new Error(`${runner.name} and ${judge.name} disagree:\n${differences.join('\n')}`);
-  }
+/** etl-stream in all its forms, then the peers. */
+async function fieldOf(mode: Mode, data: Data, ranges: string, versions: Record<string, string>): Promise<{ ours: Runner[]; others: Runner[]; missing: string }> {
+  const jobs = ['1', '2'].map((count) => etlStreamRunner(data.folder, { name: `${ETL_STREAM} -j ${count}`, flags: ['-j', count] }));
+  const { runners, missing } = peers(data, ranges, versions);
+  if (mode === 'small') return { ours: [etlStreamRunner(data.folder), jobs[0]!], others: runners.filter(({ rounds }) => rounds === undefined), missing: '' };
+  const one = await oneFile(data);
+  await warm([one]);
+  const forms = [etlStreamRunner(one, { name: `${ETL_STREAM}, one file` }), etlStreamRunner(one, { name: `${ETL_STREAM}, stdin`, piped: true })];
+  return { ours: [etlStreamRunner(data.folder), ...jobs, ...forms], others: runners, missing };
 }
 
 /** The floor: what it takes to look at every byte. */
@@ -81,60 +50,95 @@ async function floor(data: Data, rounds: number): Promise<Contender> {
   return { name: '`wc -l`', first: runs[0]!, warm: runs.slice(1) };
 }
 
-/** What is kept of the runs: figures and phases, no paths. */
-function figures({ name, first, warm }: Contender): object {
-  const of = ({ stdout, ...run }: Measured): object => {
-    const { phases } = (stdout.startsWith('{') ? JSON.parse(stdout) : {}) as { phases?: object };
-    return { ...run, phases };
-  };
-  return { name, first: of(first), warm: warm.map(of) };
+async function compete(mode: Mode, rounds: number): Promise<void> {
+  if (!existsSync(etlStream)) throw new Error(`${etlStream} is not there: npm run build`);
+  const versions = pythonVersions();
+  const about = context(versions);
+  const { data, ranges } = await prepare(modes[mode].shape);
+  const { ours, others, missing } = await fieldOf(mode, data, ranges, versions);
+  if (missing !== '') process.stderr.write(`${missing}\n`);
+
+  const contenders = await race([...ours, ...others], rounds);
+  const own = contenders[0]!;
+  const all = [...contenders, await floor(data, rounds)];
+  const title = `${mode}: ${data.rows.toLocaleString('en-US')} rows, ${(data.bytes / 1e6).toFixed(1)} MB in ${data.files.length} ${data.files.length === 1 ? 'file' : 'files'}`;
+  const lines = [
+    `# ${title}`, '',
+    ...table(all, DUCKDB, data.bytes, data.rows), '',
+    ...ratios(own, all.slice(1)), '',
+    `Whole processes, interleaved; medians of the runs after the first; x: ratio to ${DUCKDB}. The answers agree row for row.`,
+    provenance(about),
+    ...(missing === '' ? [] : [missing]),
+    otherWork(contenders), '',
+  ];
+  const captions = [
+    `${data.rows.toLocaleString('en-US')} logs, ${(data.bytes / 1e6).toFixed(0)} MB of CSV in ${data.files.length} files, to partitioned Parquet; whole processes, medians; answers equal row for row.`,
+    `${about.machine}. ${about.date}.`,
+    `${Object.entries(about.versions).map(([what, version]) => `${what} ${version}`).join(', ')}.`,
+  ];
+  const shown = mode === 'small' ? contenders : contenders.filter(({ name }) => !/-j 2|stdin|one file/.test(name));
+  const { shape, bytes, rows, duplicates } = data;
+  publish(mode, lines.join('\n'), { mode, ...about, data: { shape, bytes, rows, duplicates }, contenders: all.map(figures) },
+    chart(shown, ETL_STREAM, `etl-stream and its peers, ${mode === 'small' ? '1,000 rows' : `${(data.bytes / 1e9).toFixed(1)} GB of logs`}`, captions));
+}
+
+/** Every way of saying it to a peer that we tried, on 1 GB. */
+async function formulations(of: string, rounds: number): Promise<void> {
+  const versions = pythonVersions();
+  const { data, ranges } = await prepare(modes.full.shape);
+  const scripts: Record<string, string> = { polars, pyspark };
+  const script = scripts[of];
+  if (script !== undefined && versions[of] === undefined) throw new Error(`${of} is not installed: bench/peers/setup.sh`);
+  const listed = script === undefined ? await measureNode([duckdb, '--list']) : await measure(python, [script, '--list'], pythonEnvironment);
+  const runners = listed.stdout.trim().split('\n')
+    .map((name) => (script === undefined ? duckdbRunner(data, ranges, name, name) : pythonRunner(script, data, ranges, name, name)));
+  const contenders = await race(runners, rounds);
+  const about = context(versions);
+  const lines = [
+    `# Formulations of ${of}: ${data.rows.toLocaleString('en-US')} rows, ${(data.bytes / 1e6).toFixed(1)} MB in ${data.files.length} files`, '',
+    ...table(contenders, contenders[0]!.name, data.bytes, data.rows), '',
+    'Whole processes, interleaved; medians of the runs after the first; x: ratio to the first line. The answers agree row for row.',
+    provenance(about), otherWork(contenders), '',
+  ];
+  publish(of === 'duckdb' ? 'formulations' : `formulations-${of}`, lines.join('\n'), { mode: 'formulations', of, ...about, contenders: contenders.map(figures) });
+}
+
+async function prepare(shape: Parameters<typeof benchmarkLogs>[0]): Promise<{ data: Data; ranges: string }> {
+  const data = await benchmarkLogs(shape);
+  const ranges = await benchmarkRanges();
+  mkdirSync(outputs, { recursive: true });
+  await warm([...data.files, ...readdirSync(ranges).map((file) => join(ranges, file))]);
+  return { data, ranges };
 }
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { rounds: { type: 'string' }, keep: { type: 'boolean', default: false }, sizes: { type: 'string' }, budgets: { type: 'string' } },
+    options: {
+      rounds: { type: 'string' }, keep: { type: 'boolean', default: false }, of: { type: 'string', default: 'duckdb' },
+      sizes: { type: 'string' }, budgets: { type: 'string' },
+    },
   });
+  const mode = positionals[0] ?? 'full';
   const numbers = (text: string): number[] => text.split(',').map(Number);
-  if (positionals[0] === 'memory') {
-    return memoryBenchmark({
-      sizes: numbers(values.sizes ?? '0.1,1,10'), budgets: numbers(values.budgets ?? '128,256,512,2000'), rounds: Number(values.rounds ?? 1),
-    });
+  const rounds = (fallback: number): number => {
+    const count = Number(values.rounds ?? fallback);
+    if (!Number.isInteger(count) || count < 1) throw new Error(usage);
+    return count;
+  };
+  if (positionals.length > 1 || !['duckdb', 'polars', 'pyspark'].includes(values.of)) throw new Error(usage);
+  if (mode === 'memory') {
+    await memoryBenchmark({ sizes: numbers(values.sizes ?? '0.1,1,10'), budgets: numbers(values.budgets ?? '128,256,512,2000'), rounds: rounds(1) });
+  } else if (mode === 'scale') {
+    await scaleBenchmark({ sizes: numbers(values.sizes ?? '0.1,1,3'), rounds: rounds(3) });
+  } else if (mode === 'formulations') {
+    await formulations(values.of, rounds(2));
+  } else if (Object.hasOwn(modes, mode)) {
+    await compete(mode as Mode, rounds(modes[mode as Mode].rounds));
+  } else {
+    throw new Error(usage);
   }
-  const mode = (positionals[0] ?? 'full') as Mode;
-  const rounds = Number(values.rounds ?? modes[mode]?.rounds);
-  if (!Object.hasOwn(modes, mode) || positionals.length > 1 || !Number.isInteger(rounds) || rounds < 1) {
-    throw new Error(`usage: npm run bench [-- ${[...Object.keys(modes), 'memory'].join(' | ')}] [--rounds 1..] [--keep]`);
-  }
-  if (mode !== 'formulations' && !existsSync(etlStream)) throw new Error(`${etlStream} is not there: npm run build`);
-
-  const about = context();
-  const data = await benchmarkLogs(modes[mode].shape);
-  const ranges = await benchmarkRanges();
-  mkdirSync(outputs, { recursive: true });
-  await warm([...data.files, ...readdirSync(ranges).map((file) => join(ranges, file))]);
-
-  const runners = mode === 'formulations'
-    ? (await measureNode([duckdb, '--list'])).stdout.trim().split('\n').reverse().map((name) => duckdbRunner(data, ranges, name, name))
-    : [etlStreamRunner(data), duckdbRunner(data, ranges)];
-  const contenders = await race(runners, rounds);
-  if (mode === 'formulations') contenders.reverse();
-  const all = [...contenders, await floor(data, rounds)];
-
-  const peer = mode === 'formulations' ? contenders[0]!.name : DUCKDB;
-  const lines = [
-    `# ${mode}: ${data.rows.toLocaleString('en-US')} rows, ${(data.bytes / 1e6).toFixed(1)} MB in ${data.files.length} ${data.files.length === 1 ? 'file' : 'files'}`,
-    '',
-    ...table(all, peer, data.bytes, data.rows),
-    '',
-    `Whole processes, interleaved; medians of ${rounds} ${rounds === 1 ? 'run' : 'runs'} after the first; x: ratio to ${peer}. The answers agree row for row.`,
-    `${about.machine}. ${about.date}. ${Object.entries(about.versions).map(([what, version]) => `${what} ${version}`).join(', ')}.`,
-    otherWork(contenders),
-    '',
-  ];
-  const { shape, bytes, rows, duplicates } = data;
-  publish(mode, lines.join('\n'), { mode, ...about, data: { shape, bytes, rows, duplicates }, contenders: all.map(figures) });
-  if (!values.keep) rmSync(outputs, { recursive: true });
+  if (!values.keep) rmSync(outputs, { recursive: true, force: true });
 }
 
 await main().catch((error: unknown) => {
