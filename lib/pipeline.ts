@@ -216,7 +216,7 @@ class Job {
     const { memory, jobs = availableParallelism() } = this.#options;
     const limit = memory ?? Math.max(defaultMemory(availableMemory()), leastMemory(this.#process));
     const planned = planMemory({ limit, jobs: this.#needsThreads(totalBytes) ? jobs : 1, ...this.#process });
-    return { ...planned, ...this.#context.limits };
+    return { ...planned, partitionBits: Math.min(planned.partitionBits, usefulBits(totalBytes)), ...this.#context.limits };
   }
 
   #startTeam(): Team {
@@ -350,6 +350,11 @@ class Job {
     const { signal } = this.#context;
     return signal ? { signal } : {};
   }
+}
+
+/** log2 of as many partitions as an input is worth dividing into: one for each MiB. */
+function usefulBits(bytes = Infinity): number {
+  return Math.ceil(Math.log2(Math.max(bytes / 2 ** 20, 1)));
 }
 
 /** The sum of counts, by their two halves: a BigInt a row would cost more than encoding it. */

@@ -82,7 +82,7 @@ class Checker {
       ...(valueScale === undefined ? {} : { valueScale }),
     });
     const limits = { ...tight, ...(blockBytes ? { blockBytes } : {}), ...(aggregateBytes ? { aggregateBytes } : {}) };
-    const outcome = await runJob(job, { limits }).catch((error: unknown) => error);
+    const outcome = await runJob(job, { limits, ...(rest.jobs === undefined ? {} : { threadsFrom: 0 }) }).catch((error: unknown) => error);
     const failed = outcome instanceof EtlError ? outcome.code : outcome instanceof Error ? outcome : undefined;
     assert.deepEqual(failed, answer.error, outcome instanceof Error ? `failed: ${outcome.stack}` : `did not fail with ${answer.error}`);
     assert.deepEqual(readdirSync(work).sort(), answer.error ? ['in'] : ['in', 'out']);
@@ -197,6 +197,7 @@ class Tally {
     this.add('spilled rows', summary!.spill.rows);
     this.add('splits', summary!.spill.splits);
     this.add('merges in passes', summary!.runs.merges > 1 ? 1 : 0);
+    this.add('several threads', summary!.jobs > 1 ? 1 : 0);
     this.add('results', summary!.groups > 0 ? 1 : 0);
   }
 }
@@ -205,7 +206,7 @@ class Tally {
 const EXPECTED = [
   ...rejectCodes.filter((code) => code !== 'none'), 'ETL_HEADER', 'ETL_VALUE_OVERFLOW', 'conflicting duplicates', 'duplicates across files',
   'ids that differ in case', 'ties of top regions', 'quoted fields across blocks', 'byte order marks', 'empty lines', 'rows of unknown region',
-  'detected decimals', 'spilled runs', 'several spilled runs', 'spilled rows', 'splits', 'merges in passes', 'results',
+  'detected decimals', 'spilled runs', 'several spilled runs', 'spilled rows', 'splits', 'merges in passes', 'several threads', 'results',
 ];
 
 test('regressions: cases that once failed', async (t) => {

@@ -21,6 +21,8 @@ export interface FuzzOptions {
   readonly aggregateBytes?: number;
   /** Shares of a budget that is next to nothing, so that all that can be spilled and split is. */
   readonly tight?: Partial<MemoryBudget>;
+  /** Threads, for inputs of any size. */
+  readonly jobs?: number;
   /** Name the files backwards and one of them twice, rather than their folder. */
   readonly listed?: boolean;
 }
@@ -105,6 +107,7 @@ class CaseMaker {
         ...(this.#chance(0.6) ? { aggregateBytes: this.#pick([1, 65536]) } : {}),
         ...(this.#chance(0.4) ? { listed: true } : {}),
         ...(this.#chance(0.5) ? { tight: this.#tight() } : {}),
+        ...(this.#chance(0.1) ? { jobs: this.#pick([2, 2, 3, 8]) } : {}),
       },
     };
   }
