@@ -6,7 +6,7 @@
 import { SECRET_FINAL, SECRET_HEAD, SECRET_WORDS } from "../aggregate-layout";
 
 /**
- * Hash of a user of `len` bytes and a region; `key` is region << 16 | len, as in a row's head. The 8 bytes before
+ * Hash of a user of `len` bytes and a region; `key` is region << 16 | len. The 8 bytes before
  * `user` must be readable: short users are loaded by their end.
  */
 // @ts-ignore: decorator

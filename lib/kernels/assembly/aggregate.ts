@@ -14,14 +14,12 @@ import {
   TABLE_MAX_REGION, TABLE_PAGE, TABLE_PAGES, TABLE_SECRET, TABLE_SHIFT, TABLE_SLOTS, TABLE_TOUCHED, TABLE_WRITE,
 } from "../aggregate-layout";
 import {
-  HEAD_REGION_MASK, HEAD_REGION_SHIFT, HEAD_VALUE_SHIFT, PAGE_BYTES, PAGE_HEADER, PAGE_NEXT, PAGE_USED, ROW_FIXED, ROW_HEAD,
-  RUN_COUNT, RUN_SUM_HI, RUN_SUM_LO, RUN_USER, VALUE_BIAS, VALUE_ESCAPE,
+  PAGE_BYTES, PAGE_HEADER, PAGE_NEXT, PAGE_USED, RUN_COUNT, RUN_SUM_HI, RUN_SUM_LO, RUN_USER,
 } from "../layout";
 import { hashGroup } from "./aggregate-hash";
 import { givePage, takePage } from "./pages";
+import { headOf, keyOf, regionOf, userLengthOf, userOf, valueOf } from "./row";
 import { copyUser, sameBytes } from "./sort-bytes";
-
-const KEY_MASK: u64 = (1 << HEAD_VALUE_SHIFT) - 1;
 
 /** Makes an empty table with `count` (a power of two) slots. Groups of an earlier use must have been freed. */
 export function resetTable(table: u32, slots: u32, count: u32): void {
@@ -100,8 +98,8 @@ export function aggregateBatch(table: u32, winners: u32, count: u32, from: u32):
     const list = winners + (from << 2);
     for (let i: u32 = 0; i < rows; i++) {
       const row = load<u32>(list + (i << 2));
-      const head = load<u64>(row, ROW_HEAD);
-      const hash = hashGroup(table + TABLE_SECRET, head & KEY_MASK, userOf(row, head), <u32>head & 0xffff);
+      const head = headOf(row);
+      const hash = hashGroup(table + TABLE_SECRET, keyOf(row, head), userOf(row, head), userLengthOf(row, head));
       store<u32>(block + (i << 3), hash);
     }
     for (let i: u32 = 0; i < rows; i++) {
@@ -138,9 +136,9 @@ export function aggregateBatch(table: u32, winners: u32, count: u32, from: u32):
 // @ts-ignore: decorator
 @inline
 function addRow(table: u32, slots: u32, mask: u32, row: u32, hash: u32, index: u32): bool {
-  const head = load<u64>(row, ROW_HEAD);
-  const len = <u32>head & 0xffff;
-  const region = <u32>(head >> HEAD_REGION_SHIFT) & HEAD_REGION_MASK;
+  const head = headOf(row);
+  const len = userLengthOf(row, head);
+  const region = regionOf(row, head);
   const user = userOf(row, head);
   const value = valueOf(row, head);
   const key = <u64>region | <u64>len << 32;
@@ -190,17 +188,4 @@ function newGroup(table: u32, bytes: u32): u32 {
   store<u32>(table, at + bytes, TABLE_WRITE);
   store<u32>(table, groups + 1, TABLE_GROUPS);
   return at;
-}
-
-// @ts-ignore: decorator
-@inline
-function userOf(row: u32, head: u64): u32 {
-  return row + ROW_FIXED + (u32(<u32>(head >> HEAD_VALUE_SHIFT) == VALUE_ESCAPE) << 3);
-}
-
-// @ts-ignore: decorator
-@inline
-function valueOf(row: u32, head: u64): i64 {
-  const inline = <u32>(head >> HEAD_VALUE_SHIFT);
-  return inline == VALUE_ESCAPE ? load<i64>(row, ROW_FIXED) : <i64>inline - VALUE_BIAS;
 }

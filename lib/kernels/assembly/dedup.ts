@@ -6,27 +6,19 @@
 // A group's slots are touched before the first is compared, so that cache misses overlap instead of waiting behind
 // mispredicted branches. There is always room for what a group can add: nothing has to be undone, and a call can stop
 // between any two groups. Segments may start anywhere.
-import {
-  HEAD_VALUE_SHIFT, ROW_FIXED, ROW_HEAD, ROW_ID_HI, ROW_ID_LO, SEGMENT_HEADER, VALUE_ESCAPE,
-} from "../layout";
+import { ROW_ID_HI, ROW_ID_LO, SEGMENT_HEADER } from "../layout";
 import {
   GROUP_ROWS, LOAD_NUMERATOR, LOAD_SHIFT, SLOT_BYTES, STOP_AREA_FULL, STOP_END, STOP_TABLE_FULL,
   TABLE_BITS, TABLE_FACTOR0, TABLE_FACTOR1, TABLE_HAS_ZERO, TABLE_LIMIT, TABLE_SLOTS, TABLE_USED,
   WALK_AT, WALK_END, WALK_GROUP, WALK_LAST, WALK_NEXT, WALK_ROWS, WALK_STOP,
 } from "../dedup-layout";
+import { headOf, rowBytes } from "./row";
 
 // @ts-ignore: decorator
 @inline
 function slotOffset(lo: u64, hi: u64, factor0: u64, factor1: u64, shift: u64): u32 {
   const h = lo * factor0 + hi * factor1;
   return <u32>(((h ^ (h >> 32)) * factor0) >> shift) * SLOT_BYTES;
-}
-
-/** Bytes of a row, from its head. */
-// @ts-ignore: decorator
-@inline
-function rowBytes(head: u64): u32 {
-  return ROW_FIXED + <u32>(head & 0xffff) + (<u32>(head >> HEAD_VALUE_SHIFT == <u64>VALUE_ESCAPE) << 3);
 }
 
 function setBits(table: u32, bits: u32): void {
@@ -126,7 +118,7 @@ function walkChunk(table: u32, walk: u32, area: u32, max: u32, inserts: bool): u
         store<u32>(entry, at);
         store<u32>(entry, offset, 4);
         touched |= load<u8>(slots + offset);
-        at += rowBytes(load<u64>(at, ROW_HEAD));
+        at += rowBytes(at, headOf(at));
         n++;
       } while (at != end && n < wanted);
     }

@@ -8,14 +8,14 @@
 // chain, nothing else. Rows that are stored already are moved on in the same way, by further bits of their ids.
 import {
   BATCH_ID_HI, BATCH_ID_LO, BATCH_REGION, BATCH_STATUS, BATCH_USER_LEN, BATCH_USER_PTR, BATCH_VALUE,
-  HEAD_REGION_SHIFT, HEAD_VALUE_SHIFT, PAGE_BYTES, PAGE_HEADER, PAGE_NEXT, PAGE_USED, ROW_FIXED,
-  ROW_HEAD, ROW_ID_HI, ROW_ID_LO, SEGMENT_HEADER, VALUE_BIAS, VALUE_ESCAPE,
+  PAGE_BYTES, PAGE_HEADER, PAGE_NEXT, PAGE_USED, ROW_ID_HI, ROW_ID_LO, SEGMENT_HEADER,
 } from "../layout";
 import {
   CURSOR_BYTES, CURSOR_HEADER, CURSOR_SEGMENT, CURSOR_WRITE, STORE_CURSORS, STORE_FIRST, STORE_FREE, STORE_MAX_PAGES,
   STORE_PAGES, STORE_PARTITIONS, STORE_ROWS, STORE_SHIFT, STORE_WORD,
 } from "../partition-layout";
 import { takePage } from "./pages";
+import { fixedBytesFor, headOf, rowBytes, storeHead } from "./row";
 
 const VECTOR: u32 = 16;
 
@@ -122,10 +122,10 @@ export function scatterBatch(storeAt: u32, batch: u32, from: u32, rows: u32, blo
     }
     const row8 = batch + (i << 3);
     const lo = load<u64>(row8, BATCH_ID_LO);
-    const biased = load<u64>(row8, BATCH_VALUE) + VALUE_BIAS;
-    const inlined = biased < <u64>VALUE_ESCAPE;
+    const value = load<i64>(row8, BATCH_VALUE);
+    const region = load<u32>(row4, BATCH_REGION);
     const length = load<u32>(row4, BATCH_USER_LEN);
-    const fixed: u32 = inlined ? ROW_FIXED : ROW_FIXED + 8;
+    const fixed = fixedBytesFor(length, region, value);
     const size = fixed + length;
 
     const partition = <u32>(lo >> shift) & mask;
@@ -142,15 +142,9 @@ export function scatterBatch(storeAt: u32, batch: u32, from: u32, rows: u32, blo
     store<u32>(cursor, end, CURSOR_WRITE);
     store<u64>(cursor, load<u64>(cursor, CURSOR_HEADER) + size, CURSOR_HEADER);
 
-    const head = <u64>length | (<u64>load<u32>(row4, BATCH_REGION) << HEAD_REGION_SHIFT);
     store<u64>(at, lo, ROW_ID_LO);
     store<u64>(at, load<u64>(row8, BATCH_ID_HI), ROW_ID_HI);
-    if (inlined) {
-      store<u64>(at, head | (biased << HEAD_VALUE_SHIFT), ROW_HEAD);
-    } else {
-      store<u64>(at, head | (<u64>VALUE_ESCAPE << HEAD_VALUE_SHIFT), ROW_HEAD);
-      store<u64>(at, load<u64>(row8, BATCH_VALUE), ROW_FIXED);
-    }
+    storeHead(at, length, region, value);
     const user = load<u32>(row4, BATCH_USER_PTR);
     if (roomAfter(end) >= VECTOR && user + length + VECTOR <= memoryEnd) copyWide(at + fixed, user, length);
     else memory.copy(at + fixed, user, length);
@@ -170,9 +164,7 @@ export function scatterRows(storeAt: u32, list: u32, count: u32, from: u32): u32
   const mask = load<u32>(storeAt, STORE_PARTITIONS) - 1;
   for (let i = from; i < count; i++) {
     const row = load<u32>(list + (i << 2));
-    const head = load<u64>(row, ROW_HEAD);
-    const escaped = head >> HEAD_VALUE_SHIFT == VALUE_ESCAPE;
-    const size: u32 = (escaped ? ROW_FIXED + 8 : ROW_FIXED) + <u32>(head & 0xffff);
+    const size = rowBytes(row, headOf(row));
 
     const partition = <u32>(load<u64>(row + word) >> shift) & mask;
     const cursor = cursorOf(storeAt, partition);

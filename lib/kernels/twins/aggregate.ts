@@ -9,11 +9,11 @@ import {
   TABLE_WRITE,
 } from '../aggregate-layout.ts';
 import {
-  HEAD_REGION_MASK, HEAD_REGION_SHIFT, HEAD_VALUE_SHIFT, PAGE_BYTES, PAGE_HEADER, PAGE_NEXT, PAGE_USED,
-  POOL_END, POOL_FREE, POOL_NEXT, ROW_FIXED, ROW_HEAD, RUN_COUNT, RUN_REGION, RUN_SUM_HI, RUN_SUM_LO, RUN_USER, RUN_USER_LEN,
-  VALUE_BIAS, VALUE_ESCAPE,
+  PAGE_BYTES, PAGE_HEADER, PAGE_NEXT, PAGE_USED, POOL_END, POOL_FREE, POOL_NEXT, RUN_COUNT, RUN_REGION, RUN_SUM_HI, RUN_SUM_LO,
+  RUN_USER, RUN_USER_LEN,
 } from '../layout.ts';
 import type { LinearMemory } from '../linear-memory.ts';
+import { readFields } from './row.ts';
 
 export interface AggregateKernel {
   /** Makes an empty table with `slotCount` (a power of two) slots, cleared here. The secret is left as it is. */
@@ -113,15 +113,9 @@ export function createAggregateTwin(memory: LinearMemory): AggregateKernel {
   }
 
   function addRow(table: number, row: number): boolean {
-    const head = memory.view(row + ROW_HEAD, 8).getBigUint64(0, true);
-    const length = Number(head & 0xffffn);
-    const region = Number(head >> BigInt(HEAD_REGION_SHIFT)) & HEAD_REGION_MASK;
-    const inline = Number(head >> BigInt(HEAD_VALUE_SHIFT));
-    const escaped = inline === VALUE_ESCAPE;
-    const value = escaped ? memory.view(row + ROW_FIXED, 8).getBigInt64(0, true) : BigInt(inline - VALUE_BIAS);
-    const user = memory.bytes(row + ROW_FIXED + (escaped ? 8 : 0), length);
-
-    const hash = hashOf(table, head & ((1n << BigInt(HEAD_VALUE_SHIFT)) - 1n), user);
+    const { region, value, user } = readFields(memory, row);
+    const { length } = user;
+    const hash = hashOf(table, (BigInt(region) << 16n) | BigInt(length), user);
     for (const slot of probe(table, hash)) {
       if (slot.group === 0) break;
       if (slot.hash !== hash || get(slot.group + RUN_REGION) !== region || get(slot.group + RUN_USER_LEN) !== length) continue;

@@ -4,10 +4,9 @@ import {
   TABLE_FACTOR0, TABLE_FACTOR1, TABLE_HAS_ZERO, TABLE_LIMIT, TABLE_SLOTS, TABLE_USED, WALK_AT, WALK_BYTES,
   WALK_END, WALK_LAST, WALK_NEXT, WALK_ROWS, WALK_STOP,
 } from '../dedup-layout.ts';
-import {
-  HEAD_VALUE_SHIFT, ROW_FIXED, ROW_HEAD, ROW_ID_HI, ROW_ID_LO, SEGMENT_HEADER, VALUE_ESCAPE,
-} from '../layout.ts';
+import { SEGMENT_HEADER } from '../layout.ts';
 import type { LinearMemory } from '../linear-memory.ts';
+import { readId, rowBytes } from './row.ts';
 
 export interface DedupKernel {
   /** Makes the table at `table` an empty one of 2^bits slots at `slots`. Its factors stay as they are. */
@@ -129,9 +128,7 @@ export function createDedupTwin(memory: LinearMemory): DedupKernel {
         end = at + memory.view(segment, SEGMENT_HEADER).getUint16(0, true);
       }
       const row = at;
-      const head = memory.view(row, ROW_FIXED).getBigUint64(ROW_HEAD, true);
-      const escaped = Number(head >> BigInt(HEAD_VALUE_SHIFT)) === VALUE_ESCAPE;
-      at += ROW_FIXED + (escaped ? 8 : 0) + Number(head & 0xffffn);
+      at += rowBytes(memory, row);
       return row;
     };
 
@@ -149,8 +146,7 @@ export function createDedupTwin(memory: LinearMemory): DedupKernel {
         const row = nextRow();
         if (row === 0) break;
         rows++;
-        const fixed = memory.view(row, ROW_FIXED);
-        if (has(table, fixed.getBigUint64(ROW_ID_LO, true), fixed.getBigUint64(ROW_ID_HI, true), inserts)) continue;
+        if (has(table, ...readId(memory, row), inserts)) continue;
         memory.view(area + 4 * count, 4).setUint32(0, row, true);
         count++;
       }

@@ -4,8 +4,7 @@
  */
 import {
   BATCH_BYTES, BATCH_ID_HI, BATCH_ID_LEN, BATCH_ID_LO, BATCH_ID_PTR, BATCH_REGION, BATCH_STATUS, BATCH_USER_LEN,
-  BATCH_USER_PTR, BATCH_VALUE, HEAD_REGION_SHIFT, HEAD_VALUE_SHIFT, PAGE_BYTES, PAGE_HEADER, PAGE_NEXT, PAGE_USED,
-  ROW_FIXED, ROW_HEAD, ROW_ID_HI, ROW_ID_LO, SEGMENT_HEADER, VALUE_BIAS, VALUE_ESCAPE,
+  BATCH_USER_PTR, BATCH_VALUE, PAGE_BYTES, PAGE_HEADER, PAGE_NEXT, PAGE_USED, ROW_ID_LO, SEGMENT_HEADER,
 } from '../layout.ts';
 import type { LinearMemory } from '../linear-memory.ts';
 import {
@@ -13,6 +12,7 @@ import {
   MERGE_SOURCES, SOURCE_AT, SOURCE_BYTES, SOURCE_END, SOURCE_KEY, SOURCE_MORE, SOURCE_NUMBER, SOURCE_PAGE, STORE_CURSORS, STORE_FIRST, STORE_FREE, STORE_LIST, STORE_LISTED, STORE_LISTED_BYTES, STORE_MAX_PAGES, STORE_PAGES,
   STORE_PARTITIONS, STORE_ROWS, STORE_SHIFT, STORE_WORD,
 } from '../partition-layout.ts';
+import { readId, rowBytes, rowBytesFor, storeRow } from './row.ts';
 import { xxh64 } from './xxh64.ts';
 
 export const ID_SEED_LO = 0n;
@@ -152,33 +152,23 @@ export function createPartitionTwin(memory: LinearMemory): PartitionKernel {
       for (let i = from; i < rows; i++) {
         if (batch.getUint32(BATCH_STATUS + 4 * i, true) !== 0) continue;
         const lo = batch.getBigUint64(BATCH_ID_LO + 8 * i, true);
-        const value = batch.getBigInt64(BATCH_VALUE + 8 * i, true);
-        const inlined = value >= -VALUE_BIAS && value < VALUE_BIAS - 1;
-        const length = batch.getUint32(BATCH_USER_LEN + 4 * i, true);
-        const fixed = inlined ? ROW_FIXED : ROW_FIXED + 8;
+        const fields = {
+          region: batch.getUint32(BATCH_REGION + 4 * i, true),
+          value: batch.getBigInt64(BATCH_VALUE + 8 * i, true),
+          user: memory.bytes(batch.getUint32(BATCH_USER_PTR + 4 * i, true), batch.getUint32(BATCH_USER_LEN + 4 * i, true)),
+        };
+        const size = rowBytesFor(fields);
 
         const partition = partitionOf(store, lo);
         const cursor = cursorOf(partition);
         let at = store.getUint32(cursor + CURSOR_WRITE, true);
         const sameSegment = at !== 0 && store.getBigUint64(cursor + CURSOR_HEADER, true) >> 16n === tag;
-        if (!sameSegment || at + fixed + length > pageOf(at) + PAGE_BYTES) {
-          at = openSegment(store, partition, tag, fixed + length);
+        if (!sameSegment || at + size > pageOf(at) + PAGE_BYTES) {
+          at = openSegment(store, partition, tag, size);
           if (at === 0) return i;
         }
-        addRow(store, partition, fixed + length, at + fixed + length);
-
-        const row = memory.view(at, fixed + length);
-        const stored = inlined ? BigInt.asUintN(28, value + BigInt(VALUE_BIAS)) : BigInt(VALUE_ESCAPE);
-        const region = BigInt(batch.getUint32(BATCH_REGION + 4 * i, true));
-        row.setBigUint64(ROW_ID_LO, lo, true);
-        row.setBigUint64(ROW_ID_HI, batch.getBigUint64(BATCH_ID_HI + 8 * i, true), true);
-        row.setBigUint64(
-          ROW_HEAD,
-          BigInt(length) | (region << BigInt(HEAD_REGION_SHIFT)) | (stored << BigInt(HEAD_VALUE_SHIFT)),
-          true,
-        );
-        if (!inlined) row.setBigInt64(ROW_FIXED, value, true);
-        memory.bytes(at + fixed, length).set(memory.bytes(batch.getUint32(BATCH_USER_PTR + 4 * i, true), length));
+        addRow(store, partition, size, at + size);
+        storeRow(memory, at, lo, batch.getBigUint64(BATCH_ID_HI + 8 * i, true), fields);
       }
       return rows;
     },
@@ -187,12 +177,10 @@ export function createPartitionTwin(memory: LinearMemory): PartitionKernel {
       const store = storeView(storeAt);
       for (let i = from; i < count; i++) {
         const row = memory.view(list + 4 * i, 4).getUint32(0, true);
-        const fields = memory.view(row, ROW_FIXED);
-        const head = fields.getBigUint64(ROW_HEAD, true);
-        const escaped = head >> BigInt(HEAD_VALUE_SHIFT) === BigInt(VALUE_ESCAPE);
-        const size = (escaped ? ROW_FIXED + 8 : ROW_FIXED) + Number(head & 0xffffn);
+        const size = rowBytes(memory, row);
+        const [lo, hi] = readId(memory, row);
 
-        const partition = partitionOf(store, fields.getBigUint64(store.getUint32(STORE_WORD, true), true));
+        const partition = partitionOf(store, store.getUint32(STORE_WORD, true) === ROW_ID_LO ? lo : hi);
         const cursor = cursorOf(partition);
         let at = store.getUint32(cursor + CURSOR_WRITE, true);
         if (at === 0 || at + size > pageOf(at) + PAGE_BYTES) {
