@@ -167,10 +167,9 @@ class Job {
     const totalBytes = piped ? undefined : sizes.reduce<number>((sum, size) => sum + size!, 0);
     this.#progress.totalBytes = totalBytes;
     this.#budget = this.#planBudget(totalBytes);
-    // What takes a while is begun first: threads, unless it has to be seen whether they are worth it, and the encoder.
+    // What takes a while is begun first: threads, unless it has to be seen whether they are worth it, or the encoder.
     let team = this.#budget.jobs > 1 && !piped ? this.#startTeam() : undefined;
-    const encoderReady = this.#budget.jobs > 1 ? compileWriter(this.#tier) : warmUp(this.#tier);
-    encoderReady.catch(() => undefined); // reported when lane 3 needs it
+    if (this.#budget.jobs === 1) warmUp(this.#tier).catch(() => undefined); // reported when lane 3 needs it
 
     const staging = await Staging.open(output, { overwrite });
     this.#resources.add(() => staging.discard());
@@ -231,14 +230,16 @@ class Job {
     const { compression, parquetEncoding, groupBy } = this.#options;
     const { threadBytes, threadWorkspace } = this.#budget;
     const kernels = await compileKernels(LANE_KERNELS);
-    const encoder = {
-      module: await compileWriter(this.#tier), compression, encoding: parquetEncoding, groupBy,
-      regions: groupBy === 'user' ? table.regions : [],
-    };
     const memory = this.#memory;
     team.begin(memory, inputs, () => ({
-      ...setup, kernels, spill, encoder, arena: memory.arena(threadBytes, threadWorkspace), watched: this.#context.events !== undefined,
+      ...setup, kernels, spill, arena: memory.arena(threadBytes, threadWorkspace), watched: this.#context.events !== undefined,
     }));
+    const regions = groupBy === 'user' ? table.regions : [];
+    const started = new Promise<void>((resolve) => { setImmediate(resolve); }); // not before lane 1 has begun
+    team.prepareEncoders(started.then(async () => ({
+      module: await compileWriter(this.#tier), compression, encoding: parquetEncoding, groupBy,
+      regions: groupBy === 'user' ? table.regions : [],
+    })));
   }
 
   #alone(setup: LaneSetup, spill: SpillSpace): Lanes {

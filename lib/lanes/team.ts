@@ -23,7 +23,7 @@ import { BlockRing } from '../source/block-ring.ts';
 import { Crew } from '../workers/crew.ts';
 import type { Calls, Peer } from '../workers/peer.ts';
 import type { Encoders, Lanes, MadeRun } from './lanes.ts';
-import type { MainCalls, ThreadCalls, ThreadSetup } from './thread.ts';
+import type { EncoderSetup, MainCalls, ThreadCalls, ThreadSetup } from './thread.ts';
 
 /** Heap that a thread may have: what is big is in linear memory. */
 const HEAP_LIMITS = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 1024 };
@@ -50,6 +50,7 @@ export class Team implements Lanes {
   #rejects: { append(lines: string): Promise<void> } | undefined;
   /** Stops whatever threads wait for in this lane. */
   #stop = (): void => {};
+  #encodersReady: Promise<unknown> = Promise.resolve();
   readonly #abort = (): void => void this.close().catch(() => undefined); // told to who closes it
 
   /** Starts the threads, which takes them a while: `begin` as soon as possible. */
@@ -67,7 +68,11 @@ export class Team implements Lanes {
       failed: () => this.#stop(),
       limits: HEAP_LIMITS,
     });
-    this.encoders = { count: threads, encode: remoteEncoder((request) => this.#withIdlest((peer) => peer.call('encode', request))) };
+    const encode = remoteEncoder(async (request) => {
+      await this.#encodersReady;
+      return this.#withIdlest((peer) => peer.call('encode', request));
+    });
+    this.encoders = { count: threads, encode };
     signal?.addEventListener('abort', this.#abort, { once: true });
   }
 
@@ -76,6 +81,12 @@ export class Team implements Lanes {
     this.#memory = memory;
     this.#inputs = inputs.map(({ number, name }) => ({ number, name }));
     this.#crew.all('begin', setupOf).catch(() => undefined); // the first lane fails with it
+  }
+
+  /** For lane 3, while lane 1 is under way: it takes main, and each thread, some milliseconds. */
+  prepareEncoders(setup: Promise<EncoderSetup>): void {
+    this.#encodersReady = setup.then((encoder) => this.#crew.all('prepareEncoder', () => encoder));
+    this.#encodersReady.catch(() => undefined); // told to who encodes
   }
 
   async scatter(source: Readable, rejects: { append(lines: string): Promise<void> }): Promise<void> {

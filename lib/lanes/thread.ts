@@ -22,9 +22,16 @@ export interface ThreadSetup extends LaneSetup {
   readonly arena: Arena;
   readonly kernels: Readonly<Record<string, WasmModule>>;
   readonly spill: { readonly folder: string; readonly maxBytes: number | undefined; readonly used: BigInt64Array };
-  readonly encoder: EncoderOptions & { readonly module: WasmModule; readonly regions: readonly string[] };
   /** Whether anybody looks at the counters before a lane is done. */
   readonly watched: boolean;
+}
+
+/** What encoding takes. */
+export interface EncoderSetup extends EncoderOptions {
+  /** What `compileWriter` gave. */
+  readonly module: WasmModule;
+  /** Name of each region number, when grouping by user. */
+  readonly regions: readonly string[];
 }
 
 export interface ScatterRequest {
@@ -41,14 +48,15 @@ export interface ReduceRequest {
   readonly claims: number;
 }
 
-/** What a thread answers to, in this order; `encode` at any time after `begin`. */
+/** What a thread answers to, in this order; `prepareEncoder` at any time after `begin`, and `encode` after that. */
 export type ThreadCalls = {
   begin: (setup: ThreadSetup) => void;
   scatter: (request: ScatterRequest) => Promise<{ share: StoredShare; counters: Counters }>;
   reduce: (request: ReduceRequest) => Promise<{ runs: HandedRun[]; counters: Counters }>;
   closeStore: (nothing: undefined) => Promise<void>;
   giveBack: (run: HandedRun) => Promise<void>;
-  encode: (request: EncodeRequest) => Promise<EncodeResponse>;
+  prepareEncoder: (setup: EncoderSetup) => Promise<void>;
+  encode: (request: EncodeRequest) => EncodeResponse | Moved<EncodeResponse>;
 };
 
 /** What a thread asks of the main one. */
@@ -63,15 +71,13 @@ const COUNTERS_MILLISECONDS = 100;
 const counters = newCounters();
 let memory: LinearMemory;
 let worker: LaneWorker;
-let encodeTask: Promise<(request: EncodeRequest) => EncodeResponse>;
+let encodeTask: ((request: EncodeRequest) => EncodeResponse) | undefined;
 
 const main: Peer<MainCalls> = new Peer(parentPort as Port, {
-  begin({ arena, kernels, spill, encoder, watched, ...setup }: ThreadSetup): void {
+  begin({ arena, kernels, spill, watched, ...setup }: ThreadSetup): void {
     adoptModules(kernels);
     memory = new LinearMemory(arena);
     worker = new LaneWorker({ setup, memory, counters, spill: new SpillSpace({ ...spill, counters }) });
-    encodeTask = createEncodeTask({ ...encoder, memory });
-    encodeTask.catch(() => undefined); // told to who waits for it
     if (watched) setInterval(() => void main.call('counters', counters).catch(() => undefined), COUNTERS_MILLISECONDS).unref();
   },
   async scatter({ inputs, ring, relay, turns }: ScatterRequest) {
@@ -88,8 +94,11 @@ const main: Peer<MainCalls> = new Peer(parentPort as Port, {
   },
   closeStore: () => worker.closeStore(),
   giveBack: (run: HandedRun) => worker.giveBack(run),
-  async encode(request: EncodeRequest) {
-    const response = (await encodeTask)(request);
+  async prepareEncoder(setup: EncoderSetup) {
+    encodeTask = await createEncodeTask({ ...setup, memory });
+  },
+  encode(request: EncodeRequest) {
+    const response = encodeTask!(request);
     return response.file ? new Moved(response, [response.file.buffer]) : response;
   },
 });
