@@ -234,7 +234,6 @@ class Job {
     team.begin(memory, inputs, () => ({
       ...setup, kernels, spill, arena: memory.arena(threadBytes, threadWorkspace), watched: this.#context.events !== undefined,
     }));
-    const regions = groupBy === 'user' ? table.regions : [];
     const started = new Promise<void>((resolve) => { setImmediate(resolve); }); // not before lane 1 has begun
     team.prepareEncoders(started.then(async () => ({
       module: await compileWriter(this.#tier), compression, encoding: parquetEncoding, groupBy,
