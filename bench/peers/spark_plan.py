@@ -24,6 +24,7 @@ def session(local: str) -> SparkSession:
     settings = {
         'spark.master': 'local[*]',
         'spark.driver.memory': '8g',
+        'spark.driver.extraJavaOptions': '-XX:+UseParallelGC',
         'spark.sql.shuffle.partitions': PARTITIONS,
         'spark.sql.adaptive.enabled': 'true',
         'spark.sql.parquet.compression.codec': 'zstd',
