@@ -191,11 +191,15 @@ class Job {
     const scale = valueScale ?? found;
     if (this.#budget.jobs > 1 && !team) {
       if (this.#needsThreads(source.knownBytes)) team = this.#startTeam();
-      else this.#budget = { ...this.#budget, jobs: 1, ...divide(this.#budget.linear) };
+      else this.#divideAgain(1);
     }
     const table = await openRangeTable({ file: geoDb, field: geoField }, memory, await loadKernel<GeoKernel>('geo', memory));
     this.#resources.add(() => table.close());
     memory.reserve(regionBytes(table.regions.length, groupBy), `names and files of ${table.regions.length} regions`);
+    if (team) {
+      this.#divideAgain(this.#budget.jobs, table.bytes);
+      if (this.#budget.jobs < team.threads) team = await this.#smallerTeam(team);
+    }
     const setup: LaneSetup = {
       budget: this.#budget, columns, groupBy, scale,
       geo: { ptr: table.ptr, regions: table.regions.length, unknown: table.unknown },
@@ -204,6 +208,17 @@ class Job {
     const lanes = team ?? this.#alone(setup, spill);
     const leftBehind = [...staging.leftBehind, ...tempFolder.leftBehind];
     return { inputs, source, lanes, staging, spill, leftBehind, rejects, scale, table };
+  }
+
+  /** Once it is known what the main thread needs. */
+  #divideAgain(jobs: number, geoBytes?: number): void {
+    this.#budget = { ...this.#budget, ...divide(this.#memory.limit, jobs, geoBytes), ...this.#context.limits };
+  }
+
+  /** An IP database that large leaves less memory for threads. */
+  async #smallerTeam(team: Team): Promise<Team | undefined> {
+    await team.close();
+    return this.#budget.jobs > 1 ? this.#startTeam() : undefined;
   }
 
   #needsThreads(bytes: number | undefined): boolean {

@@ -47,10 +47,12 @@ const THREAD_BYTES = 24 * MB;
 const STAGES_BYTES = 5 * MiB;
 /** The unfinished record and all else that one block hands to the next, and where blocks wait for a thread. */
 const RELAY_BYTES = 3 * MiB;
-/** IP ranges, and the database that they are made of. */
-const GEO_BYTES = 16 * MiB;
+/** IP ranges: those of the embedded database take 3.2 MB. */
+const GEO_BYTES = 4 * MiB;
 /** More would only wait for each other; and each has its place in some tables of fixed size. */
 export const MAX_JOBS = 64;
+/** Less than this is not worth a thread: it would spend its time on files. */
+const THREAD_LEAST = 20 * MiB;
 /** Below this much linear memory there is no room for one block, one chunk and one page for every partition. */
 const LINEAR_LEAST = 14 * MiB;
 /** All that 32-bit addresses reach, less one WASM page. */
@@ -141,34 +143,45 @@ export function planMemory(request: BudgetRequest): MemoryBudget {
   const mode = room < FRUGAL_BELOW ? 'frugal' : 'free';
   const spare = room - HEAP_BYTES - ENCODER_BYTES[mode];
   // Where one job has to be frugal there is nothing to divide.
-  for (let fitting = mode === 'frugal' ? 1 : Math.min(jobs, MAX_JOBS); ; fitting--) {
-    const linear = Math.min(LINEAR_MOST, wholePages(spare - (fitting > 1 ? fitting * THREAD_BYTES : 0)));
-    const shares = divide(linear, fitting);
-    if (fitting === 1 || shares.threadBytes >= LINEAR_LEAST) return { limit, jobs: fitting, frugal: mode === 'frugal', ...shares };
+  for (let wanted = mode === 'frugal' ? 1 : Math.min(jobs, MAX_JOBS); ; wanted--) {
+    const linear = Math.min(LINEAR_MOST, wholePages(spare - (wanted > 1 ? wanted * THREAD_BYTES : 0)));
+    const shares = divide(linear, wanted);
+    if (shares.jobs === wanted) return { limit, frugal: mode === 'frugal', ...shares };
   }
 }
 
-/** The shares of so much linear memory. */
-export function divide(linear: number, jobs = 1): Omit<MemoryBudget, 'limit' | 'jobs' | 'frugal'> {
-  const { small, large } = sizeOf(linear);
+/**
+ * The shares of so much linear memory, of which the main thread has `geoBytes` for IP ranges; with several jobs, so many of
+ * them as it is enough for.
+ */
+export function divide(linear: number, jobs = 1, geoBytes = GEO_BYTES): Omit<MemoryBudget, 'limit' | 'frugal'> {
+  for (; jobs > 1; jobs--) {
+    const shares = shareOut(linear, jobs, geoBytes);
+    if (shares.threadBytes >= THREAD_LEAST) return shares;
+  }
+  return shareOut(linear, 1, geoBytes);
+}
+
+function shareOut(linear: number, jobs: number, geoBytes: number): Omit<MemoryBudget, 'limit' | 'frugal'> {
+  const { small, large } = sizeOf(linear / jobs);
   const blockBytes = small ? 256 << 10 : MiB;
   // With several jobs: each has one and the next is there already; one is being read, one is lent to its successor.
   const blocks = jobs > 1 ? 2 * jobs + 2 : small ? 2 : 3;
   const fanIn = small ? 16 : large ? 64 : 32;
   const runBufferBytes = small ? 32 << 10 : large ? 128 << 10 : 64 << 10;
-  const columnAreas = jobs > 1 ? jobs + 2 : small ? 1 : 2;
+  const columnAreas = jobs > 1 ? jobs + (small ? 1 : 2) : small ? 1 : 2;
   const distinctBytes = wholePages(Math.max(linear / 32, 1.25 * MiB));
   const main = { blockBytes, blocks, fanIn, runBufferBytes, columnAreas, distinctBytes, writesAtOnce: small ? 2 : 4 };
   // The most that a lane has in slabs: see each lane's stages.
   const input = blocks * (blockBytes + MiB);
   const publish = columnAreas * 4 * MiB + fanIn * 2 * runBufferBytes + distinctBytes + 2 * MiB;
   if (jobs === 1) {
-    return { linear, threadBytes: 0, threadWorkspace: 0, ...main, ...laneShares(linear, Math.max(input + STAGES_BYTES, publish), distinctBytes) };
+    return { jobs, linear, threadBytes: 0, threadWorkspace: 0, ...main, ...laneShares(linear, Math.max(input + STAGES_BYTES, publish), distinctBytes) };
   }
-  const workspace = wholePages(Math.max(input + RELAY_BYTES + GEO_BYTES, publish));
+  const workspace = wholePages(Math.max(input + RELAY_BYTES + Math.max(geoBytes, GEO_BYTES), publish));
   const threadBytes = Math.max(wholePages((linear - workspace - distinctBytes - MiB) / jobs), 0);
   const { workspace: threadWorkspace, ...thread } = laneShares(threadBytes, STAGES_BYTES, 0);
-  return { linear, threadBytes, threadWorkspace, workspace, ...main, ...thread };
+  return { jobs, linear, threadBytes, threadWorkspace, workspace, ...main, ...thread };
 }
 
 /** The shares of a thread that runs lanes 1 and 2, and maybe others that take so much of the workspace. */

@@ -37,6 +37,7 @@ export interface TeamOptions {
 }
 
 export class Team implements Lanes {
+  readonly threads: number;
   readonly encoders: Encoders;
   readonly #options: TeamOptions;
   readonly #crew: Crew<ThreadCalls>;
@@ -57,6 +58,7 @@ export class Team implements Lanes {
   constructor(options: TeamOptions) {
     const { threads, signal } = options;
     this.#options = options;
+    this.threads = threads;
     this.#encoding = new Array<number>(threads).fill(0);
     this.#crew = new Crew<ThreadCalls>({
       entry: new URL(import.meta.url.endsWith('.ts') ? './thread.ts' : './thread.js', import.meta.url),

@@ -12,6 +12,7 @@ import { validateOptions, type RunOptions } from '../../lib/core/options.ts';
 import { generateLogs } from '../../lib/generate/generate.ts';
 import { EtlError, type Summary } from '../../lib/index.ts';
 import { runJob, type JobContext } from '../../lib/pipeline.ts';
+import { writeMmdb } from '../geo/mmdb-writer.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { contents } from './contents.ts';
 
@@ -67,7 +68,7 @@ test('the same bytes when all that can be spilled and split in a thread is', asy
     aggregateBytes: 10 * PAGE, fanIn: 2, runBufferBytes: 8304, distinctBytes: 64 * PAGE, writesAtOnce: 1, blockBytes: 50_000,
   };
   for (const jobs of [2, 3]) {
-    const limits = { jobs, ...divide(128 * MiB, jobs), ...tiny };
+    const limits = { ...divide(128 * MiB, jobs), ...tiny };
     const many = await job(folder, 'many', jobs, {}, { limits });
     const { spill, runs } = many;
     assert.ok(spill.rows === many.rows.read - many.rows.rejected && spill.splits > 2 && runs.spilled > 4 && runs.merges > 2, JSON.stringify({ spill, runs }));
@@ -75,7 +76,7 @@ test('the same bytes when all that can be spilled and split in a thread is', asy
     assert.deepEqual(contents(join(folder, 'many')), contents(join(folder, 'one')));
   }
   const kept = contents(join(folder, 'many'));
-  const limits = { jobs: 2, ...divide(128 * MiB, 2), ...tiny };
+  const limits = { ...divide(128 * MiB, 2), ...tiny };
   await assert.rejects(job(folder, 'many', 2, { maxSpill: 400_000 }, { limits }), { code: 'ETL_MAX_SPILL' }, 'one quota for all threads');
   assert.deepEqual(contents(join(folder, 'many')), kept);
   assert.deepEqual(readdirSync(folder).sort(), ['logs', 'many', 'one']);
@@ -143,7 +144,7 @@ test('an abort in any lane ends all threads and leaves no file and no descriptor
         for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate);
         controller.abort(new Error('enough'));
       });
-      const limits = { jobs: 2, ...divide(128 * MiB, 2), aggregateBytes: 1 << 18, storeBytes: turns % 2 ? 64 * PAGE : 4 * MiB, blockBytes: 1 << 15 };
+      const limits = { ...divide(128 * MiB, 2), aggregateBytes: 1 << 18, storeBytes: turns % 2 ? 64 * PAGE : 4 * MiB, blockBytes: 1 << 15 };
       const error = await job(folder, 'out', 2, {}, { signal: controller.signal, events, limits }).then(() => undefined, (reason: unknown) => reason);
       if (error !== undefined || turns === 0) assert.equal((error as EtlError).code, 'ETL_ABORTED', `${when}, ${turns} turns: ${String(error)}`);
       assert.deepEqual(readdirSync(folder).sort(), ['logs', 'out']);
@@ -183,4 +184,21 @@ test('a thread that ends in any lane fails the run, which does not wait for it',
     assert.equal(threads.length, 3);
     await Promise.all(threads.map((thread) => (thread.threadId === -1 ? undefined : once(thread, 'exit'))));
   }
+});
+
+test('an IP database that leaves less memory for threads: fewer of them, or none, and the same bytes', async (context) => {
+  const folder = await logs(context, 1e6);
+  const networks = Array.from({ length: 200_000 }, (_, i) =>
+    [`${1 + (i >> 14)}.${(i >> 6) % 256}.${(i << 2) % 256}.0/22`, { country: { iso_code: `R${i % 300}` } }] as const);
+  writeFileSync(join(folder, 'large.mmdb'), writeMmdb({ recordSize: 32, ipVersion: 4, networks }));
+  const geoDb = join(folder, 'large.mmdb');
+  const one = await job(folder, 'one', 1, { geoDb });
+  const seen = new Set<number>();
+  for (const memory of [300e6, 330e6, 400e6, 500e6]) {
+    const many = await job(folder, 'many', 4, { geoDb, memory });
+    seen.add(many.jobs);
+    assert.deepEqual(answer(many), answer(one));
+    assert.deepEqual(contents(join(folder, 'many')), contents(join(folder, 'one')));
+  }
+  assert.ok(seen.size > 1, `jobs: ${[...seen].join(', ')}`);
 });
