@@ -14,7 +14,6 @@
  */
 import { randomBytes } from 'node:crypto';
 import { dirname, resolve, sep } from 'node:path';
-import { availableParallelism } from 'node:os';
 import { pipeline } from 'node:stream/promises';
 import { openRun } from './aggregate/runs.ts';
 import { assertBalanced, newCounters } from './core/counters.ts';
@@ -22,6 +21,7 @@ import { EtlError, messageOf } from './core/errors.ts';
 import { divide, leastMemory, planMemory, regionBytes, type MemoryBudget } from './core/memory-budget.ts';
 import { availableMemory, defaultMemory } from './core/memory-limit.ts';
 import type { ColumnNames, JobOptions } from './core/options.ts';
+import { availableProcessors } from './core/processors.ts';
 import { collectGarbage, keepHeapSmall, residentBytes } from './core/resident.ts';
 import { Resources } from './core/resources.ts';
 import type { RegionColumn, ResultBatch, SortedRun } from './core/stage.ts';
@@ -227,7 +227,7 @@ class Job {
 
   /** What the run was told, or else the default, though never less than what this process takes to run at all. */
   #planBudget(totalBytes: number | undefined): MemoryBudget {
-    const { memory, jobs = availableParallelism() } = this.#options;
+    const { memory, jobs = availableProcessors() } = this.#options;
     const limit = memory ?? Math.max(defaultMemory(availableMemory()), leastMemory(this.#process));
     const planned = planMemory({ limit, jobs: this.#needsThreads(totalBytes) ? jobs : 1, ...this.#process });
     return { ...planned, partitionBits: Math.min(planned.partitionBits, usefulBits(totalBytes)), ...this.#context.limits };
