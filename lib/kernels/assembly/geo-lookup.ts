@@ -26,6 +26,9 @@ import { equals, hexDigits, hexGroup, isBlank, NOT_AN_ADDRESS, parseIpv4, zoneSt
 /** Below this many starts a chunk is searched by comparing all of them at once: two vectors. */
 const VECTOR_STARTS: u32 = 16;
 
+/** Rows of a group: one for each bit of a u64. */
+const GROUP: u32 = 64;
+
 /** Follows `entry`, a chunk, by the 16 bits `low`: the next entry. */
 // @ts-ignore: decorator
 @inline
@@ -134,18 +137,39 @@ function lookupOther(table: u32, width: u32, at: u32, length: u32): u32 {
   return region == NOT_AN_ADDRESS ? load<u32>(table, TABLE_UNKNOWN) : <u32>region;
 }
 
-/** Writes BATCH_REGION of each row whose status is good. */
+/**
+ * Writes BATCH_REGION of each row whose status is good, a group at a time. Addresses come at random, so what a directory
+ * entry leads to is mostly not in a near cache, and a branch on it would be mispredicted, and late: first every row gets
+ * what its entry says or, if that leads on, its address; the few whose entry leads on come after that, and what is no IPv4
+ * address. So the loads of many rows are under way at once.
+ */
 export function lookupBatch(table: u32, batch: u32, rows: u32): void {
   const width = load<u32>(table, TABLE_WIDTH);
-  for (let row: u32 = 0; row < rows; row++) {
-    const at = batch + (row << 2);
-    if (load<u32>(at, BATCH_STATUS) != REJECT_NONE) continue;
-    const text = load<u32>(at, BATCH_IP_PTR);
-    const length = load<u32>(at, BATCH_IP_LEN);
-    const address = parseIpv4(text, length);
-    const region = address == NOT_AN_ADDRESS
-      ? lookupOther(table, width, text, length)
-      : lookupIpv4(table, width, <u32>address);
-    store<u32>(at, region, BATCH_REGION);
+  for (let from: u32 = 0; from < rows; from += GROUP) {
+    const to = min(from + GROUP, rows);
+    let deeper: u64 = 0;
+    let others: u64 = 0;
+    let bit: u64 = 1;
+    for (let row = from; row < to; row++, bit <<= 1) {
+      const at = batch + (row << 2);
+      if (load<u32>(at, BATCH_STATUS) != REJECT_NONE) continue;
+      const address = parseIpv4(load<u32>(at, BATCH_IP_PTR), load<u32>(at, BATCH_IP_LEN));
+      if (address == NOT_AN_ADDRESS) {
+        others |= bit;
+        continue;
+      }
+      const entry = load<u32>(table + (<u32>(address >> 16) << 2), TABLE_DIRECTORY4);
+      const leads = entry >> KIND_SHIFT != KIND_REGION;
+      store<u32>(at, select<u32>(<u32>address, entry, leads), BATCH_REGION);
+      deeper |= select<u64>(bit, 0, leads);
+    }
+    for (; deeper; deeper &= deeper - 1) {
+      const at = batch + ((from + <u32>ctz(deeper)) << 2);
+      store<u32>(at, lookupIpv4(table, width, load<u32>(at, BATCH_REGION)), BATCH_REGION);
+    }
+    for (; others; others &= others - 1) {
+      const at = batch + ((from + <u32>ctz(others)) << 2);
+      store<u32>(at, lookupOther(table, width, load<u32>(at, BATCH_IP_PTR), load<u32>(at, BATCH_IP_LEN)), BATCH_REGION);
+    }
   }
 }
