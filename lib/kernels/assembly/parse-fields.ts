@@ -13,7 +13,7 @@ import {
   STATE_COLUMN_USER, STATE_COLUMN_VALUE, STATE_COUNT, STATE_DROPPED, STATE_EMPTY_LINES, STATE_FIELDS, STATE_INDEX, STATE_MODE, STATE_NEXT,
   STATE_POS, STATE_QUOTE, STATE_RECORDS, STATE_RECORD_LIMIT, STATE_SCRATCH, STATE_SCRATCH_END, STATE_START,
 } from "../parse-layout";
-import { isUtf8 } from "./parse-utf8";
+import { isAscii, isUtf8 } from "./parse-utf8";
 
 const CRLF: u16 = 0x0a0d;
 
@@ -56,20 +56,32 @@ export function fields(state: u32, batch: u32): u32 {
       store<u32>(at, base + start, BATCH_RECORD_START);
       store<u32>(at, base + end, BATCH_RECORD_END);
       if (found == fieldCount && (flags & <u32>ENTRY_BAD) == 0 && end - start <= limit) {
-        span(at + BATCH_ID_PTR, base, first, columnId, start);
-        span(at + BATCH_USER_PTR, base, first, columnUser, start);
-        span(at + BATCH_IP_PTR, base, first, columnIp, start);
-        span(at + BATCH_VALUE_PTR, base, first, columnValue, start);
-        if ((flags & <u32>ENTRY_QUOTED) != 0 && !unquote(state, at, first)) break;
-        const userLength = load<u32>(at, BATCH_USER_LEN);
+        const idFrom = fieldStart(first, columnId, start);
+        const userFrom = fieldStart(first, columnUser, start);
+        const ipFrom = fieldStart(first, columnIp, start);
+        const valueFrom = fieldStart(first, columnValue, start);
+        const idLength = fieldEnd(first, columnId) - idFrom;
+        const userLength = fieldEnd(first, columnUser) - userFrom;
+        const valueLength = fieldEnd(first, columnValue) - valueFrom;
+        store<u32>(at, base + idFrom, BATCH_ID_PTR);
+        store<u32>(at, idLength, BATCH_ID_LEN);
+        store<u32>(at, base + userFrom, BATCH_USER_PTR);
+        store<u32>(at, userLength, BATCH_USER_LEN);
+        store<u32>(at, base + ipFrom, BATCH_IP_PTR);
+        store<u32>(at, fieldEnd(first, columnIp) - ipFrom, BATCH_IP_LEN);
+        store<u32>(at, base + valueFrom, BATCH_VALUE_PTR);
+        store<u32>(at, valueLength, BATCH_VALUE_LEN);
+        // The common row needs no second look.
         let status: u32 = REJECT_NONE;
-        if (load<u32>(at, BATCH_ID_LEN) == 0) status = REJECT_MISSING_ID;
-        else if (userLength == 0) status = REJECT_MISSING_USER;
-        else if (userLength > <u32>MAX_USER_BYTES) status = REJECT_USER_TOO_LONG;
-        else if (!isUtf8(load<u32>(at, BATCH_USER_PTR), userLength)) status = REJECT_USER_NOT_UTF8;
-        else if (load<u32>(at, BATCH_VALUE_LEN) == 0) status = REJECT_MISSING_VALUE;
+        if (
+          (flags & <u32>ENTRY_QUOTED) != 0 || idLength == 0 || valueLength == 0 || userLength - 1 >= <u32>MAX_USER_BYTES ||
+          !isAscii(base + userFrom, userLength)
+        ) {
+          if ((flags & <u32>ENTRY_QUOTED) != 0 && !unquote(state, at, first)) break;
+          status = fieldProblem(at);
+          if (status != REJECT_NONE) store<i64>(batch + (rows << 3), 0, BATCH_VALUE);
+        }
         store<u32>(at, status, BATCH_STATUS);
-        store<i64>(batch + (rows << 3), 0, BATCH_VALUE);
       } else {
         let status: u32 = REJECT_FIELD_COUNT;
         if (end - start > limit) status = REJECT_RECORD_TOO_LONG;
@@ -98,13 +110,27 @@ export function fields(state: u32, batch: u32): u32 {
   return rows;
 }
 
-/** Writes address and length of the field at `column` (in bytes of entries) of the record whose entries begin at `first`. */
+/** Position of the first byte of the field at `column` (in bytes of entries) of the record whose entries begin at `first`. */
 // @ts-ignore: decorator
 @inline
-function span(at: u32, base: u32, first: u32, column: u32, start: u32): void {
-  const from = column == 0 ? start : (load<u32>(first + column - 4) & ENTRY_POSITION) + 1;
-  store<u32>(at, base + from);
-  store<u32>(at, (load<u32>(first + column) & ENTRY_POSITION) - from, BATCH_ID_LEN - BATCH_ID_PTR);
+function fieldStart(first: u32, column: u32, start: u32): u32 {
+  return column == 0 ? start : (load<u32>(first + column - 4) & ENTRY_POSITION) + 1;
+}
+
+// @ts-ignore: decorator
+@inline
+function fieldEnd(first: u32, column: u32): u32 {
+  return load<u32>(first + column) & ENTRY_POSITION;
+}
+
+/** What is wrong with a row's fields, whose quotes are off. */
+function fieldProblem(at: u32): u32 {
+  const userLength = load<u32>(at, BATCH_USER_LEN);
+  if (load<u32>(at, BATCH_ID_LEN) == 0) return REJECT_MISSING_ID;
+  if (userLength == 0) return REJECT_MISSING_USER;
+  if (userLength > <u32>MAX_USER_BYTES) return REJECT_USER_TOO_LONG;
+  if (!isUtf8(load<u32>(at, BATCH_USER_PTR), userLength)) return REJECT_USER_NOT_UTF8;
+  return load<u32>(at, BATCH_VALUE_LEN) == 0 ? REJECT_MISSING_VALUE : REJECT_NONE;
 }
 
 /** Takes the quotes off the wanted fields that have them. False, and nothing used, when the scratch is full. */

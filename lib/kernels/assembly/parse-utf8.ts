@@ -2,6 +2,14 @@
 
 const HIGH_BITS: u64 = 0x8080808080808080;
 
+/** Whether the bytes are ASCII. Vectors: the last one ends where the text ends; what is before it is always readable. */
+// @ts-ignore: decorator
+@inline
+export function isAscii(at: u32, length: u32): bool {
+  for (; length > 16; length -= 16, at += 16) if (i8x16.bitmask(v128.load(at))) return false;
+  return <u32>i8x16.bitmask(v128.load(at + length - 16)) >> (16 - length) == 0;
+}
+
 /** Whether `length` bytes at `at` are well-formed UTF-8. ASCII, the common case, goes by eight bytes. */
 export function isUtf8(at: u32, length: u32): bool {
   const end = at + length;
