@@ -20,6 +20,8 @@ import {
 
 const LF: u8 = 10;
 const CR: u8 = 13;
+/** After so many steps without a quote or a CR there may be a whole stretch of them. */
+const QUIET: u32 = 4;
 
 // @ts-ignore: decorator
 @inline
@@ -78,57 +80,32 @@ export function scan(state: u32): void {
   let afterClose: u64 = u64((mode & MODE_PLACE) == MODE_CLOSED);
   let afterCr: u64 = u64((mode & MODE_AFTER_CR) != 0);
   let bad: u64 = u64((mode & MODE_BAD) != 0);
+  let quiet = QUIET; // steps since the last one with a quote or a CR
 
   while (pos < end && out <= full && records < enough) {
+    if (quiet >= QUIET && (inside | afterClose | afterCr | bad) == 0) {
+      store<u32>(state, pos, STATE_POS);
+      store<u32>(state, (out - index) >> 2, STATE_COUNT);
+      store<u32>(state, records, STATE_RECORDS);
+      store<u32>(state, lines, STATE_LINES);
+      afterEnd = scanPlain(state, afterEnd);
+      pos = load<u32>(state, STATE_POS);
+      out = index + (load<u32>(state, STATE_COUNT) << 2);
+      records = load<u32>(state, STATE_RECORDS);
+      lines = load<u32>(state, STATE_LINES);
+      quiet = 0;
+      continue;
+    }
     if (pos + 64 <= end) {
       const at = base + pos;
       const v0 = v128.load(at);
       const v1 = v128.load(at, 16);
       const v2 = v128.load(at, 32);
       const v3 = v128.load(at, 48);
-      const q0 = i8x16.eq(v0, quotes);
-      const q1 = i8x16.eq(v1, quotes);
-      const q2 = i8x16.eq(v2, quotes);
-      const q3 = i8x16.eq(v3, quotes);
-      const r0 = i8x16.eq(v0, returns);
-      const r1 = i8x16.eq(v1, returns);
-      const r2 = i8x16.eq(v2, returns);
-      const r3 = i8x16.eq(v3, returns);
-      const f0 = i8x16.eq(v0, feeds);
-      const f1 = i8x16.eq(v1, feeds);
-      const f2 = i8x16.eq(v2, feeds);
-      const f3 = i8x16.eq(v3, feeds);
-      const feedBits = bits(f0, f1, f2, f3);
-      const special = v128.or(v128.or(v128.or(q0, r0), v128.or(q1, r1)), v128.or(v128.or(q2, r2), v128.or(q3, r3)));
-      if (!v128.any_true(special) && (inside | afterClose | afterCr | bad) == 0) {
-        // The common step: no quote, no CR, nothing carried.
-        let ends = bits(
-          v128.or(f0, i8x16.eq(v0, delimiters)), v128.or(f1, i8x16.eq(v1, delimiters)),
-          v128.or(f2, i8x16.eq(v2, delimiters)), v128.or(f3, i8x16.eq(v3, delimiters)),
-        );
-        const feedCount = <u32>popcnt(feedBits);
-        lines += feedCount;
-        records += feedCount;
-        afterEnd = ends >> 63;
-        const next = out + (<u32>popcnt(ends) << 2);
-        // Four at a time without asking: what is written past the last end is overwritten by the next step.
-        while (out < next) {
-          store<u32>(out, entry(pos, ends, feedBits), 0);
-          ends &= ends - 1;
-          store<u32>(out, entry(pos, ends, feedBits), 4);
-          ends &= ends - 1;
-          store<u32>(out, entry(pos, ends, feedBits), 8);
-          ends &= ends - 1;
-          store<u32>(out, entry(pos, ends, feedBits), 12);
-          ends &= ends - 1;
-          out += 16;
-        }
-        out = next;
-        pos += 64;
-        continue;
-      }
-      const quoteBits = bits(q0, q1, q2, q3);
-      const returnBits = bits(r0, r1, r2, r3);
+      const quoteBits = bits(i8x16.eq(v0, quotes), i8x16.eq(v1, quotes), i8x16.eq(v2, quotes), i8x16.eq(v3, quotes));
+      const returnBits = bits(i8x16.eq(v0, returns), i8x16.eq(v1, returns), i8x16.eq(v2, returns), i8x16.eq(v3, returns));
+      const feedBits = bits(i8x16.eq(v0, feeds), i8x16.eq(v1, feeds), i8x16.eq(v2, feeds), i8x16.eq(v3, feeds));
+      quiet = (quoteBits | returnBits) == 0 ? quiet + 1 : 0;
       const delimiterBits = bits(
         i8x16.eq(v0, delimiters), i8x16.eq(v1, delimiters), i8x16.eq(v2, delimiters), i8x16.eq(v3, delimiters),
       );
@@ -141,25 +118,16 @@ export function scan(state: u32): void {
       if ((misplaced | bad) == 0) {
         const secondHalf = feedBits & ((returnBits << 1) | afterCr);
         const lineEnds = (feedBits | returnBits) & ~secondHalf;
-        let ends = allEnds & ~secondHalf;
+        const ends = allEnds & ~secondHalf;
         lines += <u32>popcnt(lineEnds);
         records += <u32>popcnt(ends & lineEnds);
         inside = <u64>(<i64>insideBits >> 63);
         afterEnd = allEnds >> 63;
         afterClose = closing >> 63;
         afterCr = returnBits >> 63;
-        const next = out + (<u32>popcnt(ends) << 2);
-        while (out < next) {
-          store<u32>(out, entry(pos, ends, lineEnds) | quotedFlag(ends, closed), 0);
-          ends &= ends - 1;
-          store<u32>(out, entry(pos, ends, lineEnds) | quotedFlag(ends, closed), 4);
-          ends &= ends - 1;
-          store<u32>(out, entry(pos, ends, lineEnds) | quotedFlag(ends, closed), 8);
-          ends &= ends - 1;
-          store<u32>(out, entry(pos, ends, lineEnds) | quotedFlag(ends, closed), 12);
-          ends &= ends - 1;
-          out += 16;
-        }
+        const next = writeEnds(out, pos, ends);
+        mark(out, ends, lineEnds & ends, <u32>ENTRY_END);
+        mark(out, ends, closed & ends, <u32>ENTRY_QUOTED);
         out = next;
         pos += 64;
         continue;
@@ -194,18 +162,91 @@ export function scan(state: u32): void {
   store<u32>(state, lines, STATE_LINES);
 }
 
-/** The entry of the lowest end: its position, and ENTRY_END when it is a line end. */
-// @ts-ignore: decorator
-@inline
-function entry(pos: u32, ends: u64, lineEnds: u64): u32 {
-  const bit = ctz(ends);
-  return (pos + <u32>bit) | (<u32>(lineEnds >> bit) << 31);
+/**
+ * The common steps, as many as there are: no quote, no CR, nothing carried but whether the byte before is an end. Goes by
+ * POS, COUNT, RECORDS and LINES of the state, and leaves them there; gives that carry. A function of its own, so that its loop
+ * has all registers for itself.
+ */
+function scanPlain(state: u32, afterEnd: u64): u64 {
+  const base = load<u32>(state, STATE_BASE);
+  const index = load<u32>(state, STATE_INDEX);
+  const full = index + ((load<u32>(state, STATE_CAPACITY) - INDEX_SLACK) << 2);
+  const end = load<u32>(state, STATE_END);
+  const enough = load<u32>(state, STATE_ENOUGH);
+  const delimiters = i8x16.splat(load<u8>(state, STATE_DELIMITER));
+  const quotes = i8x16.splat(load<u8>(state, STATE_QUOTE));
+  const feeds = i8x16.splat(LF);
+  const returns = i8x16.splat(CR);
+  const before = load<u32>(state, STATE_RECORDS);
+  let records = before;
+  let pos = load<u32>(state, STATE_POS);
+  let out = index + (load<u32>(state, STATE_COUNT) << 2);
+  while (pos + 64 <= end && out <= full && records < enough) {
+    const at = base + pos;
+    const v0 = v128.load(at);
+    const v1 = v128.load(at, 16);
+    const v2 = v128.load(at, 32);
+    const v3 = v128.load(at, 48);
+    const special = v128.or(
+      v128.or(v128.or(i8x16.eq(v0, quotes), i8x16.eq(v0, returns)), v128.or(i8x16.eq(v1, quotes), i8x16.eq(v1, returns))),
+      v128.or(v128.or(i8x16.eq(v2, quotes), i8x16.eq(v2, returns)), v128.or(i8x16.eq(v3, quotes), i8x16.eq(v3, returns))),
+    );
+    if (v128.any_true(special)) break;
+    const f0 = i8x16.eq(v0, feeds);
+    const f1 = i8x16.eq(v1, feeds);
+    const f2 = i8x16.eq(v2, feeds);
+    const f3 = i8x16.eq(v3, feeds);
+    const feedBits = bits(f0, f1, f2, f3);
+    const ends = bits(
+      v128.or(f0, i8x16.eq(v0, delimiters)), v128.or(f1, i8x16.eq(v1, delimiters)),
+      v128.or(f2, i8x16.eq(v2, delimiters)), v128.or(f3, i8x16.eq(v3, delimiters)),
+    );
+    records += <u32>popcnt(feedBits);
+    afterEnd = ends >> 63;
+    const next = writeEnds(out, pos, ends);
+    mark(out, ends, feedBits, <u32>ENTRY_END);
+    out = next;
+    pos += 64;
+  }
+  store<u32>(state, pos, STATE_POS);
+  store<u32>(state, (out - index) >> 2, STATE_COUNT);
+  store<u32>(state, records, STATE_RECORDS);
+  store<u32>(state, load<u32>(state, STATE_LINES) + records - before, STATE_LINES);
+  return afterEnd;
 }
 
+/**
+ * Writes the positions of `ends` and gives the place behind the last. Five at a time without asking: a step has rarely more,
+ * and what is behind the last is overwritten by the next step.
+ */
 // @ts-ignore: decorator
 @inline
-function quotedFlag(ends: u64, closed: u64): u32 {
-  return (<u32>(closed >> ctz(ends)) & 1) << 30;
+function writeEnds(out: u32, pos: u32, ends: u64): u32 {
+  const next = out + (<u32>popcnt(ends) << 2);
+  for (; out < next; out += 20) {
+    store<u32>(out, pos + <u32>ctz(ends), 0);
+    ends &= ends - 1;
+    store<u32>(out, pos + <u32>ctz(ends), 4);
+    ends &= ends - 1;
+    store<u32>(out, pos + <u32>ctz(ends), 8);
+    ends &= ends - 1;
+    store<u32>(out, pos + <u32>ctz(ends), 12);
+    ends &= ends - 1;
+    store<u32>(out, pos + <u32>ctz(ends), 16);
+    ends &= ends - 1;
+  }
+  return next;
+}
+
+/** Flags the entries of those `ends` that are `marked`. The first without asking: when there is none, it is what is behind the last. */
+// @ts-ignore: decorator
+@inline
+function mark(out: u32, ends: u64, marked: u64, flag: u32): void {
+  do {
+    const at = out + (<u32>popcnt(ends & ~marked & (marked - 1)) << 2);
+    store<u32>(at, load<u32>(at) | flag);
+    marked &= marked - 1;
+  } while (marked);
 }
 
 /** The state machine, byte by byte, over at most 64 bytes. Writes entries at `out`; gives the mode after them. */
