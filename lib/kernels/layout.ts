@@ -89,12 +89,22 @@ export const MAX_USER_BYTES = 8192;
 //   +0 bytes: u16 of its rows   +2 block: u24   +5 input: u24   +8 rows ...
 //   as one u64: bytes | block << 16 | input << 40
 //
-// A row, unaligned:
+// A row, unaligned, is compact: 20 bytes and the user's
+//
+//   +0 idLo: u64   +8 idHi: u64   +16 head: u32   user bytes
+//
+//   head bits 0-5 user length, below 63; 6-13 region; 14-31 value, from 0 on
+//
+// or, when any of the three does not fit, wide:
 //
 //   +0 idLo: u64   +8 idHi: u64   +16 head: u64   [+24 value: i64, only if escaped]   user bytes
 //
-//   head bits 0-15 user length, 16-35 region, 36-63 value + VALUE_BIAS; all ones in the value's 28 bits = escaped:
-//   the value follows as i64. A value v is stored inline when -VALUE_BIAS <= v < VALUE_BIAS - 1.
+//   head bits 0-5 all ones; 6-19 user length; 20-39 region; 40-63 value, from 0 on; all ones in the value's 24 bits =
+//   escaped: the value follows as i64
+//
+// A row takes the shortest form that holds it. Its id is read by scatter and dedup only: what reads the other fields may be
+// given the address of a row without an id, less 16, if there are 4 bytes to be read before its head. The code that knows
+// all this: assembly/row.ts, twins/row.ts.
 
 export const PAGE_NEXT = 0;
 export const PAGE_USED = 4;
@@ -103,12 +113,20 @@ export const SEGMENT_HEADER = 8;
 export const ROW_ID_LO = 0;
 export const ROW_ID_HI = 8;
 export const ROW_HEAD = 16;
-export const ROW_FIXED = 24;
-export const HEAD_REGION_SHIFT = 16;
-export const HEAD_REGION_MASK = 0xfffff;
-export const HEAD_VALUE_SHIFT = 36;
-export const VALUE_BIAS = 0x8000000; // 2^27
-export const VALUE_ESCAPE = 0xfffffff; // 28 ones
+export const ROW_FIXED = 20;
+export const HEAD_LENGTH_MASK = 0x3f;
+export const HEAD_WIDE = 63;
+export const HEAD_REGION_SHIFT = 6;
+export const HEAD_REGION_MASK = 0xff;
+export const HEAD_VALUE_SHIFT = 14;
+export const HEAD_VALUE_BITS = 18;
+export const ROW_WIDE_FIXED = 24;
+export const WIDE_LENGTH_SHIFT = 6;
+export const WIDE_LENGTH_MASK = 0x3fff;
+export const WIDE_REGION_SHIFT = 20;
+export const WIDE_REGION_MASK = 0xfffff;
+export const WIDE_VALUE_SHIFT = 40;
+export const WIDE_ESCAPE = 0xffffff; // 24 ones
 export const MAX_REGIONS = 0x100000;
 
 // --- The winners of dedup: u32 addresses of rows, still in their partition's pages. ---

@@ -1,11 +1,9 @@
 /** Rows of partitions for tests: a tiny writer, a model of what they add up to, and a reader of runs. */
 import assert from 'node:assert/strict';
 import type { SortedRun } from '../../lib/core/stage.ts';
-import {
-  HEAD_REGION_SHIFT, HEAD_VALUE_SHIFT, ROW_FIXED, ROW_HEAD, RUN_COUNT, RUN_REGION, RUN_SUM_HI, RUN_SUM_LO, RUN_USER, RUN_USER_LEN,
-  VALUE_BIAS, VALUE_ESCAPE,
-} from '../../lib/kernels/layout.ts';
+import { RUN_COUNT, RUN_REGION, RUN_SUM_HI, RUN_SUM_LO, RUN_USER, RUN_USER_LEN } from '../../lib/kernels/layout.ts';
 import type { LinearMemory } from '../../lib/kernels/linear-memory.ts';
+import { rowBytesFor, storeRow } from '../../lib/kernels/twins/row.ts';
 import { random } from '../random.ts';
 
 export interface Row {
@@ -24,22 +22,15 @@ export interface Total {
 /** Writes rows back to back, unaligned, and a list of their addresses. */
 export function writeRows(memory: LinearMemory, rows: readonly Row[]): { ptr: number; count: number; free: () => void } {
   const listBytes = rows.length * 4 + 16;
-  const bytes = rows.reduce((sum, { user }) => sum + ROW_FIXED + 8 + user.length, 16);
+  const bytes = rows.reduce((sum, row) => sum + rowBytesFor(row), 16);
   const ptr = memory.slab(listBytes, 'test list');
   const start = memory.slab(bytes, 'test rows');
   let at = start + 3;
   const list = memory.u32(ptr, rows.length);
-  for (const [i, { region, user, value }] of rows.entries()) {
-    const inline = value >= -VALUE_BIAS && value < VALUE_BIAS - 1;
-    const bits = inline ? value + BigInt(VALUE_BIAS) : BigInt(VALUE_ESCAPE);
-    const head = BigInt(user.length) | (BigInt(region) << BigInt(HEAD_REGION_SHIFT)) | (bits << BigInt(HEAD_VALUE_SHIFT));
+  for (const [i, row] of rows.entries()) {
     list[i] = at;
-    memory.view(at + ROW_HEAD, 8).setBigUint64(0, head, true);
-    at += ROW_FIXED;
-    if (!inline) memory.view(at, 8).setBigInt64(0, value, true);
-    at += inline ? 0 : 8;
-    memory.bytes(at, user.length).set(user);
-    at += user.length;
+    storeRow(memory, at, BigInt(i), 0n, row);
+    at += rowBytesFor(row);
   }
   const free = (): void => {
     memory.giveSlab(ptr, listBytes);
@@ -122,7 +113,7 @@ export function randomUser(next: () => number, world = 500): Buffer {
 
 /** Values around every border: inline, escaped, 64 bits. */
 export function randomValue(next: () => number): bigint {
-  const edges = [0n, 1n, -1n, BigInt(VALUE_BIAS), -BigInt(VALUE_BIAS), 2n ** 31n, 2n ** 63n - 1n, -(2n ** 63n)];
+  const edges = [0n, 1n, -1n, 2n ** 18n - 1n, 2n ** 18n, 2n ** 24n - 2n, 2n ** 24n - 1n, 2n ** 31n, 2n ** 63n - 1n, -(2n ** 63n)];
   const edge = edges[Math.floor(next() * edges.length * 2)];
   const value = edge === undefined ? BigInt(Math.floor(next() * 1000)) : edge + BigInt(Math.floor(next() * 5) - 2);
   return BigInt.asIntN(64, value);

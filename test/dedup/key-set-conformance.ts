@@ -21,7 +21,7 @@ export const AMPLE = 16 << 20;
 export const TIGHT = 16 << 10;
 
 /**
- * Writes rows as one chunk: segments and pages end at random places, values are escaped at times. `packed`: as a chunk
+ * Writes rows as one chunk: segments and pages end at random places, rows are wide or escaped at times. `packed`: as a chunk
  * comes from a file, its pages one behind the other from an odd address on. The list of segments has a page.
  */
 export function chunkOf(

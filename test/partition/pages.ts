@@ -27,8 +27,8 @@ export interface Chain {
 }
 
 const PAGE = 16384;
-const BIAS = 2n ** 27n;
-const ESCAPED = 2n ** 28n - 1n;
+const WIDE = 63n;
+const ESCAPED = 2n ** 24n - 1n;
 
 export function readChain(memory: LinearMemory, first: number): Chain {
   const chain: Chain = { rows: [], pages: [], segments: [] };
@@ -62,18 +62,14 @@ function readSegment(memory: LinearMemory, segment: number): { rows: StoredRow[]
   const view = memory.view(segment, 8 + bytes);
   let at = 8;
   while (at < 8 + bytes) {
-    const head = view.getBigUint64(at + 16, true);
-    const length = Number(head & 0xffffn);
-    const small = head >> 36n;
-    const fixed = small === ESCAPED ? 32 : 24;
+    const { fixed, region, value, length } = readHead(view, at);
+    assert.equal(fixed, fixedBytes(region, value, length), `${region}, ${value}, ${length}: the shortest form is taken`);
     assert.ok(at + fixed + length <= 8 + bytes, 'a row lies inside the segment');
-    const value = small === ESCAPED ? view.getBigInt64(at + 24, true) : small - BIAS;
-    assert.equal(small === ESCAPED, value < -BIAS || value >= BIAS - 1n, `${value} is escaped exactly when it must be`);
     rows.push({
       at: segment + at,
       lo: view.getBigUint64(at, true),
       hi: view.getBigUint64(at + 8, true),
-      region: Number((head >> 16n) & 0xfffffn),
+      region,
       value,
       user: memory.bytes(segment + at + fixed, length).slice(),
       block: Number((header >> 16n) & 0xffffffn),
@@ -82,6 +78,28 @@ function readSegment(memory: LinearMemory, segment: number): { rows: StoredRow[]
     at += fixed + length;
   }
   return { rows, end: segment + at };
+}
+
+/** What stands behind the id of the row at `row`. */
+export function readHead(view: DataView, row: number): { fixed: number; region: number; value: bigint; length: number } {
+  const head = BigInt(view.getUint32(row + 16, true));
+  if ((head & 63n) < WIDE) {
+    return { fixed: 20, length: Number(head & 63n), region: Number((head >> 6n) & 0xffn), value: head >> 14n };
+  }
+  const wide = view.getBigUint64(row + 16, true);
+  const small = wide >> 40n;
+  return {
+    fixed: small === ESCAPED ? 32 : 24,
+    length: Number((wide >> 6n) & 0x3fffn),
+    region: Number((wide >> 20n) & 0xfffffn),
+    value: small === ESCAPED ? view.getBigInt64(row + 24, true) : small,
+  };
+}
+
+/** Bytes before the user. */
+function fixedBytes(region: number, value: bigint, length: number): number {
+  if (length <= 62 && region <= 255 && value >= 0n && value < 2n ** 18n) return 20;
+  return value >= 0n && value < ESCAPED ? 24 : 32;
 }
 
 /**
@@ -101,8 +119,7 @@ export function writeChain(
   let at = 0;
   let segment = -1;
   rows.forEach((row, i) => {
-    const escaped = row.value < -BIAS || row.value >= BIAS - 1n;
-    const fixed = escaped ? 32 : 24;
+    const fixed = fixedBytes(row.region, row.value, row.user.length);
     const needs = fixed + row.user.length + (segment < 0 ? 8 : 0);
     if (!view || at + needs > PAGE || (i > 0 && turn(i - 1))) {
       const page = memory.takePage();
@@ -123,9 +140,14 @@ export function writeChain(
     addresses.push(view.byteOffset + at);
     view.setBigUint64(at, row.lo, true);
     view.setBigUint64(at + 8, row.hi, true);
-    const small = escaped ? ESCAPED : row.value + BIAS;
-    view.setBigUint64(at + 16, BigInt(row.user.length) | (BigInt(row.region) << 16n) | (small << 36n), true);
-    if (escaped) view.setBigInt64(at + 24, row.value, true);
+    const length = BigInt(row.user.length);
+    if (fixed === 20) {
+      view.setUint32(at + 16, Number(length | (BigInt(row.region) << 6n) | (row.value << 14n)), true);
+    } else {
+      const small = fixed === 32 ? ESCAPED : row.value;
+      view.setBigUint64(at + 16, WIDE | (length << 6n) | (BigInt(row.region) << 20n) | (small << 40n), true);
+      if (fixed === 32) view.setBigInt64(at + 24, row.value, true);
+    }
     memory.bytes(view.byteOffset + at + fixed, row.user.length).set(row.user);
     at += fixed + row.user.length;
     view.setUint32(4, at, true);

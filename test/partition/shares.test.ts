@@ -20,6 +20,7 @@ import { random } from '../random.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { BatchWriter } from './batches.ts';
 import { kernels, PAGE, type Row } from './harness.ts';
+import { readHead } from './pages.ts';
 
 type CreateKernel = (memory: LinearMemory) => Promise<PartitionKernel>;
 
@@ -148,12 +149,11 @@ class Crew {
     }));
   }
 
-  /** Inline values are all that these tests store. */
   #winner(memory: LinearMemory, row: number): Found['winners'][number] {
-    const fields = memory.view(row, 24);
+    const view = new DataView(memory.memory.buffer);
     return {
-      partition: Number(fields.getBigUint64(0, true) >> BigInt(64 - this.#options.bits)),
-      value: Number(fields.getBigUint64(16, true) >> 36n) - 2 ** 27,
+      partition: Number(view.getBigUint64(row, true) >> BigInt(64 - this.#options.bits)),
+      value: Number(readHead(view, row).value),
     };
   }
 

@@ -3,87 +3,118 @@
 //
 //   const head = headOf(row);
 //   const key = keyOf(row, head), user = userOf(row, head), value = valueOf(row, head);
+//
+// Whether a row is wide is asked by each: the same answer for nearly all rows, which costs next to nothing.
 import {
-  HEAD_REGION_MASK, HEAD_REGION_SHIFT, HEAD_VALUE_SHIFT, ROW_FIXED, ROW_HEAD, VALUE_BIAS, VALUE_ESCAPE,
+  HEAD_LENGTH_MASK, HEAD_REGION_MASK, HEAD_REGION_SHIFT, HEAD_VALUE_BITS, HEAD_VALUE_SHIFT, HEAD_WIDE, ROW_FIXED, ROW_HEAD,
+  ROW_WIDE_FIXED, WIDE_ESCAPE, WIDE_LENGTH_MASK, WIDE_LENGTH_SHIFT, WIDE_REGION_MASK, WIDE_REGION_SHIFT, WIDE_VALUE_SHIFT,
 } from "../layout";
-
-const LENGTH_MASK: u32 = 0xffff;
-const KEY_MASK: u64 = (1 << HEAD_VALUE_SHIFT) - 1;
 
 // @ts-ignore: decorator
 @inline
-export function headOf(row: u32): u64 {
-  return load<u64>(row, ROW_HEAD);
+export function headOf(row: u32): u32 {
+  return load<u32>(row, ROW_HEAD);
 }
 
 /** Bytes of the whole row. */
 // @ts-ignore: decorator
 @inline
-export function rowBytes(row: u32, head: u64): u32 {
-  return fixedBytes(head) + userLengthOf(row, head);
+export function rowBytes(row: u32, head: u32): u32 {
+  if (isWide(head)) return wideBytes(row) + wideLength(row);
+  return ROW_FIXED + (head & HEAD_LENGTH_MASK);
 }
 
 // @ts-ignore: decorator
 @inline
-export function userLengthOf(row: u32, head: u64): u32 {
-  return <u32>head & LENGTH_MASK;
+export function userLengthOf(row: u32, head: u32): u32 {
+  return isWide(head) ? wideLength(row) : head & HEAD_LENGTH_MASK;
 }
 
 // @ts-ignore: decorator
 @inline
-export function regionOf(row: u32, head: u64): u32 {
-  return <u32>(head >> HEAD_REGION_SHIFT) & HEAD_REGION_MASK;
+export function regionOf(row: u32, head: u32): u32 {
+  return isWide(head) ? wideRegion(row) : (head >> HEAD_REGION_SHIFT) & HEAD_REGION_MASK;
 }
 
 /** Region << 16 | user length: the same for all rows of one region and users of that length. */
 // @ts-ignore: decorator
 @inline
-export function keyOf(row: u32, head: u64): u64 {
-  return head & KEY_MASK;
+export function keyOf(row: u32, head: u32): u64 {
+  return (<u64>regionOf(row, head) << 16) | <u64>userLengthOf(row, head);
 }
 
-/** Address of the user's bytes. The 8 bytes before it are the row's. */
+/** Address of the user's bytes. The 8 bytes before it are the row's, 4 of them its id's. */
 // @ts-ignore: decorator
 @inline
-export function userOf(row: u32, head: u64): u32 {
-  return row + fixedBytes(head);
+export function userOf(row: u32, head: u32): u32 {
+  return row + (isWide(head) ? wideBytes(row) : ROW_FIXED);
 }
 
 // @ts-ignore: decorator
 @inline
-export function valueOf(row: u32, head: u64): i64 {
-  const small = <u32>(head >> HEAD_VALUE_SHIFT);
-  return small == VALUE_ESCAPE ? load<i64>(row, ROW_FIXED) : <i64>small - VALUE_BIAS;
+export function valueOf(row: u32, head: u32): i64 {
+  return isWide(head) ? wideValue(row) : <i64>(head >> HEAD_VALUE_SHIFT);
 }
 
-/** Bytes of a row before its user, for fields that are to be stored. */
+/** Whether a row of these fields is a compact one. */
 // @ts-ignore: decorator
 @inline
-export function fixedBytesFor(length: u32, region: u32, value: i64): u32 {
-  return isSmall(value) ? ROW_FIXED : ROW_FIXED + 8;
+export function isCompact(length: u32, region: u32, value: i64): bool {
+  return !(<u64>(length >= <u32>HEAD_WIDE) | <u64>(region & ~HEAD_REGION_MASK) | (<u64>value >> HEAD_VALUE_BITS));
+}
+
+/** Bytes before the user of a row that is to be stored. */
+// @ts-ignore: decorator
+@inline
+export function fixedBytesFor(compact: bool, value: i64): u32 {
+  return compact ? ROW_FIXED : isEscaped(value) ? ROW_WIDE_FIXED + 8 : ROW_WIDE_FIXED;
 }
 
 /** Writes what stands between the id and the user. */
 // @ts-ignore: decorator
 @inline
-export function storeHead(row: u32, length: u32, region: u32, value: i64): void {
-  const key = <u64>length | (<u64>region << HEAD_REGION_SHIFT);
-  if (isSmall(value)) {
-    store<u64>(row, key | (<u64>(value + VALUE_BIAS) << HEAD_VALUE_SHIFT), ROW_HEAD);
-  } else {
-    store<u64>(row, key | (<u64>VALUE_ESCAPE << HEAD_VALUE_SHIFT), ROW_HEAD);
-    store<i64>(row, value, ROW_FIXED);
+export function storeFields(row: u32, compact: bool, length: u32, region: u32, value: i64): void {
+  if (compact) {
+    store<u32>(row, length | (region << HEAD_REGION_SHIFT) | (<u32>value << HEAD_VALUE_SHIFT), ROW_HEAD);
+    return;
   }
+  const small = isEscaped(value) ? <u64>WIDE_ESCAPE : <u64>value;
+  store<u64>(
+    row,
+    <u64>HEAD_WIDE | (<u64>length << WIDE_LENGTH_SHIFT) | (<u64>region << WIDE_REGION_SHIFT) | (small << WIDE_VALUE_SHIFT),
+    ROW_HEAD,
+  );
+  if (isEscaped(value)) store<i64>(row, value, ROW_WIDE_FIXED);
 }
 
 // @ts-ignore: decorator
 @inline
-function isSmall(value: i64): bool {
-  return <u64>(value + VALUE_BIAS) < <u64>VALUE_ESCAPE;
+function isWide(head: u32): bool {
+  return (head & HEAD_LENGTH_MASK) == HEAD_WIDE;
 }
 
 // @ts-ignore: decorator
 @inline
-function fixedBytes(head: u64): u32 {
-  return ROW_FIXED + (<u32>(head >> HEAD_VALUE_SHIFT == <u64>VALUE_ESCAPE) << 3);
+function isEscaped(value: i64): bool {
+  return <u64>value >= <u64>WIDE_ESCAPE;
+}
+
+// Of rows that are known to be wide. Not inlined, so that the usual path stays short.
+
+function wideLength(row: u32): u32 {
+  return <u32>(load<u64>(row, ROW_HEAD) >> WIDE_LENGTH_SHIFT) & WIDE_LENGTH_MASK;
+}
+
+function wideRegion(row: u32): u32 {
+  return <u32>(load<u64>(row, ROW_HEAD) >> WIDE_REGION_SHIFT) & WIDE_REGION_MASK;
+}
+
+function wideValue(row: u32): i64 {
+  const small = load<u64>(row, ROW_HEAD) >> WIDE_VALUE_SHIFT;
+  return small == <u64>WIDE_ESCAPE ? load<i64>(row, ROW_WIDE_FIXED) : <i64>small;
+}
+
+/** Bytes before the user. */
+function wideBytes(row: u32): u32 {
+  return load<u64>(row, ROW_HEAD) >> WIDE_VALUE_SHIFT == <u64>WIDE_ESCAPE ? ROW_WIDE_FIXED + 8 : ROW_WIDE_FIXED;
 }

@@ -15,7 +15,7 @@ import {
   STORE_PAGES, STORE_PARTITIONS, STORE_ROWS, STORE_SHIFT, STORE_WORD,
 } from "../partition-layout";
 import { takePage } from "./pages";
-import { fixedBytesFor, headOf, rowBytes, storeHead } from "./row";
+import { fixedBytesFor, headOf, isCompact, rowBytes, storeFields } from "./row";
 
 const VECTOR: u32 = 16;
 
@@ -125,7 +125,8 @@ export function scatterBatch(storeAt: u32, batch: u32, from: u32, rows: u32, blo
     const value = load<i64>(row8, BATCH_VALUE);
     const region = load<u32>(row4, BATCH_REGION);
     const length = load<u32>(row4, BATCH_USER_LEN);
-    const fixed = fixedBytesFor(length, region, value);
+    const compact = isCompact(length, region, value);
+    const fixed = fixedBytesFor(compact, value);
     const size = fixed + length;
 
     const partition = <u32>(lo >> shift) & mask;
@@ -144,7 +145,7 @@ export function scatterBatch(storeAt: u32, batch: u32, from: u32, rows: u32, blo
 
     store<u64>(at, lo, ROW_ID_LO);
     store<u64>(at, load<u64>(row8, BATCH_ID_HI), ROW_ID_HI);
-    storeHead(at, length, region, value);
+    storeFields(at, compact, length, region, value);
     const user = load<u32>(row4, BATCH_USER_PTR);
     if (roomAfter(end) >= VECTOR && user + length + VECTOR <= memoryEnd) copyWide(at + fixed, user, length);
     else memory.copy(at + fixed, user, length);

@@ -1,6 +1,8 @@
 /** A stored row: what the twins know of its fields. Layout: layout.ts "A row". */
 import {
-  HEAD_REGION_MASK, HEAD_REGION_SHIFT, HEAD_VALUE_SHIFT, ROW_FIXED, ROW_HEAD, ROW_ID_HI, ROW_ID_LO, VALUE_BIAS, VALUE_ESCAPE,
+  HEAD_LENGTH_MASK, HEAD_REGION_MASK, HEAD_REGION_SHIFT, HEAD_VALUE_BITS, HEAD_VALUE_SHIFT, HEAD_WIDE, ROW_FIXED, ROW_HEAD,
+  ROW_ID_HI, ROW_ID_LO, ROW_WIDE_FIXED, WIDE_ESCAPE, WIDE_LENGTH_MASK, WIDE_LENGTH_SHIFT, WIDE_REGION_MASK, WIDE_REGION_SHIFT,
+  WIDE_VALUE_SHIFT,
 } from '../layout.ts';
 import type { LinearMemory } from '../linear-memory.ts';
 
@@ -13,12 +15,22 @@ export interface RowFields {
 
 /** All but the id. The 16 bytes of the id at `row` are not looked at. */
 export function readFields(memory: LinearMemory, row: number): RowFields {
-  const head = memory.view(row + ROW_HEAD, 8).getBigUint64(0, true);
-  const small = Number(head >> BigInt(HEAD_VALUE_SHIFT));
-  const escaped = small === VALUE_ESCAPE;
-  const value = escaped ? memory.view(row + ROW_FIXED, 8).getBigInt64(0, true) : BigInt(small - VALUE_BIAS);
-  const region = Number(head >> BigInt(HEAD_REGION_SHIFT)) & HEAD_REGION_MASK;
-  return { region, value, user: memory.bytes(row + ROW_FIXED + (escaped ? 8 : 0), Number(head & 0xffffn)) };
+  const head = memory.view(row + ROW_HEAD, 4).getUint32(0, true);
+  if ((head & HEAD_LENGTH_MASK) !== HEAD_WIDE) {
+    return {
+      region: (head >>> HEAD_REGION_SHIFT) & HEAD_REGION_MASK,
+      value: BigInt(head >>> HEAD_VALUE_SHIFT),
+      user: memory.bytes(row + ROW_FIXED, head & HEAD_LENGTH_MASK),
+    };
+  }
+  const wide = memory.view(row + ROW_HEAD, 8).getBigUint64(0, true);
+  const small = wide >> BigInt(WIDE_VALUE_SHIFT);
+  const escaped = small === BigInt(WIDE_ESCAPE);
+  return {
+    region: bits(wide, WIDE_REGION_SHIFT, WIDE_REGION_MASK),
+    value: escaped ? memory.view(row + ROW_WIDE_FIXED, 8).getBigInt64(0, true) : small,
+    user: memory.bytes(row + ROW_WIDE_FIXED + (escaped ? 8 : 0), bits(wide, WIDE_LENGTH_SHIFT, WIDE_LENGTH_MASK)),
+  };
 }
 
 export function readId(memory: LinearMemory, row: number): [lo: bigint, hi: bigint] {
@@ -33,25 +45,39 @@ export function rowBytes(memory: LinearMemory, row: number): number {
 }
 
 /** Bytes that a row of these fields takes. */
-export function rowBytesFor({ value, user }: RowFields): number {
-  return (isSmall(value) ? ROW_FIXED : ROW_FIXED + 8) + user.length;
+export function rowBytesFor(fields: RowFields): number {
+  const { value, user } = fields;
+  if (isCompact(fields)) return ROW_FIXED + user.length;
+  return ROW_WIDE_FIXED + (isEscaped(value) ? 8 : 0) + user.length;
 }
 
 /** Writes a whole row; `user` may lie anywhere. */
 export function storeRow(memory: LinearMemory, row: number, lo: bigint, hi: bigint, fields: RowFields): void {
   const { region, value, user } = fields;
-  const small = isSmall(value) ? value + BigInt(VALUE_BIAS) : BigInt(VALUE_ESCAPE);
   const bytes = rowBytesFor(fields);
   const view = memory.view(row, bytes);
   view.setBigUint64(ROW_ID_LO, lo, true);
   view.setBigUint64(ROW_ID_HI, hi, true);
-  view.setBigUint64(
-    ROW_HEAD, BigInt(user.length) | (BigInt(region) << BigInt(HEAD_REGION_SHIFT)) | (small << BigInt(HEAD_VALUE_SHIFT)), true,
-  );
-  if (!isSmall(value)) view.setBigInt64(ROW_FIXED, value, true);
+  if (isCompact(fields)) {
+    view.setUint32(ROW_HEAD, user.length | (region << HEAD_REGION_SHIFT) | (Number(value) << HEAD_VALUE_SHIFT), true);
+  } else {
+    const small = isEscaped(value) ? BigInt(WIDE_ESCAPE) : value;
+    const length = BigInt(user.length) << BigInt(WIDE_LENGTH_SHIFT);
+    const head = BigInt(HEAD_WIDE) | length | (BigInt(region) << BigInt(WIDE_REGION_SHIFT)) | (small << BigInt(WIDE_VALUE_SHIFT));
+    view.setBigUint64(ROW_HEAD, head, true);
+    if (isEscaped(value)) view.setBigInt64(ROW_WIDE_FIXED, value, true);
+  }
   memory.bytes(row + bytes - user.length, user.length).set(user);
 }
 
-function isSmall(value: bigint): boolean {
-  return value >= -VALUE_BIAS && value < VALUE_BIAS - 1;
+function bits(word: bigint, shift: number, mask: number): number {
+  return Number((word >> BigInt(shift)) & BigInt(mask));
+}
+
+function isCompact({ region, value, user }: RowFields): boolean {
+  return user.length < HEAD_WIDE && region <= HEAD_REGION_MASK && value >= 0n && value < 1n << BigInt(HEAD_VALUE_BITS);
+}
+
+function isEscaped(value: bigint): boolean {
+  return value < 0n || value >= BigInt(WIDE_ESCAPE);
 }
