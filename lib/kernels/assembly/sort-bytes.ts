@@ -1,5 +1,5 @@
-// Bytes of users and rows: compare, copy, order. Users stand behind a head of at least 8 bytes wherever they are (rows of
-// partitions and of runs), so the last bytes of a short user are loaded as the top of the 8 bytes that end there. Nothing
+// Bytes of users and rows: compare, copy, order. At least 8 bytes stand before a user wherever it is (the head and the id of a stored row,
+// the head of a run row), so the last bytes of a short user are loaded as the top of the 8 bytes that end there. Nothing
 // here loads past a user's end.
 
 /** True when `len` bytes are equal. */
