@@ -21,8 +21,9 @@ export interface OpenRunOptions {
   giveBack(run: HandedRun): void | Promise<void>;
 }
 
-/** The run that was handed over, to be read by this thread; the caller owns it. */
-export function openRun(handed: HandedRun, { kernel, files, giveBack }: OpenRunOptions): SortedRun {
+/** The run that was handed over, to be read by this thread; the caller owns it. One that is none of others' is as it is. */
+export function openRun(handed: HandedRun | SortedRun, { kernel, files, giveBack }: OpenRunOptions): SortedRun {
+  if ('fill' in handed) return handed;
   if ('file' in handed) return files.open(handed.file, handed.rows, async () => giveBack(handed));
   const { table, rows } = handed;
   let open = true;

@@ -1,15 +1,15 @@
 /**
- * lane 2, the last stage: adds the winners of dedup to the aggregate and releases them. Gives nothing; when it has
- * finished, the runs are fetched with `aggregator.finish()`. Order does not matter. Holds one list of winners; waits
- * while a run is written, and with it the stages before.
+ * lane 2, the last stage: adds the winners of dedup to the aggregate, a table or ranges, and releases them. Gives nothing;
+ * when it has finished, the aggregate is to be finished. Order does not matter. Holds one list of winners; waits while a run
+ * is written, and with it the stages before.
  */
 import { Writable } from 'node:stream';
 import type { Counters } from '../core/counters.ts';
 import type { Winners } from '../core/stage.ts';
-import type { Aggregator } from './aggregator.ts';
+import type { Table } from './range-scatter.ts';
 
 export interface AggregateStageOptions {
-  readonly aggregator: Aggregator;
+  readonly aggregator: Table;
   readonly counters: Counters;
 }
 

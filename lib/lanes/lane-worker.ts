@@ -3,18 +3,24 @@
  * alone; else each thread beside it has one, over an arena of the one linear memory.
  *
  *   scatter   blocks -> parse -> geo -> scatter             this thread's share of the rows
- *   reduce    shares of all -> dedup -> aggregate           this thread's share of the partitions, as sorted runs
+ *   reduce    shares of all -> dedup -> aggregate           this thread's share of the partitions, as sorted runs, or
+ *                                                           in ranges that are made when all threads have done so
  */
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Aggregator } from '../aggregate/aggregator.ts';
+import { RangeBoard } from '../aggregate/range-board.ts';
+import { Ranges } from '../aggregate/ranges.ts';
 import type { HandedRun } from '../aggregate/runs.ts';
+import type { Scattered } from '../aggregate/scattered.ts';
+import type { Splitters } from '../aggregate/splitters.ts';
 import { createAggregateStage } from '../aggregate/stage.ts';
 import type { Counters } from '../core/counters.ts';
 import type { MemoryBudget } from '../core/memory-budget.ts';
 import type { ColumnNames, GroupBy } from '../core/options.ts';
 import type { RejectSink } from '../core/rejects.ts';
 import { Resources } from '../core/resources.ts';
+import type { SortedRun } from '../core/stage.ts';
 import { MemoryKeySet } from '../dedup/memory-key-set.ts';
 import { createDedupStage } from '../dedup/stage.ts';
 import { createGeoStage } from '../geo/stage.ts';
@@ -25,6 +31,7 @@ import type { DedupKernel } from '../kernels/twins/dedup.ts';
 import type { GeoKernel } from '../kernels/twins/geo.ts';
 import type { ParseKernel } from '../kernels/twins/parse.ts';
 import type { PartitionKernel } from '../kernels/twins/partition.ts';
+import type { RangesKernel } from '../kernels/twins/ranges.ts';
 import type { SpillKernel } from '../kernels/twins/spill.ts';
 import type { Relay } from '../parse/relay.ts';
 import { createParseStage } from '../parse/stage.ts';
@@ -71,6 +78,25 @@ export interface ReduceOptions {
   readonly shares: readonly StoredShare[];
   /** The next partition that no thread has. */
   readonly claim: () => number;
+  /** For rows to be added up by ranges. */
+  readonly splitters?: Splitters | undefined;
+}
+
+/** What a thread's partitions came to. */
+export interface Reduced {
+  /** Of a table; when there are splitters they come with `reduceLarge`. */
+  readonly runs: HandedRun[];
+  /** In ranges; undefined when they are in a table. */
+  readonly scattered: Scattered | undefined;
+}
+
+export interface ReduceLargeOptions {
+  /** Of all threads. */
+  readonly scattered: readonly Scattered[];
+  /** Ranges that are not to be made, but added to tables. */
+  readonly large: readonly number[];
+  /** The next of them that no thread has. */
+  readonly claim: () => number;
 }
 
 export class LaneWorker {
@@ -78,6 +104,7 @@ export class LaneWorker {
   readonly #resources = new Resources();
   #store: PartitionStore | undefined;
   #aggregator: Aggregator | undefined;
+  #ranges: Ranges | undefined;
 
   constructor(options: LaneWorkerOptions) {
     this.#options = options;
@@ -103,32 +130,53 @@ export class LaneWorker {
     return store.share();
   }
 
-  /** Lane 2, once. Runs stay where they are until `giveBack`. */
-  async reduce({ shares, claim }: ReduceOptions): Promise<HandedRun[]> {
-    const { memory, spill, counters, setup: { budget, groupBy, geo } } = this.#options;
+  /** Lane 2, once. Runs and ranges stay where they are until `giveBack` or `close`. */
+  async reduce({ shares, claim, splitters }: ReduceOptions): Promise<Reduced> {
+    const { memory, spill, counters, setup: { budget } } = this.#options;
     const [partition, dedup, aggregate, packing] = await Promise.all([
       loadKernel<PartitionKernel>('partition', memory), loadKernel<DedupKernel>('dedup', memory),
-      loadKernel<AggregateKernel>('aggregate', memory), loadKernel<SpillKernel>('spill', memory),
+      loadKernel<AggregateKernel & RangesKernel>('aggregate', memory), loadKernel<SpillKernel>('spill', memory),
     ]);
-    const { chunkBytes, deferredBytes, idTableBytes, aggregateBytes, runBufferBytes } = budget;
+    const { chunkBytes, deferredBytes, idTableBytes, aggregateBytes } = budget;
     const reader = new PartitionReader({ memory, kernel: partition, spill, counters, shares, claim, chunkBytes: 2 * chunkBytes, deferredBytes });
     this.#resources.add(() => reader.close());
     const keySet = new MemoryKeySet({ memory, kernel: dedup, maxBytes: idTableBytes });
     this.#resources.add(() => keySet.close());
-    const aggregator = new Aggregator({
-      memory, kernel: aggregate, counters, groupBy, unknownRegion: geo.unknown, regions: geo.regions,
-      limits: { bytes: aggregateBytes },
-      temp: new RunFiles({ spill, memory, kernel: packing, readBytes: runBufferBytes }),
-    });
-    this.#aggregator = aggregator;
-    this.#resources.add(() => aggregator.close());
+    const openTable = (bytes: number): Aggregator => this.#openAggregator(aggregate, packing, bytes);
+    const ranges = splitters && this.#openRanges(aggregate, splitters, openTable);
+    const aggregator = ranges ?? openTable(aggregateBytes);
     await pipeline(
       reader.partitions(), createDedupStage({ memory, keySet, counters }), createAggregateStage({ aggregator, counters }),
       this.#stoppable(),
     );
     await reader.close();
     keySet.close();
-    return aggregator.finish();
+    if (splitters) return { runs: [], scattered: await ranges?.finish() };
+    return { runs: await this.#aggregator!.finish(), scattered: undefined };
+  }
+
+  /** Between `reduce` and ranges being made, if some are large, or some thread has its rows in a table. */
+  async reduceLarge({ scattered, large, claim }: ReduceLargeOptions): Promise<HandedRun[]> {
+    const { memory } = this.#options;
+    const [aggregate, packing] = await Promise.all([loadKernel<AggregateKernel>('aggregate', memory), loadKernel<SpillKernel>('spill', memory)]);
+    const ranges = this.#ranges;
+    await ranges?.addLarge(scattered, large, () => this.#aggregator ?? this.#openAggregator(aggregate, packing, ranges.tableBytes), claim);
+    return await this.#aggregator?.finish() ?? [];
+  }
+
+  /** All ranges as a run, made by this thread alone. */
+  rangeRun(scattered: Scattered, rows: number): SortedRun {
+    return this.#ranges!.run([scattered], rows);
+  }
+
+  /** Makes ranges with others. What was made stays where it is until `closeRanges`. */
+  async makeRanges(board: number, scattered: readonly Scattered[]): Promise<void> {
+    await this.#ranges?.make(new RangeBoard(this.#options.memory, board), scattered);
+  }
+
+  /** When no thread reads or makes ranges any more. */
+  async closeRanges(): Promise<void> {
+    await this.#ranges?.close();
   }
 
   /** When no thread reads its share any more. */
@@ -145,6 +193,29 @@ export class LaneWorker {
   async close(): Promise<void> {
     const failure = await this.#resources.close();
     if (failure !== undefined) throw failure;
+  }
+
+  #openAggregator(kernel: AggregateKernel, packing: SpillKernel, bytes: number): Aggregator {
+    const { memory, spill, counters, setup: { budget, groupBy, geo } } = this.#options;
+    const aggregator = new Aggregator({
+      memory, kernel, counters, groupBy, unknownRegion: geo.unknown, regions: geo.regions, limits: { bytes },
+      temp: new RunFiles({ spill, memory, kernel: packing, readBytes: budget.runBufferBytes }),
+    });
+    this.#aggregator = aggregator;
+    this.#resources.add(() => aggregator.close());
+    return aggregator;
+  }
+
+  #openRanges(
+    kernel: AggregateKernel & RangesKernel, splitters: Splitters, openTable: (bytes: number) => Aggregator,
+  ): Ranges | undefined {
+    const { memory, counters, setup: { budget: { aggregateBytes }, groupBy, geo } } = this.#options;
+    const ranges = Ranges.tryOpen({
+      memory, kernel, counters, groupBy, unknownRegion: geo.unknown, regions: geo.regions, splitters, aggregateBytes, openTable,
+    });
+    this.#ranges = ranges;
+    if (ranges) this.#resources.add(() => ranges.close());
+    return ranges;
   }
 
   #stoppable(): { signal?: AbortSignal } {

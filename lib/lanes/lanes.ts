@@ -2,7 +2,7 @@
 import type { Readable } from 'node:stream';
 import type { HandedRun } from '../aggregate/runs.ts';
 import type { RejectSink } from '../core/rejects.ts';
-import type { ResultBatch } from '../core/stage.ts';
+import type { ResultBatch, SortedRun } from '../core/stage.ts';
 import type { EncodedRowGroup } from '../parquet/encoder.ts';
 
 export interface Lanes {
@@ -17,7 +17,8 @@ export interface Lanes {
 }
 
 export interface MadeRun {
-  readonly run: HandedRun;
+  /** Some thread's, to be opened; or open: all ranges, of which some may still be on their way. */
+  readonly run: HandedRun | SortedRun;
   giveBack(run: HandedRun): void | Promise<void>;
 }
 

@@ -10,11 +10,18 @@
  * then is what went wrong first, not that others were stopped because of it.
  */
 import type { Readable } from 'node:stream';
+import { RangeBoard } from '../aggregate/range-board.ts';
+import { rangesMadeElsewhere } from '../aggregate/range-runs.ts';
+import { surveyRanges } from '../aggregate/ranges.ts';
+import type { HandedRun } from '../aggregate/runs.ts';
+import type { Scattered } from '../aggregate/scattered.ts';
 import { addCounters, type Counters } from '../core/counters.ts';
 import { EtlError } from '../core/errors.ts';
+import type { GroupBy } from '../core/options.ts';
 import { SharedCell } from '../core/shared-cell.ts';
-import type { InputInfo } from '../core/stage.ts';
+import type { InputInfo, SortedRun } from '../core/stage.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
+import { SPLIT_BYTES } from '../kernels/ranges-layout.ts';
 import { remoteEncoder } from '../parquet/remote-encoder.ts';
 import { RejectTurns } from '../parse/ordered-rejects.ts';
 import { Relay } from '../parse/relay.ts';
@@ -23,6 +30,7 @@ import { BlockRing } from '../source/block-ring.ts';
 import { Crew } from '../workers/crew.ts';
 import type { Calls, Peer } from '../workers/peer.ts';
 import type { Encoders, Lanes, MadeRun } from './lanes.ts';
+import { planSplitters } from './range-plan.ts';
 import type { EncoderSetup, MainCalls, ThreadCalls, ThreadSetup } from './thread.ts';
 
 /** Heap that a thread may have: what is big is in linear memory. */
@@ -46,6 +54,7 @@ export class Team implements Lanes {
   /** Row groups that each thread has to encode. */
   readonly #encoding: number[];
   #memory: LinearMemory | undefined;
+  #setup: { readonly aggregateBytes: number; readonly groupBy: GroupBy } | undefined;
   #inputs: readonly InputInfo[] = [];
   #shares: StoredShare[] = [];
   #rejects: { append(lines: string): Promise<void> } | undefined;
@@ -82,7 +91,9 @@ export class Team implements Lanes {
   begin(memory: LinearMemory, inputs: readonly InputInfo[], setupOf: (thread: number) => ThreadSetup): void {
     this.#memory = memory;
     this.#inputs = inputs.map(({ number, name }) => ({ number, name }));
-    this.#crew.all('begin', setupOf).catch(() => undefined); // the first lane fails with it
+    const setups = this.#crew.peers.map((_, thread) => setupOf(thread));
+    this.#setup = { aggregateBytes: setups[0]!.budget.aggregateBytes, groupBy: setups[0]!.groupBy };
+    this.#crew.all('begin', (thread) => setups[thread]!).catch(() => undefined); // the first lane fails with it
   }
 
   /** For lane 3, while lane 1 is under way: it takes main, and each thread, some milliseconds. */
@@ -109,21 +120,63 @@ export class Team implements Lanes {
 
   async reduce(): Promise<MadeRun[]> {
     const memory = this.#memory!;
-    const claims = memory.slab(CLAIMS_BYTES, 'claims of partitions');
-    memory.bytes(claims, CLAIMS_BYTES).fill(0);
-    const next = new SharedCell(memory.memory.buffer, claims);
-    this.#stop = () => next.stop();
-    const results = await this.#together(this.#crew.peers.map((peer) => peer.call('reduce', { shares: this.#shares, claims })));
-    results.forEach(({ counters }, thread) => this.#count(thread, counters));
+    const { aggregateBytes, groupBy } = this.#setup!;
+    const shares = this.#shares;
+    const splitters = await planSplitters({ memory, shares, groupBy, aggregateBytes });
+    const results = await this.#claiming((claims) => this.#crew.peers.map((peer) => peer.call('reduce', { shares, claims, splitters })));
     await this.#crew.all('closeStore', () => undefined);
-    memory.giveSlab(claims, CLAIMS_BYTES);
-    return results.flatMap(({ runs }, thread) => runs.map((run) => ({ run, giveBack: () => this.#crew.peers[thread]!.call('giveBack', run) })));
+    if (!splitters) return this.#handed(results);
+    memory.giveSlab(splitters.at, SPLIT_BYTES);
+
+    const scattered = results.flatMap((result) => result.scattered ?? []);
+    const { large, rows } = surveyRanges(memory, scattered, splitters.ranges, aggregateBytes);
+    const made: MadeRun[] = [];
+    if (large.length > 0 || scattered.length < results.length) {
+      made.push(...this.#handed(await this.#claiming((claims) => (
+        this.#crew.peers.map((peer) => peer.call('reduceLarge', { scattered, large, claims }))
+      ))));
+    }
+    if (rows > 0) made.push({ run: this.#rangeRun(scattered, splitters.ranges, rows), giveBack: () => undefined });
+    return made;
   }
 
   close(): Promise<void> {
     this.#options.signal?.removeEventListener('abort', this.#abort);
     this.#stop();
     return this.#crew.close();
+  }
+
+  /** All results of calls that share claims, by the address of a cell. */
+  async #claiming<T extends { counters: Counters }>(calls: (claims: number) => Promise<T>[]): Promise<T[]> {
+    const memory = this.#memory!;
+    const claims = memory.slab(CLAIMS_BYTES, 'claims');
+    memory.bytes(claims, CLAIMS_BYTES).fill(0);
+    const next = new SharedCell(memory.memory.buffer, claims);
+    this.#stop = () => next.stop();
+    const results = await this.#together(calls(claims));
+    results.forEach(({ counters }, thread) => this.#count(thread, counters));
+    memory.giveSlab(claims, CLAIMS_BYTES);
+    return results;
+  }
+
+  #handed(results: readonly { readonly runs: HandedRun[] }[]): MadeRun[] {
+    return results.flatMap(({ runs }, thread) => runs.map((run) => ({ run, giveBack: () => this.#crew.peers[thread]!.call('giveBack', run) })));
+  }
+
+  /** Threads make ranges from now on, while this one reads them. */
+  #rangeRun(scattered: readonly Scattered[], ranges: number, rows: number): SortedRun {
+    const memory = this.#memory!;
+    const board = RangeBoard.create(memory, ranges);
+    this.#stop = () => board.stop();
+    const made = this.#together(this.#crew.peers.map((peer) => peer.call('makeRanges', { scattered, board: board.at })))
+      .then((results) => results.forEach(({ counters }, thread) => this.#count(thread, counters)));
+    made.catch(() => undefined); // told to who reads
+    this.#options.counters.runs++;
+    const closed = async (): Promise<void> => {
+      await this.#crew.all('closeRanges', () => undefined);
+      board.free();
+    };
+    return rangesMadeElsewhere({ memory, board, made, rows, closed });
   }
 
   /** All results; when one fails, the others are stopped and waited for, and the failure that the others followed from is thrown. */

@@ -4,6 +4,8 @@ import { newCounters, type Counters } from '../core/counters.ts';
 import { SharedCell } from '../core/shared-cell.ts';
 import type { InputInfo } from '../core/stage.ts';
 import type { HandedRun } from '../aggregate/runs.ts';
+import type { Scattered } from '../aggregate/scattered.ts';
+import type { Splitters } from '../aggregate/splitters.ts';
 import { LinearMemory, type Arena } from '../kernels/linear-memory.ts';
 import { adoptModules } from '../kernels/loader.ts';
 import type { WasmModule } from '../kernels/webassembly.ts';
@@ -16,7 +18,7 @@ import type { StoredShare } from '../partition/share.ts';
 import { BlockRing } from '../source/block-ring.ts';
 import { SpillSpace } from '../spill/spill-space.ts';
 import { Moved, Peer, type Port } from '../workers/peer.ts';
-import { LaneWorker, type LaneSetup } from './lane-worker.ts';
+import { LaneWorker, type LaneSetup, type Reduced } from './lane-worker.ts';
 
 export interface ThreadSetup extends LaneSetup {
   readonly arena: Arena;
@@ -46,14 +48,30 @@ export interface ReduceRequest {
   readonly shares: readonly StoredShare[];
   /** Address of the cell with the next partition that nobody has. */
   readonly claims: number;
+  readonly splitters: Splitters | undefined;
+}
+
+export interface ReduceLargeRequest {
+  readonly scattered: readonly Scattered[];
+  readonly large: readonly number[];
+  /** Address of the cell with the next of them that nobody has. */
+  readonly claims: number;
+}
+
+export interface MakeRangesRequest {
+  readonly scattered: readonly Scattered[];
+  readonly board: number;
 }
 
 /** What a thread answers to, in this order; `prepareEncoder` at any time after `begin`, and `encode` after that. */
 export type ThreadCalls = {
   begin: (setup: ThreadSetup) => void;
   scatter: (request: ScatterRequest) => Promise<{ share: StoredShare; counters: Counters }>;
-  reduce: (request: ReduceRequest) => Promise<{ runs: HandedRun[]; counters: Counters }>;
+  reduce: (request: ReduceRequest) => Promise<Reduced & { counters: Counters }>;
   closeStore: (nothing: undefined) => Promise<void>;
+  reduceLarge: (request: ReduceLargeRequest) => Promise<{ runs: HandedRun[]; counters: Counters }>;
+  makeRanges: (request: MakeRangesRequest) => Promise<{ counters: Counters }>;
+  closeRanges: (nothing: undefined) => Promise<void>;
   giveBack: (run: HandedRun) => Promise<void>;
   prepareEncoder: (setup: EncoderSetup) => Promise<void>;
   encode: (request: EncodeRequest) => EncodeResponse | Moved<EncodeResponse>;
@@ -88,11 +106,18 @@ const main: Peer<MainCalls> = new Peer(parentPort as Port, {
     });
     return { share, counters };
   },
-  async reduce({ shares, claims }: ReduceRequest) {
-    const next = new SharedCell(memory.memory.buffer, claims);
-    return { runs: await worker.reduce({ shares, claim: () => next.add(1) }), counters };
+  async reduce({ claims, ...request }: ReduceRequest) {
+    return { ...await worker.reduce({ ...request, claim: claimsAt(claims) }), counters };
   },
   closeStore: () => worker.closeStore(),
+  async reduceLarge({ claims, ...request }: ReduceLargeRequest) {
+    return { runs: await worker.reduceLarge({ ...request, claim: claimsAt(claims) }), counters };
+  },
+  async makeRanges({ board, scattered }: MakeRangesRequest) {
+    await worker.makeRanges(board, scattered);
+    return { counters };
+  },
+  closeRanges: () => worker.closeRanges(),
   giveBack: (run: HandedRun) => worker.giveBack(run),
   async prepareEncoder(setup: EncoderSetup) {
     encodeTask = await createEncodeTask({ ...setup, memory });
@@ -102,3 +127,8 @@ const main: Peer<MainCalls> = new Peer(parentPort as Port, {
     return response.file ? new Moved(response, [response.file.buffer]) : response;
   },
 });
+
+function claimsAt(address: number): () => number {
+  const next = new SharedCell(memory.memory.buffer, address);
+  return () => next.add(1);
+}
