@@ -247,7 +247,8 @@ class Job {
     const kernels = await compileKernels(LANE_KERNELS);
     const memory = this.#memory;
     team.begin(memory, inputs, () => ({
-      ...setup, kernels, spill, arena: memory.arena(threadBytes, threadWorkspace), watched: this.#context.events !== undefined,
+      ...setup, kernels, spill, arena: memory.arena(threadBytes, threadWorkspace),
+      yields: inputs.some(({ size }) => size === undefined), watched: this.#context.events !== undefined,
     }));
     const started = new Promise<void>((resolve) => { setImmediate(resolve); }); // not before lane 1 has begun
     team.prepareEncoders(started.then(async () => ({

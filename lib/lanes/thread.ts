@@ -1,4 +1,5 @@
 /** A thread beside the main one (team.ts): runs lanes over its own arena, and encodes row groups, when it is called. */
+import { constants, setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
 import { newCounters, type Counters } from '../core/counters.ts';
 import { SharedCell } from '../core/shared-cell.ts';
@@ -24,6 +25,8 @@ export interface ThreadSetup extends LaneSetup {
   readonly arena: Arena;
   readonly kernels: Readonly<Record<string, WasmModule>>;
   readonly spill: { readonly folder: string; readonly maxBytes: number | undefined; readonly used: BigInt64Array };
+  /** An input is a pipe: whoever fills it, and the main thread that empties it, go first, or else all wait for them. */
+  readonly yields: boolean;
   /** Whether anybody looks at the counters before a lane is done. */
   readonly watched: boolean;
 }
@@ -92,7 +95,9 @@ let worker: LaneWorker;
 let encodeTask: ((request: EncodeRequest) => EncodeResponse) | undefined;
 
 const main: Peer<MainCalls> = new Peer(parentPort as Port, {
-  begin({ arena, kernels, spill, watched, ...setup }: ThreadSetup): void {
+  begin({ arena, kernels, spill, watched, yields, ...setup }: ThreadSetup): void {
+    // Linux has priorities of threads; others would take it for the process's.
+    if (yields && process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
     adoptModules(kernels);
     memory = new LinearMemory(arena);
     worker = new LaneWorker({ setup, memory, counters, spill: new SpillSpace({ ...spill, counters }) });
