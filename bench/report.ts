@@ -93,7 +93,8 @@ export function provenance({ machine, date, versions }: Context): string {
 /** How much other work the machine did meanwhile, as a sentence; it slows a contender with several threads the most. */
 export function otherWork(contenders: readonly Contender[]): string {
   const threads = contenders.map((contender) => [contender.name, medianOf(contender, (run) => run.otherThreads) ?? 0] as const);
-  const busy = threads.some(([, other]) => other > 0.15);
+  // In the form by a pipe, `cat` is other work.
+  const busy = threads.some(([name, other]) => other > 0.15 && !name.endsWith('stdin'));
   return `Threads kept busy by other work meanwhile: ${threads.map(([name, other]) => `${other.toFixed(2)} (${name})`).join(', ')}.`
     + (busy ? ' **The machine was not quiet: wall times are too long and their ratio is not to be trusted; compare CPU.**' : '');
 }
