@@ -103,6 +103,7 @@ export interface Winners {
  * order of (region, user bytes), or of (user bytes, region) when grouping by user. Read once, front to back.
  */
 export interface SortedRun {
+  /** How many; at most so many when they are made while they are read. */
   readonly rows: number;
   /**
    * Copies the next whole rows to `ptr`, as many as fit `capacity` bytes (at least one: capacity is never less than
