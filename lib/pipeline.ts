@@ -212,7 +212,8 @@ class Job {
 
   /** Once it is known what the main thread needs. */
   #divideAgain(jobs: number, geoBytes?: number): void {
-    this.#budget = { ...this.#budget, ...divide(this.#memory.limit, jobs, geoBytes), ...this.#context.limits };
+    const { partitionBits, ...shares } = divide(this.#memory.limit, jobs, geoBytes);
+    this.#budget = { ...this.#budget, ...shares, partitionBits: Math.min(this.#budget.partitionBits, partitionBits), ...this.#context.limits };
   }
 
   /** An IP database that large leaves less memory for threads. */
