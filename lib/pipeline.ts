@@ -15,6 +15,7 @@
 import { randomBytes } from 'node:crypto';
 import { dirname, resolve, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { isMainThread } from 'node:worker_threads';
 import { openRun } from './aggregate/runs.ts';
 import { assertBalanced, newCounters } from './core/counters.ts';
 import { EtlError, messageOf } from './core/errors.ts';
@@ -359,8 +360,9 @@ class Job {
     }
   }
 
+  /** A program may run jobs in a thread of its own; the flags that keep the encoder small are those of the whole process. */
   get #tier(): EncoderTier {
-    return this.#budget.frugal ? 'baseline' : 'optimized';
+    return this.#budget.frugal && isMainThread ? 'baseline' : 'optimized';
   }
 
   #stoppable(): { signal?: AbortSignal } {
