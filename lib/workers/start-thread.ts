@@ -3,11 +3,12 @@ import { Worker, type WorkerOptions } from 'node:worker_threads';
 
 /**
  * Threads of Node 20 do not inherit the loader of TypeScript that tests run with: from sources, the module is imported
- * once that is registered.
+ * once that is registered. While the loader is at work, in a thread of its own, nothing else keeps this one alive.
  */
 export function startThread(entry: URL, options: WorkerOptions): Worker {
   if (!entry.pathname.endsWith('.ts')) return new Worker(entry, options);
   const loader = import.meta.resolve('tsx/esm/api');
-  const code = `import { register } from ${JSON.stringify(loader)}; register(); await import(${JSON.stringify(entry.href)});`;
+  const load = `register(); await import(${JSON.stringify(entry.href)});`;
+  const code = `import { register } from ${JSON.stringify(loader)}; const alive = setInterval(() => {}, 1e9); ${load} clearInterval(alive);`;
   return new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`), options);
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { openRun } from '../../lib/aggregate/runs.ts';
 import { newCounters } from '../../lib/core/counters.ts';
 import { LinearMemory } from '../../lib/kernels/linear-memory.ts';
@@ -11,15 +11,10 @@ import type { AggregateKernel } from '../../lib/kernels/twins/aggregate.ts';
 import type { SpillKernel } from '../../lib/kernels/twins/spill.ts';
 import { RunFiles } from '../../lib/spill/run-files.ts';
 import { SpillSpace } from '../../lib/spill/spill-space.ts';
+import { startThread } from '../../lib/workers/start-thread.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { addUp, assertInOrder, readRun, rowsOfMaker, show, type Total } from './rows.ts';
 import type { FromMaker, MakerData, ToMaker } from './run-maker.ts';
-
-/** Workers of Node 20 do not inherit the loader of TypeScript. */
-const loadMaker = `import('tsx/esm/api').then(({ register }) => {
-  register();
-  return import(${JSON.stringify(new URL('./run-maker.ts', import.meta.url).href)});
-});`;
 
 test('runs of two workers, in memory and in files', async (context) => {
   const folder = temporaryFolder(context);
@@ -30,7 +25,7 @@ test('runs of two workers, in memory and in files', async (context) => {
   const limits = [Infinity, 300_000]; // the first makes a table only, the second files too
   const makers = limits.map((bytes, seed) => {
     const workerData: MakerData = { arena: memory.arena(16 << 20, 0), seed, folder, bytes };
-    return new Worker(loadMaker, { eval: true, workerData });
+    return startThread(new URL('./run-maker.ts', import.meta.url), { workerData });
   });
   const told = async <K>(maker: Worker): Promise<K> => (await once(maker, 'message'))[0] as K;
   const handed = await Promise.all(makers.map((maker) => told<Extract<FromMaker, { runs: unknown }>>(maker)));
