@@ -18,7 +18,7 @@ import type { Scattered } from './scattered.ts';
 
 export interface RangeMakerOptions {
   readonly memory: LinearMemory;
-  readonly kernel: Pick<RangesKernel, 'givePage'>;
+  readonly kernel: Pick<RangesKernel, 'giveChain'>;
   readonly groups: RangeGroups;
   readonly board: RangeBoard;
   /** Of all threads. */
@@ -78,14 +78,7 @@ export class RangeMaker {
   }
 
   #takeBack(read: number): void {
-    const { memory, kernel } = this.#options;
     const kept = this.#out.findIndex(({ range }) => range >= read);
-    for (const { chain } of this.#out.splice(0, kept < 0 ? this.#out.length : kept)) {
-      for (let page = chain; page !== 0; ) {
-        const next = memory.view(page + PAGE_NEXT, 4).getUint32(0, true);
-        kernel.givePage(page);
-        page = next;
-      }
-    }
+    for (const { chain } of this.#out.splice(0, kept < 0 ? this.#out.length : kept)) this.#options.kernel.giveChain(chain);
   }
 }

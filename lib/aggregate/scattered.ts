@@ -44,13 +44,13 @@ export function* takeRows(lists: Lists, at: Scattered, range: number): Generator
   try {
     for (; page !== 0; page = giveFirst(lists, page)) yield kernel.listRows(page, list);
   } finally {
-    while (page !== 0) page = giveFirst(lists, page);
+    kernel.giveChain(page);
   }
 }
 
 /** Gives the range's pages to the pool, unless somebody took them. */
-export function giveRows(lists: Omit<Lists, 'list'>, at: Scattered, range: number): void {
-  for (let page = takeChain(lists.memory, at, range); page !== 0; ) page = giveFirst(lists, page);
+export function giveRows({ memory, kernel }: Omit<Lists, 'list'>, at: Scattered, range: number): void {
+  kernel.giveChain(takeChain(memory, at, range));
 }
 
 function takeChain(memory: LinearMemory, at: Scattered, range: number): number {

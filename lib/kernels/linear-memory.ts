@@ -224,6 +224,15 @@ export class LinearMemory {
     pool.setUint32(POOL_USED, pool.getUint32(POOL_USED, true) - 1, true);
   }
 
+  /** Host twin of the kernels' giveChain: returns pages that are linked through their first words, ended by 0; 0 = none. */
+  giveChain(first: number): void {
+    for (let page = first; page !== 0; ) {
+      const next = this.view(page, 4).getUint32(0, true);
+      this.givePage(page);
+      page = next;
+    }
+  }
+
   /** Bytes at an address, as a view of the memory itself. */
   bytes(at: number, length: number): Uint8Array<SharedArrayBuffer> {
     return new Uint8Array(this.#buffer, at, length);

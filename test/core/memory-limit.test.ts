@@ -1,21 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { describe, test, type TestContext } from 'node:test';
+import { describe, test } from 'node:test';
 import { availableMemory, defaultMemory } from '../../lib/core/memory-limit.ts';
-import { temporaryFolder } from '../temporary.ts';
+import { tree } from './tree.ts';
 
 const V1 = '40 28 0:35 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory\n';
 const V2 = '30 24 0:27 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate\n';
-
-function tree(context: TestContext, files: Record<string, string>): string {
-  const root = temporaryFolder(context);
-  for (const [path, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(root, path)), { recursive: true });
-    writeFileSync(join(root, path), text);
-  }
-  return root;
-}
 
 describe('availableMemory', () => {
   const cases: { name: string; files: Record<string, string>; expected: number }[] = [

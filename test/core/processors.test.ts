@@ -1,22 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { dirname, join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import { availableProcessors } from '../../lib/core/processors.ts';
-import { temporaryFolder } from '../temporary.ts';
+import { tree } from './tree.ts';
 
 const V1 = '40 28 0:35 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu,cpuacct\n';
 const V2 = '30 24 0:27 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate\n';
-
-function tree(context: TestContext, files: Record<string, string>): string {
-  const root = temporaryFolder(context);
-  for (const [path, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(root, path)), { recursive: true });
-    writeFileSync(join(root, path), text);
-  }
-  return root;
-}
 
 test('processors: the least quota of all groups, rounded up, and never more than there are', (context) => {
   const v2 = (own: string, above: string) => ({

@@ -17,7 +17,7 @@ import {
   PAGE_BYTES, PAGE_HEADER, PAGE_NEXT, PAGE_USED, RUN_COUNT, RUN_SUM_HI, RUN_SUM_LO, RUN_USER,
 } from "../layout";
 import { hashGroup } from "./aggregate-hash";
-import { givePage, takePage } from "./pages";
+import { giveChain, takePage } from "./pages";
 import { headOf, keyOf, regionOf, userLengthOf, userOf, valueOf } from "./row";
 import { copyUser, sameBytes } from "./sort-bytes";
 
@@ -72,12 +72,7 @@ function setSlots(table: u32, slots: u32, count: u32): void {
 
 /** Gives the pages of all groups back to the pool. */
 export function freeGroups(table: u32): void {
-  let page = load<u32>(table, TABLE_PAGE);
-  while (page) {
-    const next = load<u32>(page, PAGE_NEXT);
-    givePage(page);
-    page = next;
-  }
+  giveChain(load<u32>(table, TABLE_PAGE));
   store<u32>(table, 0, TABLE_PAGE);
   store<u32>(table, 0, TABLE_PAGES);
 }

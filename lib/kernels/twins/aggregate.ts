@@ -198,11 +198,7 @@ export function createAggregateTwin(memory: LinearMemory): AggregateKernel {
     },
 
     freeGroups(table) {
-      for (let page = get(table + TABLE_PAGE); page !== 0; ) {
-        const next = get(page + PAGE_NEXT);
-        memory.givePage(page);
-        page = next;
-      }
+      memory.giveChain(get(table + TABLE_PAGE));
       set(table + TABLE_PAGE, 0);
       set(table + TABLE_PAGES, 0);
     },

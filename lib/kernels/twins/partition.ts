@@ -301,12 +301,6 @@ export function createPartitionTwin(memory: LinearMemory): PartitionKernel {
       return count;
     },
 
-    giveChain(first) {
-      for (let page = first; page !== 0; ) {
-        const next = memory.view(page, 4).getUint32(PAGE_NEXT, true);
-        memory.givePage(page);
-        page = next;
-      }
-    },
+    giveChain: (first) => memory.giveChain(first),
   };
 }

@@ -26,6 +26,8 @@ export interface RangesKernel {
   listRows(page: number, list: number): number;
   /** Gives a page to the thread's pool. */
   givePage(page: number): void;
+  /** Gives a chain of pages to it; a chain may be empty (0). */
+  giveChain(first: number): void;
 }
 
 const ALL_ONES = 2n ** 64n - 1n;
@@ -114,5 +116,6 @@ export function createRangesTwin(memory: LinearMemory): RangesKernel {
     },
 
     givePage: (page) => memory.givePage(page),
+    giveChain: (first) => memory.giveChain(first),
   };
 }

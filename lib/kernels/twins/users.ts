@@ -61,11 +61,7 @@ export function createUsersTwin(memory: LinearMemory): UsersKernel {
       const cursor = cursorOf(at, partition);
       const pages = Math.ceil(cursor.getUint32(USERS_HASHES, true) / HASHES_PER_PAGE);
       state.setUint32(USERS_PAGES, state.getUint32(USERS_PAGES, true) - pages, true);
-      for (let page = cursor.getUint32(USERS_PAGE, true); page !== 0; ) {
-        const previous = memory.view(page, 4).getUint32(0, true);
-        memory.givePage(page);
-        page = previous;
-      }
+      memory.giveChain(cursor.getUint32(USERS_PAGE, true));
       memory.bytes(cursor.byteOffset, USERS_CURSOR_BYTES).fill(0);
     },
 

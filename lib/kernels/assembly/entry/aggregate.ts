@@ -1,4 +1,4 @@
 export { aggregateBatch, freeGroups, growTable, resetTable } from "../aggregate";
 export { fillRun, sealTable } from "../sort";
 export { listRows, sampleKeys, sampleRows, scatterWinners, setPrefix } from "../ranges";
-export { givePage } from "../pages";
+export { giveChain, givePage } from "../pages";
