@@ -52,16 +52,25 @@ export interface InputInfo {
 }
 
 /**
- * lane 1, parse -> geo -> scatter. Up to BATCH_ROWS records of one block, as columns at `ptr` (see kernels/layout.ts).
- * The field columns point into the block's bytes, which live at least until `release()`.
+ * lane 1, parse -> geo -> scatter. The records that end in one block, as batches that are made one after the other, in the
+ * same memory, when they are asked for: a stream's hop for each would cost more than what is done with it. Whoever
+ * takes a value asks until there is no further batch, or destroys the stream.
  */
+export interface BlockBatches {
+  /**
+   * The next batch, which is valid until the next call; undefined after the last one. A promise when that has to be waited
+   * for: then no further call before it is settled. Throws, or rejects, when the records cannot be had; for good.
+   */
+  next(): Batch | undefined | Promise<Batch | undefined>;
+}
+
+/** Up to BATCH_ROWS records of one block, as columns at `ptr` (see kernels/layout.ts). The field columns point into the block's bytes. */
 export interface Batch {
   readonly ptr: number;
   readonly rows: number;
   readonly input: InputInfo;
   /** Number of the block that the records end in: the batch's place in input order, with `input.number`. */
   readonly block: number;
-  release(): void;
 }
 
 /**

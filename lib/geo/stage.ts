@@ -1,11 +1,11 @@
 /**
- * The geo stage of lane 1: batches in, the same batches out, in the same order, with BATCH_REGION written for every row
- * that is not rejected. An address without an entry, private, empty or invalid gets the number of the unknown region:
+ * The geo stage of lane 1: the batches of blocks in, the same batches out, in the same order, with BATCH_REGION written for
+ * every row that is not rejected. An address without an entry, private, empty or invalid gets the number of the unknown region:
  * no row is lost here, and none is counted here (duplicates are still among them). Holds no memory of its own; the
  * range table is only read and may be shared by several stages.
  */
 import { Transform } from 'node:stream';
-import type { Batch } from '../core/stage.ts';
+import type { Batch, BlockBatches } from '../core/stage.ts';
 import { BATCH_BYTES, BATCH_ROWS } from '../kernels/layout.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
 import type { GeoKernel } from '../kernels/twins/geo.ts';
@@ -17,15 +17,26 @@ export interface GeoStageOptions {
   readonly table: Pick<RangeTable, 'ptr'>;
 }
 
-/** A Transform from Batch to Batch; the very same objects come out. */
+/** A Transform from BlockBatches to BlockBatches; the very same batches come out. */
 export function createGeoStage({ memory, kernel, table }: GeoStageOptions): Transform {
+  function lookUp(batch: Batch | undefined): Batch | undefined {
+    if (!batch) return undefined;
+    memory.assertHolds(batch.ptr, BATCH_BYTES, 'A batch');
+    kernel.lookupBatch(table.ptr, batch.ptr, Math.min(batch.rows, BATCH_ROWS));
+    return batch;
+  }
+
   return new Transform({
     objectMode: true,
-    highWaterMark: 2,
-    transform(batch: Batch, _encoding, done) {
-      memory.assertHolds(batch.ptr, BATCH_BYTES, 'A batch');
-      kernel.lookupBatch(table.ptr, batch.ptr, Math.min(batch.rows, BATCH_ROWS));
-      done(null, batch);
+    highWaterMark: 1,
+    transform(batches: BlockBatches, _encoding, done) {
+      const looked: BlockBatches = {
+        next() {
+          const batch = batches.next();
+          return batch instanceof Promise ? batch.then(lookUp) : lookUp(batch);
+        },
+      };
+      done(null, looked);
     },
   });
 }

@@ -1,12 +1,13 @@
 /**
  * The end of lane 1: hashes the ids of batches and routes their rows to the partition store.
  *
- * Takes batches in input order, keeps none: a batch is released as soon as the store has copied its good rows. Waits
- * while the store does. The stream's end finishes the store; its failure leaves the store to its owner, who closes it.
+ * Takes the batches of blocks in input order, keeps none: the next one is asked for when the store has copied the good rows of
+ * the one before. Waits while the store does. The stream's end finishes the store; its failure leaves the store to its
+ * owner, who closes it.
  */
 import { Writable } from 'node:stream';
 import { EtlError } from '../core/errors.ts';
-import type { Batch } from '../core/stage.ts';
+import type { Batch, BlockBatches } from '../core/stage.ts';
 import { BATCH_BYTES, BATCH_ROWS } from '../kernels/layout.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
 import type { PartitionKernel } from '../kernels/twins/partition.ts';
@@ -21,9 +22,19 @@ export interface ScatterStageOptions {
   readonly store: Pick<PartitionStore, 'write' | 'finish'>;
 }
 
-/** A Writable of Batch. */
+/** A Writable of BlockBatches. */
 export function createScatterStage({ memory, kernel, store }: ScatterStageOptions): Writable {
-  async function scatter(batch: Batch): Promise<void> {
+  async function scatterBlock(batches: BlockBatches): Promise<void> {
+    for (;;) {
+      const next = batches.next();
+      const batch = next instanceof Promise ? await next : next;
+      if (!batch) return;
+      const stored = scatter(batch);
+      if (stored) await stored;
+    }
+  }
+
+  function scatter(batch: Batch): void | Promise<void> {
     const { ptr, rows, block, input } = batch;
     memory.assertHolds(ptr, BATCH_BYTES, 'A batch');
     if (rows > BATCH_ROWS) throw new EtlError('ETL_INTERNAL', `A batch claims ${rows} rows.`);
@@ -35,7 +46,7 @@ export function createScatterStage({ memory, kernel, store }: ScatterStageOption
       );
     }
     kernel.hashBatch(ptr, rows);
-    await store.write(batch);
+    return store.write(batch);
   }
 
   async function finish(): Promise<void> {
@@ -45,8 +56,8 @@ export function createScatterStage({ memory, kernel, store }: ScatterStageOption
   return new Writable({
     objectMode: true,
     highWaterMark: 1,
-    write(batch: Batch, _encoding, callback) {
-      scatter(batch).finally(() => batch.release()).then(() => callback(), callback);
+    write(batches: BlockBatches, _encoding, callback) {
+      scatterBlock(batches).then(() => callback(), callback);
     },
     final(callback) {
       finish().then(() => callback(), callback);

@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { newCounters, type Counters } from '../../lib/core/counters.ts';
 import type { Reject, RejectCode, RejectSink } from '../../lib/core/rejects.ts';
 import { rejectCodes } from '../../lib/core/rejects.ts';
-import { MAX_RECORD_BYTES, type Batch, type Block } from '../../lib/core/stage.ts';
+import { MAX_RECORD_BYTES, type Batch, type Block, type BlockBatches } from '../../lib/core/stage.ts';
 import {
   BATCH_ID_LEN, BATCH_ID_PTR, BATCH_IP_LEN, BATCH_IP_PTR, BATCH_RECORD_END, BATCH_RECORD_START, BATCH_STATUS, BATCH_USER_LEN,
   BATCH_USER_PTR, BATCH_VALUE,
@@ -85,6 +85,13 @@ export function rejectsInto(rejects: Reject[]): RejectSink {
   return { begin: () => undefined, write: (reject) => rejects.push(reject) < 0, drained: async () => undefined, end: () => undefined };
 }
 
+/** All batches of all blocks; each is valid until the next. */
+export async function* batchesOf(blocks: AsyncIterable<BlockBatches>): AsyncGenerator<Batch> {
+  for await (const batches of blocks) {
+    for (let batch = await batches.next(); batch; batch = await batches.next()) yield batch;
+  }
+}
+
 export interface Row {
   readonly raw: string;
   readonly status: RejectCode;
@@ -131,11 +138,10 @@ export async function runStage(
   const others = memory.slabsInUse;
   const stage: Transform = createParseStage({ memory, kernel, counters: outcome.counters, rejects, columns, scale: 2, ...options });
   try {
-    await pipeline(Readable.from(blocks.of(inputs, emptyLast)), stage, async (batches: AsyncIterable<Batch>) => {
-      for await (const batch of batches) {
+    await pipeline(Readable.from(blocks.of(inputs, emptyLast)), stage, async (taken: AsyncIterable<BlockBatches>) => {
+      for await (const batch of batchesOf(taken)) {
         outcome.batches.push([batch.input.number, batch.block, batch.rows]);
         outcome.rows.push(...rowsOf(memory, batch));
-        batch.release();
       }
     });
   } finally {

@@ -2,7 +2,7 @@
 import { pipeline } from 'node:stream/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { newCounters } from '../../lib/core/counters.ts';
-import type { Batch, InputInfo } from '../../lib/core/stage.ts';
+import type { BlockBatches, InputInfo } from '../../lib/core/stage.ts';
 import { LinearMemory, type Arena } from '../../lib/kernels/linear-memory.ts';
 import { adoptModules, loadKernel } from '../../lib/kernels/loader.ts';
 import type { ParseKernel } from '../../lib/kernels/twins/parse.ts';
@@ -11,7 +11,7 @@ import { OrderedRejects, RejectTurns } from '../../lib/parse/ordered-rejects.ts'
 import { Relay } from '../../lib/parse/relay.ts';
 import { createParseStage } from '../../lib/parse/stage.ts';
 import { BlockRing } from '../../lib/source/block-ring.ts';
-import { columns } from './blocks.ts';
+import { batchesOf, columns } from './blocks.ts';
 
 export interface ThreadData {
   readonly arena: Arena;
@@ -42,11 +42,8 @@ await pipeline(
   createParseStage({
     memory, kernel: await loadKernel<ParseKernel>('parse', memory), counters, rejects, columns, scale: 2, relay: new Relay(memory, relay),
   }),
-  async (batches: AsyncIterable<Batch>) => {
-    for await (const batch of batches) {
-      tags.add(`${batch.input.number} ${batch.block}`);
-      batch.release();
-    }
+  async (taken: AsyncIterable<BlockBatches>) => {
+    for await (const batch of batchesOf(taken)) tags.add(`${batch.input.number} ${batch.block}`);
   },
 );
 if (memory.slabsInUse > 0) throw new Error(`${memory.slabsInUse} slabs are left`);

@@ -5,13 +5,13 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { newCounters } from '../../lib/core/counters.ts';
 import { EtlError } from '../../lib/core/errors.ts';
 import type { Reject, RejectSink } from '../../lib/core/rejects.ts';
-import type { Batch, Block } from '../../lib/core/stage.ts';
+import type { Batch, Block, BlockBatches } from '../../lib/core/stage.ts';
 import { BATCH_ROWS, MAX_USER_BYTES } from '../../lib/kernels/layout.ts';
 import { LinearMemory } from '../../lib/kernels/linear-memory.ts';
 import { createParseTwin, type ParseKernel } from '../../lib/kernels/twins/parse.ts';
 import { createParseStage } from '../../lib/parse/stage.ts';
 import { random } from '../random.ts';
-import { columns, implementations, rejectsInto, runStage, TestBlocks, type Outcome, type TestInput } from './blocks.ts';
+import { batchesOf, columns, implementations, rejectsInto, runStage, TestBlocks, type Outcome, type TestInput } from './blocks.ts';
 
 const input = (text: string, name = 'a.csv'): TestInput => ({ name, bytes: Buffer.from(text) });
 
@@ -296,7 +296,7 @@ async function bench(size: number, rejects?: Pick<RejectSink, 'write' | 'drained
   const rejected: Reject[] = [];
   const sink = { ...rejectsInto(rejected), ...rejects };
   const stage = createParseStage({
-    memory, kernel: createParseTwin(memory), counters: newCounters(), rejects: sink, columns, scale: 0, maxRecordBytes: 100, slots: 2,
+    memory, kernel: createParseTwin(memory), counters: newCounters(), rejects: sink, columns, scale: 0, maxRecordBytes: 100,
   });
   return {
     memory, stage, rejected, blocks: new TestBlocks(memory, size, 100, 8),
@@ -311,39 +311,53 @@ const settle = async (): Promise<void> => {
   for (let i = 0; i < 20; i++) await turn();
 };
 
-test('with all slots out the stage waits, and goes on at a release', async () => {
+test('a block is taken up when the last batch of the one before was asked for', async () => {
   const { stage, blocks, write } = await bench(8);
-  const writing = write(blocks.of([input('i,u,p,v\n1,2,3,4\n1,2,3,5\n1,2,3,6\n1,2,3,7\n')]));
+  const writing = write(blocks.of([input('i,u,p,v\n1,2,3,4\n1,2,3,5\n')]));
   await settle();
-  const held = [stage.read() as Batch, stage.read() as Batch];
+  const first = stage.read() as BlockBatches;
+  const batch = first.next() as Batch;
   await settle();
-  assert.equal(stage.read(), null, 'no third batch while two are out');
-  held[0]!.release();
-  assert.throws(() => held[0]!.release(), /released twice/);
+  assert.equal(stage.read(), null);
+  assert.equal(blocks.released, 1, 'the header');
+  assert.equal(first.next(), undefined);
+  assert.equal(blocks.released, 2);
+  assert.throws(() => first.next(), { code: 'ETL_INTERNAL' });
   await settle();
-  const third = stage.read() as Batch;
-  assert.equal(third.ptr, held[0]!.ptr);
-  held[1]!.release();
-  third.release();
-  for await (const batch of stage as AsyncIterable<Batch>) batch.release();
+  const second = stage.read() as BlockBatches;
+  assert.equal((second.next() as Batch).ptr, batch.ptr);
+  assert.equal(second.next(), undefined);
+  stage.resume();
   await writing;
+  await settle();
   assert.equal(blocks.released, blocks.made);
 });
 
-test('destroyed while it waits for a slot, it lets its block go and does not hang', async () => {
+test('destroyed while batches are being taken, it lets the block go and gives no more', async () => {
   const { memory, stage, blocks } = await bench(8);
-  for await (const block of blocks.of([input('i,u,p,v\n1,2,3,4\n1,2,3,5\n1,2,3,6\n')])) stage.write(block);
+  for await (const block of blocks.of([input('i,u,p,v\n1,2,3,4\n1,2,3,5\n')])) stage.write(block);
   await settle();
-  const held = [stage.read() as Batch, stage.read() as Batch];
-  await settle();
-  assert.equal(blocks.released, 1, 'the header; two blocks are in batches, one is being parsed');
+  const batches = stage.read() as BlockBatches;
+  batches.next();
   stage.destroy();
   await settle();
   assert.equal(blocks.released, 2);
-  assert.equal(memory.slabsInUse, 8, 'all but those of the test, though two batches are out');
-  for (const batch of held) batch.release();
-  assert.equal(memory.slabsInUse, 8);
-  assert.equal(blocks.released, blocks.made);
+  assert.equal(memory.slabsInUse, 8, 'all but those of the test');
+  assert.throws(() => batches.next(), { code: 'ETL_ABORTED' });
+});
+
+test('what goes wrong behind the first batch is told to who asks, and by the stage', async () => {
+  const text = `i,u,p,v\n${'1,2,3,4\n'.repeat(BATCH_ROWS)}1,"${'x'.repeat(200)}`;
+  const { stage, blocks, memory } = await bench(text.length);
+  const told = new Promise((resolve) => stage.on('error', resolve));
+  for await (const block of blocks.of([input(text)])) stage.write(block);
+  await settle();
+  const batches = stage.read() as BlockBatches;
+  assert.equal((batches.next() as Batch).rows, BATCH_ROWS);
+  assert.throws(() => batches.next(), { code: 'ETL_INPUT_READ' });
+  assert.match(String(await told), /opens a quote that is never closed/);
+  assert.throws(() => batches.next(), { code: 'ETL_ABORTED' });
+  assert.deepEqual([blocks.released, memory.slabsInUse], [1, 8]);
 });
 
 test('a full reject sink is waited for', async () => {
@@ -359,10 +373,9 @@ test('a full reject sink is waited for', async () => {
     }),
   });
   const writing = write(blocks.of([input('i,u,p,v\n1\n2\n3,4,5,6\n')]));
-  stage.on('data', (batch: Batch) => {
-    order.push(`batch of ${batch.rows}`);
-    batch.release();
-  });
+  const taken = (async () => {
+    for await (const batch of batchesOf(stage)) order.push(`batch of ${batch.rows}`);
+  })();
   await settle();
   assert.deepEqual(order, ['reject 2']);
   drain!();
@@ -372,16 +385,16 @@ test('a full reject sink is waited for', async () => {
   await settle();
   assert.deepEqual(order, ['reject 2', 'reject 3', 'batch of 3']);
   await writing;
+  await settle();
+  drain!();
+  await taken;
 });
 
-test('ended, it gives its memory back with the last batch', async () => {
+test('ended, it gives its memory back', async () => {
   const { memory, stage, blocks, write } = await bench(100);
   const writing = write(blocks.of([input('i,u,p,v\n1,2,3,4\n')]));
-  const batches: Batch[] = [];
-  for await (const batch of stage as AsyncIterable<Batch>) batches.push(batch);
+  for await (const batch of batchesOf(stage)) assert.ok(batch.ptr > 0 && memory.slabsInUse > 8);
   await writing;
-  assert.equal(memory.slabsInUse, 9);
-  batches[0]!.release();
   assert.equal(memory.slabsInUse, 8);
 });
 

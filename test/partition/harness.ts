@@ -108,7 +108,7 @@ export class Harness {
     for (let at = 0; at < rows.length; at += BATCH_ROWS) {
       const batch = rows.slice(at, at + BATCH_ROWS);
       this.#writer.write(batch);
-      await this.store.write({ ptr: this.#writer.ptr, rows: batch.length, input: { number: 0, name: 'a.csv' }, block, release() {} });
+      await this.store.write({ ptr: this.#writer.ptr, rows: batch.length, input: { number: 0, name: 'a.csv' }, block });
     }
   }
 

@@ -108,7 +108,7 @@ class Crew {
     for (const { input, block, rows } of blocks) {
       const { store, writer } = busy[Math.floor(next() * busy.length)]!;
       writer.write(rows);
-      await store.write({ ptr: writer.ptr, rows: rows.length, input: { number: input, name: 'a.csv' }, block, release() {} });
+      await store.write({ ptr: writer.ptr, rows: rows.length, input: { number: input, name: 'a.csv' }, block });
     }
     for (const { store } of this.threads) await store.finish();
   }

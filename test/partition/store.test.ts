@@ -3,7 +3,8 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { test } from 'node:test';
 import xxhash from 'xxhash-wasm';
-import type { Batch, InputInfo, PartitionChunk } from '../../lib/core/stage.ts';
+import type { Batch, BlockBatches, InputInfo, PartitionChunk } from '../../lib/core/stage.ts';
+import { BATCH_ROWS } from '../../lib/kernels/layout.ts';
 import { createScatterStage } from '../../lib/partition/stage.ts';
 import type { PartitionStore } from '../../lib/partition/store.ts';
 import { random } from '../random.ts';
@@ -13,22 +14,21 @@ import { Harness, kernels, PAGE, plain, type Row } from './harness.ts';
 const input: InputInfo = { number: 0, name: 'a.csv' };
 const oracle = await xxhash();
 
-/** Batches of random rows, all in one area: each is written when it is pulled and must be released before the next. */
-function batches(writer: BatchWriter, count: number, rows: number, released: { count: number }) {
-  const next = random(count);
+/** Blocks of random rows, all batches in one area: each is written when it is asked for. */
+function blocksOf(writer: BatchWriter, blocks: number, rows: number): { ids: string[]; blocks: BlockBatches[] } {
+  const next = random(blocks);
   const ids: string[] = [];
-  function* all(): Generator<Batch> {
-    for (let block = 0; block < count; block++) {
-      assert.equal(released.count, block, 'the batch before was released');
-      const texts = Array.from({ length: rows }, () => `id-${Math.floor(next() * 1e9)}`);
-      ids.push(...texts);
-      writer.write(texts.map((id) => ({ id: Buffer.from(id), user: Buffer.from(`of ${id}`) })));
-      yield { ptr: writer.ptr, rows, input, block, release: () => { released.count++; } };
-    }
-  }
-  // Not a stream: Readable.from reads one ahead, and here the pull has to wait for the release.
-  const iterator = all();
-  return { ids, next: (): Batch | undefined => iterator.next().value as Batch | undefined };
+  const batch = (block: number): Batch => {
+    const texts = Array.from({ length: rows }, () => `id-${Math.floor(next() * 1e9)}`);
+    ids.push(...texts);
+    writer.write(texts.map((id) => ({ id: Buffer.from(id), user: Buffer.from(`of ${id}`) })));
+    return { ptr: writer.ptr, rows, input, block };
+  };
+  return { ids, blocks: Array.from({ length: blocks }, (_, block) => givenOnce([() => batch(block), async () => batch(block)])) };
+}
+
+function givenOnce(batches: (() => Batch | Promise<Batch>)[]): BlockBatches {
+  return { next: () => batches.shift()?.() };
 }
 
 for (const bytes of [2000 * PAGE, 40 * PAGE]) {
@@ -36,17 +36,9 @@ for (const bytes of [2000 * PAGE, 40 * PAGE]) {
     const harness = await Harness.open(t, { bits: 10, bytes });
     const { memory, kernel, store, counters } = harness;
     const writer = new BatchWriter(memory, 1 << 20);
-    const released = { count: 0 };
-    const source = batches(writer, 10, 2048, released);
-    const stage = createScatterStage({ memory, kernel, store });
-    for (let batch = source.next(); batch; batch = source.next()) {
-      await new Promise<void>((resolve, reject) => {
-        stage.write(batch, (error) => (error ? reject(error) : resolve()));
-      });
-    }
-    await new Promise<void>((resolve, reject) => stage.end((error?: Error | null) => (error ? reject(error) : resolve())));
-    assert.equal(released.count, 10);
-    assert.equal(store.share().rows, 20480);
+    const source = blocksOf(writer, 5, BATCH_ROWS);
+    await pipeline(Readable.from(source.blocks), createScatterStage({ memory, kernel, store }));
+    assert.equal(store.share().rows, 10 * BATCH_ROWS);
     assert.equal(counters.rowsSpilled > 0, bytes < 100 * PAGE);
 
     const found: string[] = [];
@@ -236,7 +228,7 @@ test('close gives everything back, while writing and while reading, with chunks 
   }
 });
 
-test('the stage waits for a store that waits, and releases the batch after that', async (t) => {
+test('the stage waits for a store that waits, and asks for the next batch after that', async (t) => {
   const { memory, kernel } = await Harness.open(t);
   const writer = new BatchWriter(memory, 1 << 16);
   const log: string[] = [];
@@ -251,26 +243,32 @@ test('the stage waits for a store that waits, and releases the batch after that'
       log.push('finish');
     },
   };
-  const batch = (block: number): Batch => ({ ptr: writer.ptr, rows: 0, input, block, release: () => log.push('release') });
-  await pipeline(Readable.from([batch(0), batch(1)]), createScatterStage({ memory, kernel, store: slow }));
-  assert.deepEqual(log, ['write', 'written', 'release', 'write', 'written', 'release', 'finish']);
+  const batch = (): Batch => {
+    log.push('batch');
+    return { ptr: writer.ptr, rows: 0, input, block: 0 };
+  };
+  await pipeline(Readable.from([givenOnce([batch, batch]), givenOnce([batch])]), createScatterStage({ memory, kernel, store: slow }));
+  assert.deepEqual(log, ['batch', 'write', 'written', 'batch', 'write', 'written', 'batch', 'write', 'written', 'finish']);
 });
 
-test('a batch that cannot be right fails the stage and is released', async (t) => {
+test('a batch that cannot be right, or cannot be had, fails the stage', async (t) => {
   const cases: [Partial<Batch>, string][] = [
     [{ ptr: 0 }, 'ETL_INTERNAL'],
     [{ ptr: 2 ** 31 }, 'ETL_INTERNAL'],
-    [{ rows: 2049 }, 'ETL_INTERNAL'],
+    [{ rows: BATCH_ROWS + 1 }, 'ETL_INTERNAL'],
     [{ block: 2 ** 24 }, 'ETL_INPUT_READ'],
     [{ input: { number: 2 ** 24, name: 'b.csv' } }, 'ETL_INPUT_READ'],
   ];
   for (const [wrong, code] of cases) {
     const harness = await Harness.open(t);
     const { memory, kernel, store } = harness;
-    let released = 0;
-    const batch: Batch = { ptr: new BatchWriter(memory, 1).ptr, rows: 1, input, block: 0, release: () => { released++; }, ...wrong };
-    await assert.rejects(pipeline(Readable.from([batch]), createScatterStage({ memory, kernel, store })), { code });
-    assert.equal(released, 1);
+    const batch: Batch = { ptr: new BatchWriter(memory, 1).ptr, rows: 1, input, block: 0, ...wrong };
+    await assert.rejects(pipeline(Readable.from([givenOnce([() => batch])]), createScatterStage({ memory, kernel, store })), { code });
+    await store.close();
+  }
+  for (const fails of [() => assert.fail('at once'), async () => assert.fail('later')]) {
+    const { memory, kernel, store } = await Harness.open(t);
+    await assert.rejects(pipeline(Readable.from([givenOnce([fails])]), createScatterStage({ memory, kernel, store })), /at once|later/);
     await store.close();
   }
 });
