@@ -98,7 +98,7 @@ export class Aggregator {
    * Adds the rows. A promise when a run has to be written first; rows must stay until it is settled. Throws, or rejects
    * with, ETL_MEMORY when not even one group has room, and what writing a run throws: then only `close` is left to do.
    */
-  add({ ptr, count }: Pick<Winners, 'ptr' | 'count'>): Promise<void> | undefined {
+  add({ ptr, count }: Winners): Promise<void> | undefined {
     this.#options.memory.assertHolds(ptr, count * 4, 'A list of rows');
     if (!this.#open || ptr % 4 !== 0) throw new EtlError('ETL_INTERNAL', `The list of rows at ${ptr} cannot be added now.`);
     const added = this.#addWhileRoom(ptr, count, 0);

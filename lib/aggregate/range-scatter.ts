@@ -20,7 +20,7 @@ import type { Splitters } from './splitters.ts';
 
 /** Where rows go that are not scattered. */
 export interface Table {
-  add(winners: Pick<Winners, 'ptr' | 'count'>): Promise<void> | undefined;
+  add(winners: Winners): Promise<void> | undefined;
 }
 
 export interface RangeScatterOptions {
@@ -50,7 +50,7 @@ export class RangeScatter implements Table {
   }
 
   /** Adds the rows. A promise when that takes a table; rows must stay until it is settled, and it rejects with what that throws. */
-  add(winners: Pick<Winners, 'ptr' | 'count'>): Promise<void> | undefined {
+  add(winners: Winners): Promise<void> | undefined {
     if (this.#table) return this.#table.add(winners);
     const { memory, kernel, splitters, mayRefill } = this.#options;
     const { ptr, count } = winners;
@@ -96,13 +96,13 @@ export class RangeScatter implements Table {
     memory.giveSlab(this.#at, RANGES_BYTES + LIST_BYTES);
   }
 
-  #move(rest: Pick<Winners, 'ptr' | 'count'>): Promise<void> {
+  #move(rest: Winners): Promise<void> {
     this.#completePages();
     this.#table = this.#options.openTable();
     return this.#moving = this.#addTo(this.#table, rest);
   }
 
-  async #addTo(table: Table, rest: Pick<Winners, 'ptr' | 'count'>): Promise<void> {
+  async #addTo(table: Table, rest: Winners): Promise<void> {
     for (let range = 0; range < this.#options.splitters.ranges; range++) await this.addRange(this.#at, range, table);
     if (rest.count > 0) await table.add(rest);
   }

@@ -110,7 +110,7 @@ export class Ranges implements Table {
   }
 
   /** See RangeScatter. */
-  add(winners: Pick<Winners, 'ptr' | 'count'>): Promise<void> | undefined {
+  add(winners: Winners): Promise<void> | undefined {
     return this.#scatter.add(winners);
   }
 

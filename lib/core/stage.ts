@@ -52,19 +52,9 @@ export interface InputInfo {
 }
 
 /**
- * lane 1, parse -> geo -> scatter. The records that end in one block, as batches that are made one after the other, in the
- * same memory, when they are asked for: a stream's hop for each would cost more than what is done with it. Whoever
- * takes a value asks until there is no further batch, or destroys the stream.
+ * lane 1, parse -> geo -> scatter; the stream's values are the Pieces<Batch> of a block (pieces.ts). Up to BATCH_ROWS records
+ * that end in the block, as columns at `ptr` (see kernels/layout.ts). The field columns point into the block's bytes.
  */
-export interface BlockBatches {
-  /**
-   * The next batch, which is valid until the next call; undefined after the last one. A promise when that has to be waited
-   * for: then no further call before it is settled. Throws, or rejects, when the records cannot be had; for good.
-   */
-  next(): Batch | undefined | Promise<Batch | undefined>;
-}
-
-/** Up to BATCH_ROWS records of one block, as columns at `ptr` (see kernels/layout.ts). The field columns point into the block's bytes. */
 export interface Batch {
   readonly ptr: number;
   readonly rows: number;
@@ -98,13 +88,12 @@ export interface PartitionChunk {
 }
 
 /**
- * lane 2, dedup -> aggregate. Addresses of rows (partition row format) that were seen for the first time: `count` u32
- * at `ptr`, in input order within their partition.
+ * lane 2, dedup -> aggregate; the stream's values are the Pieces<Winners> of a chunk. Addresses of rows (partition row format)
+ * that were seen for the first time: `count` u32 at `ptr`, in input order within their partition.
  */
 export interface Winners {
   readonly ptr: number;
   readonly count: number;
-  release(): void;
 }
 
 /**

@@ -5,7 +5,8 @@
  * range table is only read and may be shared by several stages.
  */
 import { Transform } from 'node:stream';
-import type { Batch, BlockBatches } from '../core/stage.ts';
+import { mapped, type Pieces } from '../core/pieces.ts';
+import type { Batch } from '../core/stage.ts';
 import { BATCH_BYTES, BATCH_ROWS } from '../kernels/layout.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
 import type { GeoKernel } from '../kernels/twins/geo.ts';
@@ -17,26 +18,18 @@ export interface GeoStageOptions {
   readonly table: Pick<RangeTable, 'ptr'>;
 }
 
-/** A Transform from BlockBatches to BlockBatches; the very same batches come out. */
+/** A Transform from Pieces<Batch> to Pieces<Batch>; the very same batches come out. */
 export function createGeoStage({ memory, kernel, table }: GeoStageOptions): Transform {
-  function lookUp(batch: Batch | undefined): Batch | undefined {
-    if (!batch) return undefined;
-    memory.assertHolds(batch.ptr, BATCH_BYTES, 'A batch');
-    kernel.lookupBatch(table.ptr, batch.ptr, Math.min(batch.rows, BATCH_ROWS));
-    return batch;
+  function lookUp({ ptr, rows }: Batch): void {
+    memory.assertHolds(ptr, BATCH_BYTES, 'A batch');
+    kernel.lookupBatch(table.ptr, ptr, Math.min(rows, BATCH_ROWS));
   }
 
   return new Transform({
     objectMode: true,
     highWaterMark: 1,
-    transform(batches: BlockBatches, _encoding, done) {
-      const looked: BlockBatches = {
-        next() {
-          const batch = batches.next();
-          return batch instanceof Promise ? batch.then(lookUp) : lookUp(batch);
-        },
-      };
-      done(null, looked);
+    transform(batches: Pieces<Batch>, _encoding, done) {
+      done(null, mapped(batches, lookUp));
     },
   });
 }

@@ -87,7 +87,7 @@ export class BlockParser {
     return turn ? turn.then(() => this.#open(block)) : this.#open(block);
   }
 
-  /** See BlockBatches.next. Throws ETL_HEADER when the input's header does not fit the columns. */
+  /** See Pieces.next. Throws ETL_HEADER when the input's header does not fit the columns. */
   next(): Batch | undefined | Promise<Batch | undefined> {
     const block = this.#opened();
     for (;;) {

@@ -7,7 +7,8 @@
  */
 import { Writable } from 'node:stream';
 import { EtlError } from '../core/errors.ts';
-import type { Batch, BlockBatches } from '../core/stage.ts';
+import { forEachPiece, type Pieces } from '../core/pieces.ts';
+import type { Batch } from '../core/stage.ts';
 import { BATCH_BYTES, BATCH_ROWS } from '../kernels/layout.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
 import type { PartitionKernel } from '../kernels/twins/partition.ts';
@@ -22,18 +23,8 @@ export interface ScatterStageOptions {
   readonly store: Pick<PartitionStore, 'write' | 'finish'>;
 }
 
-/** A Writable of BlockBatches. */
+/** A Writable of Pieces<Batch>. */
 export function createScatterStage({ memory, kernel, store }: ScatterStageOptions): Writable {
-  async function scatterBlock(batches: BlockBatches): Promise<void> {
-    for (;;) {
-      const next = batches.next();
-      const batch = next instanceof Promise ? await next : next;
-      if (!batch) return;
-      const stored = scatter(batch);
-      if (stored) await stored;
-    }
-  }
-
   function scatter(batch: Batch): void | Promise<void> {
     const { ptr, rows, block, input } = batch;
     memory.assertHolds(ptr, BATCH_BYTES, 'A batch');
@@ -56,8 +47,8 @@ export function createScatterStage({ memory, kernel, store }: ScatterStageOption
   return new Writable({
     objectMode: true,
     highWaterMark: 1,
-    write(batches: BlockBatches, _encoding, callback) {
-      scatterBlock(batches).then(() => callback(), callback);
+    write(batches: Pieces<Batch>, _encoding, callback) {
+      forEachPiece(batches, scatter).then(() => callback(), callback);
     },
     final(callback) {
       finish().then(() => callback(), callback);

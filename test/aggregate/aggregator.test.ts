@@ -217,7 +217,7 @@ for (const [name, makeKernel] of Object.entries(makers)) {
       assert.throws(() => aggregator.add(list), { code: 'ETL_INTERNAL' });
     });
 
-    test('the stage counts rows and releases every list once, also when writing a run fails', async (context) => {
+    test('the stage counts rows that were added, also when writing a run fails', async (context) => {
       const rows = Array.from({ length: 3000 }, (_, i) => ({ region: 0, user: Buffer.from(String(i)), value: 1n }));
       for (const fails of [false, true]) {
         const made = await setUp(context);
@@ -228,12 +228,11 @@ for (const [name, makeKernel] of Object.entries(makers)) {
           memory, kernel, counters, temp, groupBy: 'region', regions: 1, unknownRegion: 0, limits: { bytes: fails ? 1 : Infinity },
         });
         const stage = createAggregateStage({ aggregator, counters });
-        let released = 0;
         const ended = new Promise<unknown>((resolve) => stage.on('finish', resolve).on('error', resolve));
         const list = writeRows(memory, rows);
-        stage.end({ ...list, release: () => released++ });
+        const lists = [list];
+        stage.end({ next: () => lists.pop() });
         const error = await ended;
-        assert.equal(released, 1);
         assert.equal(counters.counted, fails ? 0 : 3000);
         if (fails) assert.ok(error instanceof EtlError && error.code === 'ETL_MAX_SPILL');
         await aggregator.close();

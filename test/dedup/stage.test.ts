@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { Readable, type Transform } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
 import { setImmediate as turn } from 'node:timers/promises';
+import type { Pieces } from '../../lib/core/pieces.ts';
 import type { PartitionChunk, Winners } from '../../lib/core/stage.ts';
 import type { KeySet } from '../../lib/dedup/key-set.ts';
 import { MemoryKeySet } from '../../lib/dedup/memory-key-set.ts';
@@ -11,6 +12,7 @@ import { WINNERS_MAX } from '../../lib/kernels/layout.ts';
 import { LinearMemory } from '../../lib/kernels/linear-memory.ts';
 import { loadKernel } from '../../lib/kernels/loader.ts';
 import type { DedupKernel } from '../../lib/kernels/twins/dedup.ts';
+import { piecesOf } from '../pieces.ts';
 import { AMPLE, chunkOf, TIGHT } from './key-set-conformance.ts';
 
 async function setUp({ maxBytes = AMPLE } = {}) {
@@ -41,79 +43,64 @@ async function setUp({ maxBytes = AMPLE } = {}) {
   return { memory, keySet: logged, stage, counters, log, chunk, assertNothingLeaks };
 }
 
-async function next(stage: Transform): Promise<Winners> {
+async function next(stage: Transform): Promise<Pieces<Winners>> {
   for (;;) {
-    const winners = stage.read() as Winners | null;
-    if (winners) return winners;
+    const lists = stage.read() as Pieces<Winners> | null;
+    if (lists) return lists;
     await turn();
   }
 }
 
 const addresses = (memory: LinearMemory, { ptr, count }: Winners): number[] => [...memory.u32(ptr, count)];
 
-test('winners of each partition in order, each chunk released once with its last winners, duplicates counted', async () => {
+test('winners of each partition in order, each chunk released after its last winners, duplicates counted', async () => {
   const { memory, stage, counters, log, chunk, assertNothingLeaks } = await setUp();
   const chunks = [chunk(1, 10), chunk(2, WINNERS_MAX), chunk(5, 2 * WINNERS_MAX + 1, false), chunk(5, 0), chunk(900, 3)];
   Readable.from(chunks.map((it) => it.chunk)).pipe(stage);
   const found: number[] = [];
-  for await (const winners of stage as AsyncIterable<Winners>) {
+  for await (const winners of piecesOf<Winners>(stage)) {
     assert.ok(winners.count > 0 && winners.count <= WINNERS_MAX);
     found.push(...addresses(memory, winners));
-    winners.release();
-    assert.throws(() => winners.release(), { code: 'ETL_INTERNAL' });
   }
   assert.deepEqual(found, chunks.flatMap((it) => it.first));
   assert.equal(counters.duplicate, found.length);
-  for (const partition of [1, 2, 5, 900]) {
-    assert.deepEqual(log.filter((line) => line.endsWith(` ${partition}`) && !line.startsWith('release')), [`begin ${partition}`, `end ${partition}`]);
-  }
-  assert.deepEqual(log.filter((line) => line.startsWith('release')), ['release 1', 'release 2', 'release 5', 'release 5', 'release 900']);
+  assert.deepEqual(log, [
+    'begin 1', 'end 1', 'release 1', 'begin 2', 'end 2', 'release 2', 'begin 5', 'release 5', 'end 5', 'release 5', 'begin 900', 'end 900', 'release 900',
+  ]);
   assertNothingLeaks();
 });
 
-test('at most three winners are out at once; a released one lets the next come; the chunk waits for all', async () => {
+test('a list is made when it is asked for, the chunk kept until then, and the next chunk not begun', async () => {
   const { memory, stage, log, chunk, assertNothingLeaks } = await setUp();
-  const { chunk: large, first } = chunk(7, Math.floor(4.6 * WINNERS_MAX));
+  const { chunk: large, first } = chunk(7, Math.floor(2.6 * WINNERS_MAX));
   stage.write(large);
-  stage.end();
-  const out = [await next(stage), await next(stage), await next(stage)];
-  for (let i = 0; i < 50; i++) {
-    await turn();
+  stage.end(chunk(8, 1).chunk);
+  const lists = await next(stage);
+  const found: number[] = [];
+  for (let i = 0; i < 3; i++) {
+    for (let i = 0; i < 20; i++) await turn();
     assert.equal(stage.read(), null);
+    assert.deepEqual(log, ['begin 7']);
+    found.push(...addresses(memory, lists.next() as Winners));
   }
-  const found = out.map((winners) => addresses(memory, winners));
-  // Released in another order than they came.
-  out[1]!.release();
-  const fourth = await next(stage);
-  out[2]!.release();
-  const fifth = await next(stage);
-  found.push(addresses(memory, fourth), addresses(memory, fifth));
-  assert.deepEqual(found.flat(), first);
-  fifth.release();
-  fourth.release();
-  while (!log.includes('end 7')) await turn();
-  assert.ok(!log.includes('release 7'), 'winners of the chunk are still out');
-  assert.equal(stage.read(), null);
-  await finished(stage);
-  assert.throws(assertNothingLeaks, 'an area is still out');
-  out[0]!.release();
-  assert.ok(log.includes('release 7'));
+  assert.deepEqual(found, first);
+  assert.equal(await lists.next(), undefined);
+  assert.deepEqual(log.slice(0, 3), ['begin 7', 'end 7', 'release 7']);
+  for await (const winners of piecesOf<Winners>(stage)) assert.equal(winners.count, 1);
   assertNothingLeaks();
 });
 
-test('a chunk of nothing but duplicates, and an empty one, are released at once', async () => {
+test('a chunk of nothing but duplicates, and an empty one, go by', async () => {
   const { memory, stage, counters, log, chunk } = await setUp();
   const one = chunk(3, 4, false);
   const same = chunk(3, 4, false);
   const empty: PartitionChunk = { ...chunkOf(memory, [], 1, { partition: 3 }).chunk, release: () => { log.push('release empty'); } };
   Readable.from([one.chunk, same.chunk, empty]).pipe(stage);
-  const winners = await next(stage);
-  while (!log.includes('end 3')) await turn();
-  assert.deepEqual(log, ['begin 3', 'release 3', 'release empty', 'end 3']);
-  assert.deepEqual(addresses(memory, winners), one.first);
+  const found: number[] = [];
+  for await (const winners of piecesOf<Winners>(stage)) found.push(...addresses(memory, winners));
+  assert.deepEqual(log, ['begin 3', 'release 3', 'release 3', 'end 3', 'release empty']);
+  assert.deepEqual(found, one.first);
   assert.equal(counters.duplicate, 4 + 8);
-  winners.release();
-  assert.deepEqual(log.at(-1), 'release 3');
 });
 
 test('a partition or a part that begins before the last chunk of another is an error', async () => {
@@ -121,7 +108,7 @@ test('a partition or a part that begins before the last chunk of another is an e
     const { stage, chunk, assertNothingLeaks } = await setUp();
     Readable.from([chunk(1, 1, false).chunk, chunk(partition, 1, true, part).chunk]).pipe(stage);
     await assert.rejects(async () => {
-      for await (const winners of stage as AsyncIterable<Winners>) winners.release();
+      for await (const winners of piecesOf<Winners>(stage)) assert.equal(winners.count, 1);
     }, { code: 'ETL_INTERNAL' });
     assertNothingLeaks();
   }
@@ -155,10 +142,9 @@ test('rows that the set has no room for are put off by their chunk, one list at 
   }
   Readable.from(parts()).pipe(stage);
   let winners = 0;
-  for await (const list of stage as AsyncIterable<Winners>) {
+  for await (const list of piecesOf<Winners>(stage)) {
     for (const row of addresses(memory, list)) rows.add(row);
     winners += list.count;
-    list.release();
   }
   const decided = winners - 10;
   assert.ok(decided >= 640 && decided < 700, `${decided} ids in the first part`);
@@ -174,36 +160,49 @@ test('a chunk that cannot put rows off fails the stage', async () => {
   for (const defer of [() => Promise.reject(failure), () => { throw failure; }]) {
     const { stage, chunk, log, assertNothingLeaks } = await setUp({ maxBytes: TIGHT });
     const source = Readable.from([{ ...chunk(8, 9000).chunk, defer }]);
-    await assert.rejects(pipeline(source, stage, async (lists: AsyncIterable<Winners>) => {
-      for await (const list of lists) list.release();
+    await assert.rejects(pipeline(source, stage, async (chunks: AsyncIterable<Pieces<Winners>>) => {
+      for await (const list of piecesOf(chunks)) assert.ok(list.count > 0);
     }), failure);
     assert.deepEqual(log, ['begin 8', 'release 8']);
     assertNothingLeaks();
   }
 });
 
-test('closed early, with winners out, unread and under way, it gives all back and waits for its key set', async () => {
+test('closed early, with winners taken, unread or under way, it gives all back and no more winners', async () => {
   for (const error of [undefined, new Error('stop')]) {
-    for (const readers of [0, 1, 2]) {
+    for (const taken of [0, 1, 2]) {
       const { stage, chunk, log, assertNothingLeaks } = await setUp();
       stage.on('error', () => {});
       stage.write(chunk(7, 9 * WINNERS_MAX).chunk);
-      const out: Winners[] = [];
-      for (let i = 0; i < readers; i++) out.push(await next(stage));
+      const lists = taken > 0 ? await next(stage) : undefined;
+      for (let i = 0; i < taken; i++) lists?.next();
       for (let i = 0; i < 20; i++) await turn();
-      const passed: unknown[] = [];
-      if (readers === 0) stage.on('data', (winners) => passed.push(winners)).pause();
       stage.destroy(error);
       await new Promise((resolve) => stage.once('close', resolve));
-      assert.deepEqual(passed, []);
-      for (const winners of out) {
-        assert.throws(assertNothingLeaks);
-        winners.release();
-      }
+      if (lists) assert.throws(() => lists.next(), { code: 'ETL_ABORTED' });
       assert.deepEqual(log, ['begin 7', 'release 7']);
       assertNothingLeaks();
     }
   }
+});
+
+test('closed while rows are being put off, it closes after that', async () => {
+  const { stage, chunk, log, assertNothingLeaks } = await setUp({ maxBytes: TIGHT });
+  let go = (): void => {};
+  const defer = (): Promise<void> => new Promise((resolve) => { go = resolve; });
+  stage.write({ ...chunk(8, 9000).chunk, defer });
+  const lists = await next(stage);
+  let given = lists.next();
+  while (!(given instanceof Promise)) given = lists.next();
+  stage.destroy();
+  for (let i = 0; i < 20; i++) await turn();
+  assert.equal(stage.closed, false);
+  assert.deepEqual(log, ['begin 8']);
+  go();
+  assert.equal(await given, undefined);
+  await finished(stage, { error: false }).catch(() => {});
+  assert.deepEqual(log, ['begin 8', 'release 8']);
+  assertNothingLeaks();
 });
 
 test('closed while the key set begins, it closes after it', async () => {

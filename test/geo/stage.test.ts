@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { test } from 'node:test';
-import type { Batch, BlockBatches } from '../../lib/core/stage.ts';
+import type { Pieces } from '../../lib/core/pieces.ts';
+import type { Batch } from '../../lib/core/stage.ts';
 import { createGeoStage } from '../../lib/geo/stage.ts';
 import { BATCH_BYTES, BATCH_IP_LEN, BATCH_IP_PTR, BATCH_REGION, BATCH_STATUS, REJECT_MISSING_ID } from '../../lib/kernels/layout.ts';
 import { openLookup, sideNames } from './sides.ts';
@@ -23,11 +24,11 @@ for (const name of sideNames) {
       return { ptr, rows: 3, input: { number: 0, name: 'test' }, block };
     });
     const out: Batch[] = [];
-    const blocks = [0, 5].map((from): BlockBatches => {
+    const blocks = [0, 5].map((from): Pieces<Batch> => {
       const left = batches.slice(from, from + 5);
       return { next: () => (left.length % 2 === 0 ? left.shift() : Promise.resolve(left.shift())) };
     });
-    await pipeline(Readable.from(blocks), createGeoStage({ memory, kernel, table }), async (source: AsyncIterable<BlockBatches>) => {
+    await pipeline(Readable.from(blocks), createGeoStage({ memory, kernel, table }), async (source: AsyncIterable<Pieces<Batch>>) => {
       for await (const each of source) {
         for (let batch = await each.next(); batch; batch = await each.next()) out.push(batch);
       }

@@ -4,7 +4,8 @@ import { pipeline } from 'node:stream/promises';
 import { newCounters, type Counters } from '../../lib/core/counters.ts';
 import type { Reject, RejectCode, RejectSink } from '../../lib/core/rejects.ts';
 import { rejectCodes } from '../../lib/core/rejects.ts';
-import { MAX_RECORD_BYTES, type Batch, type Block, type BlockBatches } from '../../lib/core/stage.ts';
+import type { Pieces } from '../../lib/core/pieces.ts';
+import { MAX_RECORD_BYTES, type Batch, type Block } from '../../lib/core/stage.ts';
 import {
   BATCH_ID_LEN, BATCH_ID_PTR, BATCH_IP_LEN, BATCH_IP_PTR, BATCH_RECORD_END, BATCH_RECORD_START, BATCH_STATUS, BATCH_USER_LEN,
   BATCH_USER_PTR, BATCH_VALUE,
@@ -12,7 +13,9 @@ import {
 import { LinearMemory } from '../../lib/kernels/linear-memory.ts';
 import { loadKernel } from '../../lib/kernels/loader.ts';
 import { createParseTwin, type ParseKernel } from '../../lib/kernels/twins/parse.ts';
-import { createParseStage, type ParseStageOptions } from '../../lib/parse/stage.ts';
+import type { BlockParserOptions } from '../../lib/parse/block-parser.ts';
+import { createParseStage } from '../../lib/parse/stage.ts';
+import { piecesOf } from '../pieces.ts';
 
 export const columns = { id: 'i', user: 'u', ip: 'p', value: 'v' };
 
@@ -85,13 +88,6 @@ export function rejectsInto(rejects: Reject[]): RejectSink {
   return { begin: () => undefined, write: (reject) => rejects.push(reject) < 0, drained: async () => undefined, end: () => undefined };
 }
 
-/** All batches of all blocks; each is valid until the next. */
-export async function* batchesOf(blocks: AsyncIterable<BlockBatches>): AsyncGenerator<Batch> {
-  for await (const batches of blocks) {
-    for (let batch = await batches.next(); batch; batch = await batches.next()) yield batch;
-  }
-}
-
 export interface Row {
   readonly raw: string;
   readonly status: RejectCode;
@@ -128,7 +124,7 @@ export async function runStage(
   create: (memory: LinearMemory) => Promise<ParseKernel>,
   inputs: readonly TestInput[],
   size: number,
-  { emptyLast, ...options }: Partial<ParseStageOptions> & { emptyLast?: boolean } = {},
+  { emptyLast, ...options }: Partial<BlockParserOptions> & { emptyLast?: boolean } = {},
 ): Promise<Outcome> {
   const memory = new LinearMemory();
   const blocks = new TestBlocks(memory, size, options.maxRecordBytes ?? MAX_RECORD_BYTES);
@@ -138,8 +134,8 @@ export async function runStage(
   const others = memory.slabsInUse;
   const stage: Transform = createParseStage({ memory, kernel, counters: outcome.counters, rejects, columns, scale: 2, ...options });
   try {
-    await pipeline(Readable.from(blocks.of(inputs, emptyLast)), stage, async (taken: AsyncIterable<BlockBatches>) => {
-      for await (const batch of batchesOf(taken)) {
+    await pipeline(Readable.from(blocks.of(inputs, emptyLast)), stage, async (taken: AsyncIterable<Pieces<Batch>>) => {
+      for await (const batch of piecesOf(taken)) {
         outcome.batches.push([batch.input.number, batch.block, batch.rows]);
         outcome.rows.push(...rowsOf(memory, batch));
       }

@@ -6,13 +6,15 @@ import { pipeline } from 'node:stream/promises';
 import { test } from 'node:test';
 import { newCounters } from '../../lib/core/counters.ts';
 import type { Reject } from '../../lib/core/rejects.ts';
-import type { BlockBatches } from '../../lib/core/stage.ts';
+import type { Pieces } from '../../lib/core/pieces.ts';
+import type { Batch } from '../../lib/core/stage.ts';
 import { LinearMemory } from '../../lib/kernels/linear-memory.ts';
 import { createParseStage } from '../../lib/parse/stage.ts';
 import { BlockSource } from '../../lib/source/blocks.ts';
 import { listInputs } from '../../lib/source/inputs.ts';
 import { temporaryFolder } from '../temporary.ts';
-import { batchesOf, columns, implementations, rejectsInto, rowsOf, type Row } from './blocks.ts';
+import { piecesOf } from '../pieces.ts';
+import { columns, implementations, rejectsInto, rowsOf, type Row } from './blocks.ts';
 
 /** Two blocks, a batch, a scratch, an index, a relay and the control block take 5.1 MiB. */
 const LIMIT = 11 << 19;
@@ -43,8 +45,8 @@ async function read(folder: string, before: string, filler: string, count: numbe
     memory, kernel: await implementations[0]!.create(memory), counters, columns, scale: 2,
     rejects: rejectsInto(rejects),
   });
-  const error = await pipeline(source.stream(), parse, async (taken: AsyncIterable<BlockBatches>) => {
-    for await (const batch of batchesOf(taken)) rows.push(...rowsOf(memory, batch));
+  const error = await pipeline(source.stream(), parse, async (taken: AsyncIterable<Pieces<Batch>>) => {
+    for await (const batch of piecesOf(taken)) rows.push(...rowsOf(memory, batch));
   }).then(() => undefined, (cause: unknown) => cause);
   await source.close();
   assert.equal(memory.slabsInUse, 0);

@@ -2,7 +2,8 @@
 import { pipeline } from 'node:stream/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { newCounters } from '../../lib/core/counters.ts';
-import type { BlockBatches, InputInfo } from '../../lib/core/stage.ts';
+import type { Pieces } from '../../lib/core/pieces.ts';
+import type { Batch, InputInfo } from '../../lib/core/stage.ts';
 import { LinearMemory, type Arena } from '../../lib/kernels/linear-memory.ts';
 import { adoptModules, loadKernel } from '../../lib/kernels/loader.ts';
 import type { ParseKernel } from '../../lib/kernels/twins/parse.ts';
@@ -11,7 +12,8 @@ import { OrderedRejects, RejectTurns } from '../../lib/parse/ordered-rejects.ts'
 import { Relay } from '../../lib/parse/relay.ts';
 import { createParseStage } from '../../lib/parse/stage.ts';
 import { BlockRing } from '../../lib/source/block-ring.ts';
-import { batchesOf, columns } from './blocks.ts';
+import { piecesOf } from '../pieces.ts';
+import { columns } from './blocks.ts';
 
 export interface ThreadData {
   readonly arena: Arena;
@@ -42,8 +44,8 @@ await pipeline(
   createParseStage({
     memory, kernel: await loadKernel<ParseKernel>('parse', memory), counters, rejects, columns, scale: 2, relay: new Relay(memory, relay),
   }),
-  async (taken: AsyncIterable<BlockBatches>) => {
-    for await (const batch of batchesOf(taken)) tags.add(`${batch.input.number} ${batch.block}`);
+  async (taken: AsyncIterable<Pieces<Batch>>) => {
+    for await (const batch of piecesOf(taken)) tags.add(`${batch.input.number} ${batch.block}`);
   },
 );
 if (memory.slabsInUse > 0) throw new Error(`${memory.slabsInUse} slabs are left`);

@@ -5,14 +5,16 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { newCounters, type Counters } from '../../lib/core/counters.ts';
 import { EtlError } from '../../lib/core/errors.ts';
 import { rejectLine, type Reject } from '../../lib/core/rejects.ts';
-import { MAX_RECORD_BYTES, type BlockBatches, type InputInfo } from '../../lib/core/stage.ts';
+import type { Pieces } from '../../lib/core/pieces.ts';
+import { MAX_RECORD_BYTES, type Batch, type InputInfo } from '../../lib/core/stage.ts';
 import { LinearMemory } from '../../lib/kernels/linear-memory.ts';
 import type { ParseKernel } from '../../lib/kernels/twins/parse.ts';
 import { OrderedRejects, RejectTurns } from '../../lib/parse/ordered-rejects.ts';
 import { Relay } from '../../lib/parse/relay.ts';
 import { createParseStage } from '../../lib/parse/stage.ts';
 import { BlockRing } from '../../lib/source/block-ring.ts';
-import { batchesOf, columns, rejectsInto, rowsOf, TestBlocks, type Row, type TestInput } from './blocks.ts';
+import { piecesOf } from '../pieces.ts';
+import { columns, rejectsInto, rowsOf, TestBlocks, type Row, type TestInput } from './blocks.ts';
 
 export interface Together {
   /** Rows in the order in which they came, by the `input block` they are tagged with. */
@@ -44,7 +46,7 @@ export async function alone(kernelOf: (memory: LinearMemory) => Promise<ParseKer
   const rows = new Map<string, Row[]>();
   let error: string | undefined;
   try {
-    await pipeline(Readable.from(blocks.of(inputs)), stage, (taken: AsyncIterable<BlockBatches>) => take(memory, taken, rows, async () => undefined));
+    await pipeline(Readable.from(blocks.of(inputs)), stage, (taken: AsyncIterable<Pieces<Batch>>) => take(memory, taken, rows, async () => undefined));
   } catch (cause) {
     error = told(cause);
   }
@@ -89,7 +91,7 @@ export async function together(
     source.on('data', () => shares[worker]!++);
     source.pause();
     const stage = createParseStage({ memory, kernel, counters: counters[worker], rejects: sink, columns, scale: 2, maxRecordBytes, relay: own });
-    await pipeline(source, stage, (taken: AsyncIterable<BlockBatches>) => take(memory, taken, rows, idle));
+    await pipeline(source, stage, (taken: AsyncIterable<Pieces<Batch>>) => take(memory, taken, rows, idle));
   };
   await Promise.all([
     ring.publish(Readable.from(blocks.of(inputs), { highWaterMark: 1 })).catch(failed),
@@ -104,8 +106,8 @@ export async function together(
   return { rows, rejects, counters: sum(counters), error: first.length > 0 ? told(first[0]) : undefined, shares };
 }
 
-async function take(memory: LinearMemory, taken: AsyncIterable<BlockBatches>, rows: Map<string, Row[]>, idle: () => Promise<void>): Promise<void> {
-  for await (const batch of batchesOf(taken)) {
+async function take(memory: LinearMemory, taken: AsyncIterable<Pieces<Batch>>, rows: Map<string, Row[]>, idle: () => Promise<void>): Promise<void> {
+  for await (const batch of piecesOf(taken)) {
     await idle();
     const tag = `${batch.input.number} ${batch.block}`;
     rows.set(tag, [...(rows.get(tag) ?? []), ...rowsOf(memory, batch)]);

@@ -5,13 +5,15 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { newCounters } from '../../lib/core/counters.ts';
 import { EtlError } from '../../lib/core/errors.ts';
 import type { Reject, RejectSink } from '../../lib/core/rejects.ts';
-import type { Batch, Block, BlockBatches } from '../../lib/core/stage.ts';
+import type { Pieces } from '../../lib/core/pieces.ts';
+import type { Batch, Block } from '../../lib/core/stage.ts';
 import { BATCH_ROWS, MAX_USER_BYTES } from '../../lib/kernels/layout.ts';
 import { LinearMemory } from '../../lib/kernels/linear-memory.ts';
 import { createParseTwin, type ParseKernel } from '../../lib/kernels/twins/parse.ts';
 import { createParseStage } from '../../lib/parse/stage.ts';
 import { random } from '../random.ts';
-import { batchesOf, columns, implementations, rejectsInto, runStage, TestBlocks, type Outcome, type TestInput } from './blocks.ts';
+import { piecesOf } from '../pieces.ts';
+import { columns, implementations, rejectsInto, runStage, TestBlocks, type Outcome, type TestInput } from './blocks.ts';
 
 const input = (text: string, name = 'a.csv'): TestInput => ({ name, bytes: Buffer.from(text) });
 
@@ -315,7 +317,7 @@ test('a block is taken up when the last batch of the one before was asked for', 
   const { stage, blocks, write } = await bench(8);
   const writing = write(blocks.of([input('i,u,p,v\n1,2,3,4\n1,2,3,5\n')]));
   await settle();
-  const first = stage.read() as BlockBatches;
+  const first = stage.read() as Pieces<Batch>;
   const batch = first.next() as Batch;
   await settle();
   assert.equal(stage.read(), null);
@@ -324,7 +326,7 @@ test('a block is taken up when the last batch of the one before was asked for', 
   assert.equal(blocks.released, 2);
   assert.throws(() => first.next(), { code: 'ETL_INTERNAL' });
   await settle();
-  const second = stage.read() as BlockBatches;
+  const second = stage.read() as Pieces<Batch>;
   assert.equal((second.next() as Batch).ptr, batch.ptr);
   assert.equal(second.next(), undefined);
   stage.resume();
@@ -337,7 +339,7 @@ test('destroyed while batches are being taken, it lets the block go and gives no
   const { memory, stage, blocks } = await bench(8);
   for await (const block of blocks.of([input('i,u,p,v\n1,2,3,4\n1,2,3,5\n')])) stage.write(block);
   await settle();
-  const batches = stage.read() as BlockBatches;
+  const batches = stage.read() as Pieces<Batch>;
   batches.next();
   stage.destroy();
   await settle();
@@ -352,7 +354,7 @@ test('what goes wrong behind the first batch is told to who asks, and by the sta
   const told = new Promise((resolve) => stage.on('error', resolve));
   for await (const block of blocks.of([input(text)])) stage.write(block);
   await settle();
-  const batches = stage.read() as BlockBatches;
+  const batches = stage.read() as Pieces<Batch>;
   assert.equal((batches.next() as Batch).rows, BATCH_ROWS);
   assert.throws(() => batches.next(), { code: 'ETL_INPUT_READ' });
   assert.match(String(await told), /opens a quote that is never closed/);
@@ -374,7 +376,7 @@ test('a full reject sink is waited for', async () => {
   });
   const writing = write(blocks.of([input('i,u,p,v\n1\n2\n3,4,5,6\n')]));
   const taken = (async () => {
-    for await (const batch of batchesOf(stage)) order.push(`batch of ${batch.rows}`);
+    for await (const batch of piecesOf<Batch>(stage)) order.push(`batch of ${batch.rows}`);
   })();
   await settle();
   assert.deepEqual(order, ['reject 2']);
@@ -393,7 +395,7 @@ test('a full reject sink is waited for', async () => {
 test('ended, it gives its memory back', async () => {
   const { memory, stage, blocks, write } = await bench(100);
   const writing = write(blocks.of([input('i,u,p,v\n1,2,3,4\n')]));
-  for await (const batch of batchesOf(stage)) assert.ok(batch.ptr > 0 && memory.slabsInUse > 8);
+  for await (const batch of piecesOf<Batch>(stage)) assert.ok(batch.ptr > 0 && memory.slabsInUse > 8);
   await writing;
   assert.equal(memory.slabsInUse, 8);
 });

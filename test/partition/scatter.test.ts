@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { BATCH_ROWS, PAGE_BYTES, POOL_AT, POOL_FREE } from '../../lib/kernels/layout.ts';
+import { BATCH_USER_PTR, BATCH_ROWS, PAGE_BYTES, POOL_AT, POOL_FREE } from '../../lib/kernels/layout.ts';
 import { LinearMemory } from '../../lib/kernels/linear-memory.ts';
 import { loadKernel } from '../../lib/kernels/loader.ts';
 import { STORE_FIRST, STORE_ROWS } from '../../lib/kernels/partition-layout.ts';
@@ -243,7 +243,7 @@ for (const [name, create] of kernels) {
     while (memory.size < memory.memory.buffer.byteLength) memory.slab(PAGE_BYTES, 'filler');
     const end = memory.memory.buffer.byteLength;
     memory.bytes(end - 80, 80).set(Uint8Array.from({ length: 80 }, (_, i) => i));
-    const pointers = memory.u32(writer.ptr + 32768, rows.length);
+    const pointers = memory.u32(writer.ptr + BATCH_USER_PTR, rows.length);
     rows.forEach((_, length) => { pointers[length] = end - length; });
     assert.equal(kernel.scatterBatch(store, writer.ptr, 0, rows.length, 0, 0), rows.length);
     kernel.sealStore(store);

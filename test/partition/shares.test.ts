@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { test, type TestContext } from 'node:test';
 import { newCounters } from '../../lib/core/counters.ts';
 import { SharedCell } from '../../lib/core/shared-cell.ts';
+import type { Pieces } from '../../lib/core/pieces.ts';
 import type { PartitionChunk, Winners } from '../../lib/core/stage.ts';
 import { MemoryKeySet } from '../../lib/dedup/memory-key-set.ts';
 import { createDedupStage } from '../../lib/dedup/stage.ts';
@@ -17,6 +18,7 @@ import { PartitionReader } from '../../lib/partition/reader.ts';
 import { PartitionStore } from '../../lib/partition/store.ts';
 import { SpillSpace } from '../../lib/spill/spill-space.ts';
 import { random } from '../random.ts';
+import { piecesOf } from '../pieces.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { BatchWriter } from './batches.ts';
 import { kernels, PAGE, type Row } from './harness.ts';
@@ -135,10 +137,9 @@ class Crew {
         await pipeline(
           this.reader(thread).partitions(),
           createDedupStage({ memory, keySet, counters }),
-          async (lists: AsyncIterable<Winners>) => {
-            for await (const { ptr, count, release } of lists) {
+          async (chunks: AsyncIterable<Pieces<Winners>>) => {
+            for await (const { ptr, count } of piecesOf(chunks)) {
               for (const row of memory.u32(ptr, count)) winners.push(this.#winner(memory, row));
-              release();
             }
           },
         );

@@ -3,7 +3,8 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { test } from 'node:test';
 import xxhash from 'xxhash-wasm';
-import type { Batch, BlockBatches, InputInfo, PartitionChunk } from '../../lib/core/stage.ts';
+import type { Pieces } from '../../lib/core/pieces.ts';
+import type { Batch, InputInfo, PartitionChunk } from '../../lib/core/stage.ts';
 import { BATCH_ROWS } from '../../lib/kernels/layout.ts';
 import { createScatterStage } from '../../lib/partition/stage.ts';
 import type { PartitionStore } from '../../lib/partition/store.ts';
@@ -15,7 +16,7 @@ const input: InputInfo = { number: 0, name: 'a.csv' };
 const oracle = await xxhash();
 
 /** Blocks of random rows, all batches in one area: each is written when it is asked for. */
-function blocksOf(writer: BatchWriter, blocks: number, rows: number): { ids: string[]; blocks: BlockBatches[] } {
+function blocksOf(writer: BatchWriter, blocks: number, rows: number): { ids: string[]; blocks: Pieces<Batch>[] } {
   const next = random(blocks);
   const ids: string[] = [];
   const batch = (block: number): Batch => {
@@ -27,7 +28,7 @@ function blocksOf(writer: BatchWriter, blocks: number, rows: number): { ids: str
   return { ids, blocks: Array.from({ length: blocks }, (_, block) => givenOnce([() => batch(block), async () => batch(block)])) };
 }
 
-function givenOnce(batches: (() => Batch | Promise<Batch>)[]): BlockBatches {
+function givenOnce(batches: (() => Batch | Promise<Batch>)[]): Pieces<Batch> {
   return { next: () => batches.shift()?.() };
 }
 
