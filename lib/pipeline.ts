@@ -1,7 +1,7 @@
 /**
  * The only wiring: what makes the three lanes, in what order they run, who closes what, and how a run stops.
  *
- *   plan     inputs, value scale, IP database          nothing is written yet
+ *   plan     inputs, a sample, IP database             nothing is written yet
  *   lane 1   source -> parse -> geo -> scatter         until the inputs end
  *   lane 2   partitions -> dedup -> aggregate          one partition at a time
  *   lane 3   merge -> count users -> parquet           one region at a time
@@ -40,6 +40,7 @@ import type { MergeKernel } from './kernels/twins/merge.ts';
 import type { ParseKernel } from './kernels/twins/parse.ts';
 import type { SpillKernel } from './kernels/twins/spill.ts';
 import type { UsersKernel } from './kernels/twins/users.ts';
+import { setUserPrefix } from './kernels/user-prefix.ts';
 import { LANE_KERNELS, type LaneSetup } from './lanes/lane-worker.ts';
 import type { Lanes } from './lanes/lanes.ts';
 import { OneThread } from './lanes/one-thread.ts';
@@ -49,7 +50,7 @@ import { DistinctUsers } from './merge/distinct-users.ts';
 import { mergeRuns } from './merge/merge.ts';
 import { compileWriter } from './parquet/parquet-wasm.ts';
 import { createParquetStage, ROW_GROUP_BYTES, ROW_GROUP_ROWS, warmUp, type EncoderTier } from './parquet/stage.ts';
-import { detectScale } from './parse/detect-scale.ts';
+import { readSample, type SampleFindings } from './parse/sample.ts';
 import { BlockSource } from './source/blocks.ts';
 import { listInputs, type InputFile } from './source/inputs.ts';
 import { RunFiles } from './spill/run-files.ts';
@@ -188,8 +189,9 @@ class Job {
       blockBytes: this.#budget.blockBytes, blocks: this.#budget.blocks,
     });
     this.#resources.add(() => source.close());
-    const found = valueScale === undefined || piped ? await scaleOf(source, columns, memory) : 0;
-    const scale = valueScale ?? found;
+    const found = await sampleOf(source, columns, memory);
+    const scale = valueScale ?? found?.scale ?? 0;
+    if (found) setUserPrefix(memory, found.userPrefix);
     if (this.#budget.jobs > 1 && !team) {
       if (this.#needsThreads(source.knownBytes)) team = this.#startTeam();
       else this.#divideAgain(1);
@@ -397,14 +399,14 @@ function assertOutside(output: string, temp: string | undefined, inputs: readonl
   if (temp !== undefined && inside(temp)) throw new EtlError('ETL_USAGE', `The folder for temporary files, ${temp}, lies in the output folder ${output}.`);
 }
 
-/** Decimal places of the value column, from the first input that has a row to tell by; 0 when none has. */
-async function scaleOf(source: BlockSource, columns: ColumnNames, memory: LinearMemory): Promise<number> {
+/** What the first input says that has a row to tell by. */
+async function sampleOf(source: BlockSource, columns: ColumnNames, memory: LinearMemory): Promise<SampleFindings | undefined> {
   const kernel = await loadKernel<ParseKernel>('parse', memory);
   for await (const { input, bytes } of source.samples()) {
-    const scale = bytes.length > 0 ? detectScale(bytes, columns, { name: input.name, memory, kernel }) : undefined;
-    if (scale !== undefined) return scale;
+    const found = bytes.length > 0 ? readSample(bytes, columns, { name: input.name, memory, kernel }) : undefined;
+    if (found) return found;
   }
-  return 0;
+  return undefined;
 }
 
 /** What stopped the run: its caller, if it did so, since what fails after that fails because of it. */

@@ -22,6 +22,19 @@ export const POOL_END = 8;
 export const POOL_USED = 12;
 /** One page: the unit of growth of partitions and of the aggregate's groups. */
 export const PAGE_BYTES = 16384;
+
+// --- What nearly all users of the run begin with: written by the host before the first row is stored, the same for all
+// threads. Part of no result: an empty one would do. ---
+//
+//   USER_PREFIX_AT  +0 length: u32, at most MAX_USER_PREFIX
+//                  +16 the bytes, padded with zeros to 32   +48 all ones for each of them, padded with zeros to 16
+
+export const USER_PREFIX_AT = 512;
+export const USER_PREFIX_BYTES = 528;
+export const USER_PREFIX_MASK = 560;
+/** One vector. */
+export const MAX_USER_PREFIX = 16;
+
 /** Nothing but control blocks lives below this address. Address 0 means "none" everywhere. */
 export const FIRST_FREE_AT = 65536;
 
@@ -93,18 +106,22 @@ export const MAX_USER_BYTES = 8192;
 //   +0 bytes: u16 of its rows   +2 block: u24   +5 input: u24   +8 rows ...
 //   as one u64: bytes | block << 16 | input << 40
 //
-// A row, unaligned, is compact: 20 bytes and the user's
+// A row, unaligned, is compact: 20 bytes, and of the user what stands behind the prefix (USER_PREFIX_AT)
 //
-//   +0 idLo: u64   +8 idHi: u64   +16 head: u32   user bytes
+//   +0 idLo: u64   +8 idHi: u64   +16 head: u32   rest of the user
 //
-//   head bits 0-5 user length, below 63; 6-13 region; 14-31 value, from 0 on
+//   head bits 0-5 bytes of the rest, below 63; 6-13 region; 14-31 value, from 0 on
 //
-// or, when any of the three does not fit, wide:
+// or, when any of the three does not fit or the user does not begin with the prefix, wide:
 //
-//   +0 idLo: u64   +8 idHi: u64   +16 head: u64   [+24 value: i64, only if escaped]   user bytes
+//   +0 idLo: u64   +8 idHi: u64   +16 head: u64   [+24 value: i64, only if escaped]   user bytes, all of them
 //
 //   head bits 0-5 all ones; 6-19 user length; 20-39 region; 40-63 value, from 0 on; all ones in the value's 24 bits =
 //   escaped: the value follows as i64
+//
+// So what a compact row leaves out needs no bit of its own, and users without the prefix, few of them, take 4 bytes more.
+// One user may be in rows of both forms. What both forms have alike is the rest: of a user that begins with the prefix what
+// stands behind it, else all of him; and the key: region << 16 | ROW_KEY_PLAIN if he does not begin with it | bytes of the rest.
 //
 // A row takes the shortest form that holds it. Its id is read by scatter and dedup only: what reads the other fields may be
 // given the address of a row without an id, less 16, if there are 4 bytes to be read before its head. The code that knows
@@ -132,6 +149,9 @@ export const WIDE_REGION_MASK = 0xfffff;
 export const WIDE_VALUE_SHIFT = 40;
 export const WIDE_ESCAPE = 0xffffff; // 24 ones
 export const MAX_REGIONS = 0x100000;
+export const ROW_KEY_REGION_SHIFT = 16;
+export const ROW_KEY_PLAIN = 0x8000;
+export const ROW_KEY_REST = 0x7fff;
 
 // --- The winners of dedup: u32 addresses of rows, still in their partition's pages. ---
 

@@ -38,7 +38,7 @@ export interface BlockParserOptions extends Dialect {
   readonly counters: Counters;
   readonly rejects: RejectSink;
   readonly columns: ColumnNames;
-  /** Decimal places that values keep, see `detectScale`. */
+  /** Decimal places that values keep, see `readSample`. */
   readonly scale: number;
   /** Default MAX_RECORD_BYTES. */
   readonly maxRecordBytes?: number;

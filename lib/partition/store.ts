@@ -2,8 +2,8 @@
  * The rows that one thread stores for lane 2, by partition.
  *
  * Takes hashed batches in input order; gives, after `finish`, its share of the rows: what readers in any thread read
- * (reader.ts) together with the shares of others. Rows are kept in pages of linear memory, about 20 bytes + user each; when
- * these take `bytes`, or there are no more, all of them are written to a file while further rows come in (generations.ts).
+ * (reader.ts) together with the shares of others. Rows are kept in pages of linear memory, about 20 bytes + what stands behind
+ * the users' prefix each; when these take `bytes`, or there are no more, all of them are written to a file while further rows come in (generations.ts).
  * Nothing survives a crash.
  */
 import type { Counters } from '../core/counters.ts';

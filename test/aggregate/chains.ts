@@ -14,7 +14,7 @@ export function writeChain(memory: LinearMemory, rows: readonly Row[]): { readon
   let segment = 0;
   for (const [i, row] of rows.entries()) {
     if (row.user.length > MAX_USER_BYTES) throw new Error('too long');
-    const bytes = rowBytesFor(row);
+    const bytes = rowBytesFor(memory, row);
     const fresh = at + SEGMENT_HEADER + bytes > PAGE_BYTES;
     if (fresh) {
       const page = memory.takePage();

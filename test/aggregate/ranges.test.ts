@@ -20,6 +20,7 @@ import { MAX_PREFIX, SPLIT_BYTES, SPLIT_BY_USER, SPLIT_KEYS, SPLIT_RANGES, SPLIT
 import { createAggregateTwin, type AggregateKernel } from '../../lib/kernels/twins/aggregate.ts';
 import { createRangesTwin, type RangesKernel } from '../../lib/kernels/twins/ranges.ts';
 import type { SpillKernel } from '../../lib/kernels/twins/spill.ts';
+import { setUserPrefix } from '../../lib/kernels/user-prefix.ts';
 import { RunFiles } from '../../lib/spill/run-files.ts';
 import { SpillSpace } from '../../lib/spill/spill-space.ts';
 import { random } from '../random.ts';
@@ -49,6 +50,8 @@ interface Setting {
   readonly regions: number;
   /** Keys of splitters; default: by a sample. */
   readonly keys?: readonly bigint[];
+  /** What users of compact rows begin with; default: nothing. */
+  readonly prefix?: string;
   /** Bytes of memory of each thread. */
   readonly bytes?: number;
   readonly capacity?: number;
@@ -59,8 +62,9 @@ interface Setting {
 for (const [name, makeKernel] of Object.entries(makers)) {
   /** Threads on one event loop, each with an arena, and the main one: everything that a run does. */
   async function run(context: TestContext, rows: readonly Row[], setting: Setting) {
-    const { order, threads, aggregateBytes, regions, bytes = 16 * MiB, capacity = ROW_LIMIT } = setting;
+    const { order, threads, aggregateBytes, regions, prefix = '', bytes = 16 * MiB, capacity = ROW_LIMIT } = setting;
     const memory = new LinearMemory({ limit: (threads + 1) * bytes + 32 * MiB });
+    setUserPrefix(memory, Buffer.from(prefix));
     const counters = newCounters();
     const spill = new SpillSpace({ folder: temporaryFolder(context), counters });
     const list = writeRows(memory, rows);
@@ -187,7 +191,8 @@ for (const [name, makeKernel] of Object.entries(makers)) {
           for (const [seed, ranges] of [[1, 8], [2, 64]] as const) {
             const rows = plainRows(seed, [1, 250][seed - 1]!);
             const capacity = ROW_LIMIT + Math.floor(random(seed)() * 70_000);
-            const { totals, counters, tables } = await run(context, rows, { ...some, order, threads, ranges, capacity });
+            const prefix = ['', 'user_'][seed - 1]!;
+            const { totals, counters, tables } = await run(context, rows, { ...some, order, threads, ranges, capacity, prefix });
             assert.deepEqual([totals.length, tables], [1, 0], `seed ${seed}`);
             assert.deepEqual(show(totals[0]!), show(addUp(rows, order)), `seed ${seed}`);
             assert.equal(counters.unknownRegion, rows.filter(({ region }) => region === 7).length);
@@ -204,9 +209,11 @@ for (const [name, makeKernel] of Object.entries(makers)) {
           any: Array.from({ length: 15 }, () => BigInt(Math.floor(random64() * 2 ** 52)) << 12n).sort((a, b) => (a < b ? -1 : 1)),
           twice: Array.from({ length: 15 }, (_, i) => BigInt(i >> 1) << 50n),
         };
-        for (const [what, each] of Object.entries(keys)) {
-          const { totals } = await run(context, rows, { ...some, order, threads: 2, ranges: 16, keys: each });
-          assertTotals(totals, rows, order, what);
+        for (const [i, [what, each]] of Object.entries(keys).entries()) {
+          for (const prefix of ['', ['user_00000000000', 'user_', 'us', 'ab'][i]!]) {
+            const { totals } = await run(context, rows, { ...some, order, threads: 2, ranges: 16, keys: each, prefix });
+            assertTotals(totals, rows, order, `${what}, ${prefix}`);
+          }
         }
       });
 
@@ -215,7 +222,8 @@ for (const [name, makeKernel] of Object.entries(makers)) {
         const kernel = await makeKernel(memory);
         const next = random(11);
         const begins = [Buffer.from('user_0'), Buffer.alloc(11, 'p'), Buffer.from([0]), Buffer.alloc(300, 'long'), Buffer.alloc(0)];
-        for (const begin of begins) {
+        for (const [begin, prefix] of begins.flatMap((begin) => [0, 1, 4, 11, 16].map((length) => [begin, begin.subarray(0, length)] as const))) {
+          setUserPrefix(memory, prefix);
           const like = (): Buffer => Buffer.concat([begin, Buffer.from(Array.from({ length: 1 + Math.floor(next() * 12) }, () => Math.floor(next() * 4) * 85))]);
           const sample: Row[] = Array.from({ length: 50 }, () => ({ region: 3, user: like(), value: 1n }));
           const cut = (): Buffer => begin.subarray(0, 1 + Math.floor(next() * begin.length));
@@ -225,7 +233,9 @@ for (const [name, makeKernel] of Object.entries(makers)) {
           const list = writeRows(memory, rows);
           const at = memory.slab(SPLIT_BYTES, 'test');
           memory.view(at, 16).setUint32(SPLIT_BY_USER, order === 'user' ? 1 : 0, true);
-          kernel.setPrefix(at, list.ptr, sample.length);
+          // Sometimes by users of other kinds, so that the prefix of splitters is a part of the run's, or another one.
+          const [from, count] = [[0, sample.length], [0, sample.length + 3], [sample.length, 4], [sample.length, 1]][prefix.length % 4]!;
+          kernel.setPrefix(at, list.ptr + 4 * from!, count!);
           const keysAt = memory.slab(8 * rows.length, 'test');
           kernel.sampleKeys(at, list.ptr, rows.length, keysAt);
           const keys = Array.from(new BigUint64Array(memory.memory.buffer, keysAt, rows.length));
@@ -235,7 +245,7 @@ for (const [name, makeKernel] of Object.entries(makers)) {
           for (let i = 1; i < sorted.length; i++) {
             assert.ok(sorted[i - 1]!.key <= sorted[i]!.key, `${sorted[i - 1]!.user.toString('hex')} ${sorted[i]!.user.toString('hex')}`);
           }
-          assert.ok(begin.length > MAX_PREFIX || new Set(keys).size > 20, `${new Set(keys).size} keys behind ${begin.length} bytes`);
+          assert.ok(count !== sample.length || begin.length > MAX_PREFIX || new Set(keys).size > 20, `${new Set(keys).size} keys behind ${begin.length} bytes`);
         }
       });
     }

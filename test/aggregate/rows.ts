@@ -22,7 +22,7 @@ export interface Total {
 /** Writes rows back to back, unaligned, and a list of their addresses. */
 export function writeRows(memory: LinearMemory, rows: readonly Row[]): { ptr: number; count: number; free: () => void } {
   const listBytes = rows.length * 4 + 16;
-  const bytes = rows.reduce((sum, row) => sum + rowBytesFor(row), 16);
+  const bytes = rows.reduce((sum, row) => sum + rowBytesFor(memory, row), 16);
   const ptr = memory.slab(listBytes, 'test list');
   const start = memory.slab(bytes, 'test rows');
   let at = start + 3;
@@ -30,7 +30,7 @@ export function writeRows(memory: LinearMemory, rows: readonly Row[]): { ptr: nu
   for (const [i, row] of rows.entries()) {
     list[i] = at;
     storeRow(memory, at, BigInt(i), 0n, row);
-    at += rowBytesFor(row);
+    at += rowBytesFor(memory, row);
   }
   const free = (): void => {
     memory.giveSlab(ptr, listBytes);

@@ -12,6 +12,7 @@ import { compressors } from 'hyparquet-compressors';
 import { EtlError, type Summary } from '../../lib/index.ts';
 import { defaultColumns, validateOptions } from '../../lib/core/options.ts';
 import { rejectCodes } from '../../lib/core/rejects.ts';
+import { readSample } from '../../lib/parse/sample.ts';
 import { runJob } from '../../lib/pipeline.ts';
 import { writeMmdb } from '../geo/mmdb-writer.ts';
 import { maxmindRegions, readResult } from '../oracle/duckdb.ts';
@@ -179,7 +180,7 @@ class Tally {
     if (times > 0) this.counts.set(what, (this.counts.get(what) ?? 0) + times);
   }
 
-  note({ files, options }: FuzzCase, { met, error, rejects, scale }: ModelAnswer, summary: Summary | undefined): void {
+  note({ files, options }: FuzzCase, { met, error, rejects, rows, scale }: ModelAnswer, summary: Summary | undefined): void {
     if (error) return this.add(error);
     for (const { code } of rejects) this.add(code);
     this.add('conflicting duplicates', met.conflicts);
@@ -199,6 +200,12 @@ class Tally {
     this.add('merges in passes', summary!.runs.merges > 1 ? 1 : 0);
     this.add('several threads', summary!.jobs > 1 ? 1 : 0);
     this.add('results', summary!.groups > 0 ? 1 : 0);
+    const [file] = files;
+    const { columns = defaultColumns } = options;
+    const prefix = files.length === 1 && Buffer.from(readSample(file!.bytes, columns)?.userPrefix ?? []).toString('latin1');
+    if (!prefix) return;
+    this.add('users behind a prefix', rows.filter(({ user }) => user.startsWith(prefix)).length);
+    this.add('users without the prefix of others', rows.filter(({ user }) => !user.startsWith(prefix)).length);
   }
 }
 
@@ -207,6 +214,7 @@ const EXPECTED = [
   ...rejectCodes.filter((code) => code !== 'none'), 'ETL_HEADER', 'ETL_VALUE_OVERFLOW', 'conflicting duplicates', 'duplicates across files',
   'ids that differ in case', 'ties of top regions', 'quoted fields across blocks', 'byte order marks', 'empty lines', 'rows of unknown region',
   'detected decimals', 'spilled runs', 'several spilled runs', 'spilled rows', 'splits', 'merges in passes', 'several threads', 'results',
+  'users behind a prefix', 'users without the prefix of others',
 ];
 
 test('regressions: cases that once failed', async (t) => {

@@ -1,6 +1,6 @@
 /**
  * What a run must answer, by the written rules alone: README.md (Rejects, Options), lib/parse/README.md, the comments of
- * core/rejects.ts, parse/detect-scale.ts and geo/range-table.ts. Naive on purpose: one character is one byte, a file is
+ * core/rejects.ts, parse/sample.ts and geo/range-table.ts. Naive on purpose: one character is one byte, a file is
  * one string, a sum a BigInt. Nothing of lib/ takes part but types.
  */
 import type { ErrorCode } from '../../lib/core/errors.ts';

@@ -127,7 +127,8 @@ class CaseMaker {
     const padding = '#'.repeat(this.#pick([0, 0, 1, 8, 30, 32, 100, 3000]));
     const longUsers = this.#pick([0, 0, 0, 0.02]);
     const manyUsers = this.#chance(0.35) ? this.#pick([50, 3000]) : 0;
-    const userPadding = manyUsers > 0 ? '@'.repeat(this.#pick([0, 200, 2000, 5000])) : '';
+    const userPadding = manyUsers > 0 ? this.#pick(['', 'user_', 'u', bytesOf('日'), '@'.repeat(200), '@'.repeat(2000), '@'.repeat(5000)]) : '';
+    const usual = this.#pick([0.9, 0.99]);
     const users = this.#shuffled(USERS).slice(0, 1 + this.#int(USERS.length));
     const addresses = this.#shuffled(ADDRESSES).slice(0, 1 + this.#int(ADDRESSES.length));
     const values: readonly string[] = this.#chance(0.08) ? VALUES.extreme : this.#chance(0.5) ? VALUES.whole : VALUES.decimal;
@@ -137,7 +138,7 @@ class CaseMaker {
       id: this.#chance(0.4) ? this.#pick(IDS) : `${padding}${this.#int(pool).toString(36)}`,
       user: this.#chance(longUsers)
         ? 'L'.repeat(this.#pick([8191, 8192, 8193, 9000]))
-        : this.#chance(manyUsers > 0 ? 0.9 : 0) ? `${userPadding}${this.#int(manyUsers)}` : this.#pick(users),
+        : this.#chance(manyUsers > 0 ? usual : 0) ? `${userPadding}${this.#int(manyUsers)}` : this.#pick(users),
       ip: this.#chance(0.1) ? `${this.#int(4)}.${this.#int(256)}.0.${this.#int(300)}` : this.#pick(addresses),
       value: this.#chance(odd) ? this.#pick(VALUES.odd) : wide && this.#chance(0.5) ? String(this.#int(1e9)) : this.#pick(values),
     });

@@ -63,7 +63,9 @@ function readSegment(memory: LinearMemory, segment: number): { rows: StoredRow[]
   let at = 8;
   while (at < 8 + bytes) {
     const { fixed, region, value, length } = readHead(view, at);
-    assert.equal(fixed, fixedBytes(region, value, length), `${region}, ${value}, ${length}: the shortest form is taken`);
+    const stored = memory.bytes(segment + at + fixed, length);
+    const user = fixed === 20 ? Buffer.concat([prefixOf(memory), stored]) : stored.slice();
+    assert.equal(fixed, fixedBytes(memory, region, value, user), `${region}, ${value}, ${user.length}: the shortest form is taken`);
     assert.ok(at + fixed + length <= 8 + bytes, 'a row lies inside the segment');
     rows.push({
       at: segment + at,
@@ -71,7 +73,7 @@ function readSegment(memory: LinearMemory, segment: number): { rows: StoredRow[]
       hi: view.getBigUint64(at + 8, true),
       region,
       value,
-      user: memory.bytes(segment + at + fixed, length).slice(),
+      user: Uint8Array.from(user),
       block: Number((header >> 16n) & 0xffffffn),
       input: Number(header >> 40n),
     });
@@ -80,7 +82,12 @@ function readSegment(memory: LinearMemory, segment: number): { rows: StoredRow[]
   return { rows, end: segment + at };
 }
 
-/** What stands behind the id of the row at `row`. */
+/** What users of compact rows begin with. */
+function prefixOf(memory: LinearMemory): Uint8Array {
+  return memory.bytes(528, memory.view(512, 4).getUint32(0, true));
+}
+
+/** What stands behind the id of the row at `row`; `length` is of what is stored of the user. */
 export function readHead(view: DataView, row: number): { fixed: number; region: number; value: bigint; length: number } {
   const head = BigInt(view.getUint32(row + 16, true));
   if ((head & 63n) < WIDE) {
@@ -96,14 +103,16 @@ export function readHead(view: DataView, row: number): { fixed: number; region: 
   };
 }
 
-/** Bytes before the user. */
-function fixedBytes(region: number, value: bigint, length: number): number {
-  if (length <= 62 && region <= 255 && value >= 0n && value < 2n ** 18n) return 20;
+/** Bytes before what is stored of the user. */
+function fixedBytes(memory: LinearMemory, region: number, value: bigint, user: Uint8Array): number {
+  const prefix = prefixOf(memory);
+  const rest = user.length - prefix.length;
+  if (Buffer.from(user).subarray(0, prefix.length).equals(prefix) && rest <= 62 && region <= 255 && value >= 0n && value < 2n ** 18n) return 20;
   return value >= 0n && value < ESCAPED ? 24 : 32;
 }
 
 /**
- * Writes a chain: `cut` tells after which rows a segment ends, `turn` after which ones a page ends early. Gives the addresses
+ * Writes a chain, for an empty prefix: `cut` tells after which rows a segment ends, `turn` after which ones a page ends early. Gives the addresses
  * of its rows and of its segments.
  */
 export function writeChain(
@@ -119,7 +128,7 @@ export function writeChain(
   let at = 0;
   let segment = -1;
   rows.forEach((row, i) => {
-    const fixed = fixedBytes(row.region, row.value, row.user.length);
+    const fixed = fixedBytes(memory, row.region, row.value, row.user);
     const needs = fixed + row.user.length + (segment < 0 ? 8 : 0);
     if (!view || at + needs > PAGE || (i > 0 && turn(i - 1))) {
       const page = memory.takePage();

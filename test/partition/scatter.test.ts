@@ -6,6 +6,7 @@ import { loadKernel } from '../../lib/kernels/loader.ts';
 import { STORE_FIRST, STORE_ROWS } from '../../lib/kernels/partition-layout.ts';
 import { createPartitionTwin, type PartitionKernel } from '../../lib/kernels/twins/partition.ts';
 import { readFields } from '../../lib/kernels/twins/row.ts';
+import { setUserPrefix } from '../../lib/kernels/user-prefix.ts';
 import { random } from '../random.ts';
 import { BatchWriter, type BatchRow } from './batches.ts';
 import { readChain, type StoredRow } from './pages.ts';
@@ -23,6 +24,16 @@ const borderValues = [
 const borderRegions = [0, 1, 254, 255, 256, 257, 2 ** 14, 2 ** 20 - 2, 2 ** 20 - 1];
 const borderLengths = [0, 1, 15, 16, 17, 31, 32, 33, 61, 62, 63, 64, 127, 128, 255, 8191, 8192];
 
+const prefixes = ['', 'u', 'user_', 'https://a.io/u/1', '\0', '日'].map((text) => Buffer.from(text)).concat(Buffer.from('日本').subarray(0, 4));
+
+/** Users shorter than the prefix, equal to it, with rests of all lengths, and with others before the same rests. */
+function usersAround(prefix: Uint8Array): Buffer[] {
+  const rests = [0, 1, 2, 7, 8, 9, 15, 16, 17, 31, 46, 47, 61, 62, 63, 64, 100].map((length) => Buffer.alloc(length, 'rest'));
+  const flipped = Array.from(prefix, (_, at) => Buffer.from(prefix.map((byte, i) => (i === at ? byte ^ 0x80 : byte))));
+  const shorter = Array.from(prefix, (_, length) => Buffer.from(prefix.subarray(0, length)));
+  return [...shorter, ...[Buffer.from(prefix), ...flipped].flatMap((begin) => rests.map((rest) => Buffer.concat([begin, rest])))];
+}
+
 interface Piece {
   readonly rows: readonly BatchRow[];
   readonly block: number;
@@ -37,8 +48,9 @@ class Fixture {
   readonly kernel: PartitionKernel;
   readonly #writer: BatchWriter;
 
-  static async create(create: (memory: LinearMemory) => Promise<PartitionKernel>): Promise<Fixture> {
+  static async create(create: (memory: LinearMemory) => Promise<PartitionKernel>, prefix: Uint8Array = new Uint8Array(0)): Promise<Fixture> {
     const memory = new LinearMemory();
+    setUserPrefix(memory, prefix);
     return new Fixture(memory, await create(memory));
   }
 
@@ -164,8 +176,27 @@ for (const [name, create] of kernels) {
       rows.map(({ region, value, user }) => [region, value, user.length]));
   });
 
+  test(`${name}: of users that begin with the prefix only the rest is stored, if all of the row is small`, async () => {
+    for (const prefix of prefixes) {
+      const fixture = await Fixture.create(create, prefix);
+      const users = usersAround(prefix);
+      const rows = [0n, 2n ** 18n - 1n, 2n ** 18n, -1n].flatMap((value) => [255, 256].flatMap((region) => users.map((user, i) => (
+        { lo: 5n << 54n, hi: BigInt(i), value, region, user }
+      ))));
+      for (let from = 0; from < rows.length; from += BATCH_ROWS) fixture.scatter({ rows: rows.slice(from, from + BATCH_ROWS), block: 1, input: 2 });
+      fixture.kernel.sealStore(fixture.store);
+      const what = `prefix ${Buffer.from(prefix).toString('latin1')}`;
+      const stored = readChain(fixture.memory, fixture.first(5)).rows; // checks the form
+      assert.deepEqual(stored.map(strip), rows.map((row) => strip({ ...row, block: 1, input: 2 })), what);
+      assert.deepEqual(stored.map(({ at }) => readFields(fixture.memory, at)).map(({ user }) => [...user]), rows.map(({ user }) => [...user]), what);
+      const compact = stored.filter(({ at }) => (fixture.memory.bytes(at + 16, 1)[0]! & 63) < 63).length;
+      assert.ok(compact > 20 && compact < rows.length / 2, `${compact} compact rows, ${what}`);
+      fixture.assertCanaries(what);
+    }
+  });
+
   test(`${name}: stored rows of every form are moved on as they are`, async () => {
-    const fixture = await Fixture.create(create);
+    const fixture = await Fixture.create(create, Uint8Array.of(33));
     const rows = borderValues.flatMap((value) => [255, 256].flatMap((region) => borderLengths.map((length, i) => (
       { lo: BigInt(i) << 54n, hi: 3n << 60n, value, region, user: new Uint8Array(length).fill(length) }
     ))));
@@ -234,6 +265,7 @@ for (const [name, create] of kernels) {
   test(`${name}: users at the very end of linear memory are copied without a byte past it`, async () => {
     const memory = new LinearMemory();
     const kernel = await create(memory);
+    setUserPrefix(memory, Uint8Array.of(70, 71, 72, 73)); // one user has it
     const writer = new BatchWriter(memory, 1 << 16);
     const store = newStore(memory, { bits: 10, shift: 54 });
     memory.refillPool();
@@ -256,6 +288,7 @@ test('kernel and twin write the same bytes, and can take turns on one store', as
   const images: Buffer[] = [];
   for (const turn of [0, 1, 2]) {
     const memory = new LinearMemory();
+    setUserPrefix(memory, Uint8Array.of(0xe3, 0x81));
     const both = [await loadKernel<PartitionKernel>('partition', memory), createPartitionTwin(memory)];
     let calls = 0;
     const kernel = (): PartitionKernel => both[turn === 2 ? calls++ % 2 : turn]!;

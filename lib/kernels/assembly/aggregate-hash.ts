@@ -6,25 +6,25 @@
 import { SECRET_FINAL, SECRET_HEAD, SECRET_WORDS } from "../aggregate-layout";
 
 /**
- * Hash of a user of `len` bytes and a region; `key` is region << 16 | len. The 8 bytes before
- * `user` must be readable: short users are loaded by their end.
+ * Hash of a row's key and of its user's rest (row.ts), which has `len` bytes. The 8 bytes before it must be readable: a
+ * short one is loaded by its end.
  */
 // @ts-ignore: decorator
 @inline
-export function hashGroup(secret: u32, key: u64, user: u32, len: u32): u32 {
+export function hashGroup(secret: u32, key: u64, rest: u32, len: u32): u32 {
   let sum = key * load<u64>(secret, SECRET_HEAD);
   let words = secret + SECRET_WORDS;
   const last = words + (len - 1 & 0xfff8);
-  let at = user;
+  let at = rest;
   if (len > 8) {
     do {
       sum += product(load<u64>(at), words);
       at += 8;
       words += 8;
     } while (words < last);
-    sum += product(load<u64>(user + len - 8), words);
+    sum += product(load<u64>(rest + len - 8), words);
   } else if (len) {
-    sum += product(load<u64>(user + len - 8) >> (64 - (len << 3)), words);
+    sum += product(load<u64>(rest + len - 8) >> (64 - (len << 3)), words);
   }
   return <u32>((sum ^ (sum >> 32)) * (load<u64>(secret, SECRET_FINAL) | 1) >> 32);
 }

@@ -14,12 +14,13 @@ import {
   TABLE_MAX_REGION, TABLE_PAGE, TABLE_PAGES, TABLE_SECRET, TABLE_SHIFT, TABLE_SLOTS, TABLE_TOUCHED, TABLE_WRITE,
 } from "../aggregate-layout";
 import {
-  PAGE_BYTES, PAGE_HEADER, PAGE_NEXT, PAGE_USED, RUN_COUNT, RUN_SUM_HI, RUN_SUM_LO, RUN_USER,
+  PAGE_BYTES, PAGE_HEADER, PAGE_NEXT, PAGE_USED, ROW_KEY_REGION_SHIFT, RUN_COUNT, RUN_SUM_HI, RUN_SUM_LO, RUN_USER,
 } from "../layout";
 import { hashGroup } from "./aggregate-hash";
 import { giveChain, takePage } from "./pages";
-import { headOf, keyOf, regionOf, userLengthOf, userOf, valueOf } from "./row";
+import { headOf, keyOf, prefixLength, restLength, restOf, valueOf } from "./row";
 import { copyUser, sameBytes } from "./sort-bytes";
+import { isPrefix, storePrefix } from "./user-prefix";
 
 /** Makes an empty table with `count` (a power of two) slots. Groups of an earlier use must have been freed. */
 export function resetTable(table: u32, slots: u32, count: u32): void {
@@ -94,7 +95,8 @@ export function aggregateBatch(table: u32, winners: u32, count: u32, from: u32):
     for (let i: u32 = 0; i < rows; i++) {
       const row = load<u32>(list + (i << 2));
       const head = headOf(row);
-      const hash = hashGroup(table + TABLE_SECRET, keyOf(row, head), userOf(row, head), userLengthOf(row, head));
+      const key = keyOf(row, head);
+      const hash = hashGroup(table + TABLE_SECRET, key, restOf(row, head), restLength(key));
       store<u32>(block + (i << 3), hash);
     }
     for (let i: u32 = 0; i < rows; i++) {
@@ -132,16 +134,18 @@ export function aggregateBatch(table: u32, winners: u32, count: u32, from: u32):
 @inline
 function addRow(table: u32, slots: u32, mask: u32, row: u32, hash: u32, index: u32): bool {
   const head = headOf(row);
-  const len = userLengthOf(row, head);
-  const region = regionOf(row, head);
-  const user = userOf(row, head);
+  const rowKey = keyOf(row, head);
+  const len = restLength(rowKey);
+  const prefix = prefixLength(rowKey);
+  const region = <u32>(rowKey >> ROW_KEY_REGION_SHIFT);
+  const rest = restOf(row, head);
   const value = valueOf(row, head);
-  const key = <u64>region | <u64>len << 32;
+  const key = <u64>region | <u64>(prefix + len) << 32;
   while (true) {
     const slot = load<u64>(slots + (index << 3));
     if (!slot) break;
     const group = <u32>(slot >> 32);
-    if (<u32>slot == hash && load<u64>(group) == key && sameBytes(group + RUN_USER, user, len)) {
+    if (<u32>slot == hash && load<u64>(group) == key && beginsAlike(group, prefix) && sameBytes(group + RUN_USER + prefix, rest, len)) {
       const lo = load<u64>(group, RUN_SUM_LO) + <u64>value;
       store<u64>(group, lo, RUN_SUM_LO);
       store<i64>(group, load<i64>(group, RUN_SUM_HI) + (value >> 63) + i64(lo < <u64>value), RUN_SUM_HI);
@@ -150,16 +154,24 @@ function addRow(table: u32, slots: u32, mask: u32, row: u32, hash: u32, index: u
     }
     index = (index - 1) & mask;
   }
-  const group = newGroup(table, RUN_USER + len);
+  const group = newGroup(table, RUN_USER + prefix + len);
   if (!group) return false;
   store<u64>(group, key);
   store<i64>(group, value, RUN_SUM_LO);
   store<i64>(group, value >> 63, RUN_SUM_HI);
   store<u64>(group, 1, RUN_COUNT);
-  copyUser(group + RUN_USER, user, len);
+  if (prefix) storePrefix(group + RUN_USER);
+  copyUser(group + RUN_USER + prefix, rest, len);
   store<u64>(slots + (index << 3), <u64>hash | <u64>group << 32);
   if (region > load<u32>(table, TABLE_MAX_REGION)) store<u32>(table, region, TABLE_MAX_REGION);
   return true;
+}
+
+/** Whether the group's user begins with the prefix, if this row's does; what it loads behind a group is GROUP_PAGE_SLACK. */
+// @ts-ignore: decorator
+@inline
+function beginsAlike(group: u32, prefix: u32): bool {
+  return !prefix || isPrefix(group + RUN_USER);
 }
 
 /** Room for a new group, 0 when there is none. */

@@ -2,13 +2,17 @@
 // What a reader wants of a row comes from its head, which is loaded once and passed on:
 //
 //   const head = headOf(row);
-//   const key = keyOf(row, head), user = userOf(row, head), value = valueOf(row, head);
+//   const key = keyOf(row, head), rest = restOf(row, head), value = valueOf(row, head);
 //
-// Whether a row is wide is asked by each: the same answer for nearly all rows, which costs next to nothing.
+// Key and rest tell users apart, whatever the rows' forms: they are of the user behind the run's prefix, or of all of a user
+// who does not begin with it. Whether a row is wide is asked by each: the same answer for nearly all rows, which costs next
+// to nothing.
 import {
   HEAD_LENGTH_MASK, HEAD_REGION_MASK, HEAD_REGION_SHIFT, HEAD_VALUE_BITS, HEAD_VALUE_SHIFT, HEAD_WIDE, ROW_FIXED, ROW_HEAD,
-  ROW_WIDE_FIXED, WIDE_ESCAPE, WIDE_LENGTH_MASK, WIDE_LENGTH_SHIFT, WIDE_REGION_MASK, WIDE_REGION_SHIFT, WIDE_VALUE_SHIFT,
+  ROW_KEY_PLAIN, ROW_KEY_REGION_SHIFT, ROW_KEY_REST, ROW_WIDE_FIXED, USER_PREFIX_AT, WIDE_ESCAPE, WIDE_LENGTH_MASK,
+  WIDE_LENGTH_SHIFT, WIDE_REGION_MASK, WIDE_REGION_SHIFT, WIDE_VALUE_SHIFT,
 } from "../layout";
+import { beginsWithPrefix } from "./user-prefix";
 
 // @ts-ignore: decorator
 @inline
@@ -26,28 +30,36 @@ export function rowBytes(row: u32, head: u32): u32 {
 
 // @ts-ignore: decorator
 @inline
-export function userLengthOf(row: u32, head: u32): u32 {
-  return isWide(head) ? wideLength(row) : head & HEAD_LENGTH_MASK;
-}
-
-// @ts-ignore: decorator
-@inline
 export function regionOf(row: u32, head: u32): u32 {
   return isWide(head) ? wideRegion(row) : (head >> HEAD_REGION_SHIFT) & HEAD_REGION_MASK;
 }
 
-/** Region << 16 | user length: the same for all rows of one region and users of that length. */
+/** The same for all rows of one region whose users have rests of one length, of the same kind. */
 // @ts-ignore: decorator
 @inline
 export function keyOf(row: u32, head: u32): u64 {
-  return (<u64>regionOf(row, head) << 16) | <u64>userLengthOf(row, head);
+  if (isWide(head)) return wideKey(row);
+  return <u64>((head >> HEAD_REGION_SHIFT) & HEAD_REGION_MASK) << ROW_KEY_REGION_SHIFT | <u64>(head & HEAD_LENGTH_MASK);
 }
 
-/** Address of the user's bytes. The 8 bytes before it are the row's, 4 of them its id's. */
 // @ts-ignore: decorator
 @inline
-export function userOf(row: u32, head: u32): u32 {
-  return row + (isWide(head) ? wideBytes(row) : ROW_FIXED);
+export function restLength(key: u64): u32 {
+  return <u32>key & ROW_KEY_REST;
+}
+
+/** Bytes of the user before the rest: none, or all of the prefix. */
+// @ts-ignore: decorator
+@inline
+export function prefixLength(key: u64): u32 {
+  return <u32>key & ROW_KEY_PLAIN ? 0 : load<u32>(USER_PREFIX_AT);
+}
+
+/** Address of the rest. The 8 bytes before it are the row's, 4 of them its id's. */
+// @ts-ignore: decorator
+@inline
+export function restOf(row: u32, head: u32): u32 {
+  return row + (isWide(head) ? wideBytes(row) + prefixLength(wideKey(row)) : ROW_FIXED);
 }
 
 // @ts-ignore: decorator
@@ -56,21 +68,19 @@ export function valueOf(row: u32, head: u32): i64 {
   return isWide(head) ? wideValue(row) : <i64>(head >> HEAD_VALUE_SHIFT);
 }
 
-/** Whether a row of these fields is a compact one. */
+/** Whether a row of these fields is a compact one, if its user begins with the prefix; `rest` is his length less the prefix's. */
 // @ts-ignore: decorator
 @inline
-export function isCompact(length: u32, region: u32, value: i64): bool {
-  return !(<u64>(length >= <u32>HEAD_WIDE) | <u64>(region & ~HEAD_REGION_MASK) | (<u64>value >> HEAD_VALUE_BITS));
+export function fitsCompact(rest: u32, region: u32, value: i64): bool {
+  return !(<u64>(rest >= <u32>HEAD_WIDE) | <u64>(region & ~HEAD_REGION_MASK) | (<u64>value >> HEAD_VALUE_BITS));
 }
 
-/** Bytes before the user of a row that is to be stored. */
-// @ts-ignore: decorator
-@inline
-export function fixedBytesFor(compact: bool, value: i64): u32 {
-  return compact ? ROW_FIXED : isEscaped(value) ? ROW_WIDE_FIXED + 8 : ROW_WIDE_FIXED;
+/** Bytes before the user of a wide row that is to be stored. */
+export function wideBytesFor(value: i64): u32 {
+  return isEscaped(value) ? ROW_WIDE_FIXED + 8 : ROW_WIDE_FIXED;
 }
 
-/** Writes what stands between the id and the user. */
+/** Writes what stands between the id and the user, of whom `length` bytes are stored. */
 // @ts-ignore: decorator
 @inline
 export function storeFields(row: u32, compact: bool, length: u32, region: u32, value: i64): void {
@@ -87,9 +97,10 @@ export function storeFields(row: u32, compact: bool, length: u32, region: u32, v
   if (isEscaped(value)) store<i64>(row, value, ROW_WIDE_FIXED);
 }
 
+/** Then all of the user is stored: `wideLength` bytes behind `wideBytes`. */
 // @ts-ignore: decorator
 @inline
-function isWide(head: u32): bool {
+export function isWide(head: u32): bool {
   return (head & HEAD_LENGTH_MASK) == HEAD_WIDE;
 }
 
@@ -101,8 +112,16 @@ function isEscaped(value: i64): bool {
 
 // Of rows that are known to be wide. Not inlined, so that the usual path stays short.
 
-function wideLength(row: u32): u32 {
+export function wideLength(row: u32): u32 {
   return <u32>(load<u64>(row, ROW_HEAD) >> WIDE_LENGTH_SHIFT) & WIDE_LENGTH_MASK;
+}
+
+/** The key that a compact row of this user has, or would have. */
+function wideKey(row: u32): u64 {
+  const length = wideLength(row);
+  const begins = beginsWithPrefix(row + wideBytes(row), length);
+  const rest = begins ? length - load<u32>(USER_PREFIX_AT) : length | ROW_KEY_PLAIN;
+  return <u64>wideRegion(row) << ROW_KEY_REGION_SHIFT | <u64>rest;
 }
 
 function wideRegion(row: u32): u32 {
@@ -115,6 +134,6 @@ function wideValue(row: u32): i64 {
 }
 
 /** Bytes before the user. */
-function wideBytes(row: u32): u32 {
+export function wideBytes(row: u32): u32 {
   return load<u64>(row, ROW_HEAD) >> WIDE_VALUE_SHIFT == <u64>WIDE_ESCAPE ? ROW_WIDE_FIXED + 8 : ROW_WIDE_FIXED;
 }

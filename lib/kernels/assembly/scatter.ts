@@ -8,14 +8,16 @@
 // chain, nothing else. Rows that are stored already are moved on in the same way, by further bits of their ids.
 import {
   BATCH_ID_HI, BATCH_ID_LO, BATCH_REGION, BATCH_STATUS, BATCH_USER_LEN, BATCH_USER_PTR, BATCH_VALUE,
-  PAGE_BYTES, PAGE_HEADER, PAGE_NEXT, PAGE_USED, ROW_ID_HI, ROW_ID_LO, SEGMENT_HEADER,
+  PAGE_BYTES, PAGE_HEADER, PAGE_NEXT, PAGE_USED, ROW_FIXED, ROW_ID_HI, ROW_ID_LO, SEGMENT_HEADER,
+  USER_PREFIX_AT,
 } from "../layout";
 import {
   CURSOR_BYTES, CURSOR_HEADER, CURSOR_SEGMENT, CURSOR_WRITE, STORE_CURSORS, STORE_FIRST, STORE_FREE, STORE_MAX_PAGES,
   STORE_PAGES, STORE_PARTITIONS, STORE_ROWS, STORE_SHIFT, STORE_WORD,
 } from "../partition-layout";
 import { takePage } from "./pages";
-import { fixedBytesFor, headOf, isCompact, rowBytes, storeFields } from "./row";
+import { fitsCompact, headOf, rowBytes, storeFields, wideBytesFor } from "./row";
+import { beginsWithPrefix, isPrefix } from "./user-prefix";
 
 const VECTOR: u32 = 16;
 
@@ -114,6 +116,7 @@ export function scatterBatch(storeAt: u32, batch: u32, from: u32, rows: u32, blo
   const memoryEnd = <u32>memory.size() << 16;
   const shift = <u64>load<u32>(storeAt, STORE_SHIFT);
   const mask = load<u32>(storeAt, STORE_PARTITIONS) - 1;
+  const prefix = load<u32>(USER_PREFIX_AT);
   for (let i = from; i < rows; i++) {
     const row4 = batch + (i << 2);
     if (load<u32>(row4, BATCH_STATUS)) {
@@ -124,10 +127,19 @@ export function scatterBatch(storeAt: u32, batch: u32, from: u32, rows: u32, blo
     const lo = load<u64>(row8, BATCH_ID_LO);
     const value = load<i64>(row8, BATCH_VALUE);
     const region = load<u32>(row4, BATCH_REGION);
+    const user = load<u32>(row4, BATCH_USER_PTR);
     const length = load<u32>(row4, BATCH_USER_LEN);
-    const compact = isCompact(length, region, value);
-    const fixed = fixedBytesFor(compact, value);
-    const size = fixed + length;
+    // A user shorter than the prefix has too long a rest.
+    const compact = fitsCompact(length - prefix, region, value)
+      && (user + VECTOR <= memoryEnd ? isPrefix(user) : beginsWithPrefix(user, length));
+    let fixed: u32 = ROW_FIXED, skip = prefix;
+    if (!compact) {
+      // A call, so that this stays a branch: without one, all that follows would wait for the user's bytes.
+      fixed = wideBytesFor(value);
+      skip = 0;
+    }
+    const stored = length - skip;
+    const size = fixed + stored;
 
     const partition = <u32>(lo >> shift) & mask;
     const cursor = cursorOf(storeAt, partition);
@@ -145,10 +157,9 @@ export function scatterBatch(storeAt: u32, batch: u32, from: u32, rows: u32, blo
 
     store<u64>(at, lo, ROW_ID_LO);
     store<u64>(at, load<u64>(row8, BATCH_ID_HI), ROW_ID_HI);
-    storeFields(at, compact, length, region, value);
-    const user = load<u32>(row4, BATCH_USER_PTR);
-    if (roomAfter(end) >= VECTOR && user + length + VECTOR <= memoryEnd) copyWide(at + fixed, user, length);
-    else memory.copy(at + fixed, user, length);
+    storeFields(at, compact, stored, region, value);
+    if (roomAfter(end) >= VECTOR && user + length + VECTOR <= memoryEnd) copyWide(at + fixed, user + skip, stored);
+    else memory.copy(at + fixed, user + skip, stored);
   }
   countRows(storeAt, rows - from);
   return rows;

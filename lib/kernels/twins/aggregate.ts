@@ -13,7 +13,7 @@ import {
   RUN_USER, RUN_USER_LEN,
 } from '../layout.ts';
 import type { LinearMemory } from '../linear-memory.ts';
-import { readFields } from './row.ts';
+import { identityOf, readFields } from './row.ts';
 
 export interface AggregateKernel {
   /** Makes an empty table with `slotCount` (a power of two) slots, cleared here. The secret is left as it is. */
@@ -42,13 +42,13 @@ export function createAggregateTwin(memory: LinearMemory): AggregateKernel {
   const get = (at: number): number => memory.view(at, 4).getUint32(0, true);
   const set = (at: number, value: number): void => memory.view(at, 4).setUint32(0, value, true);
 
-  function hashOf(table: number, key: bigint, user: Uint8Array): number {
+  function hashOf(table: number, { key, rest }: { readonly key: bigint; readonly rest: Uint8Array }): number {
     const secret = memory.view(table + TABLE_SECRET, TABLE_BYTES - TABLE_SECRET);
     let sum = key * secret.getBigUint64(SECRET_HEAD, true);
-    for (let at = 0; at < user.length; at += 8) {
-      const start = Math.max(0, Math.min(at, user.length - 8));
+    for (let at = 0; at < rest.length; at += 8) {
+      const start = Math.max(0, Math.min(at, rest.length - 8));
       const word = Buffer.alloc(8);
-      word.set(user.subarray(start, start + 8));
+      word.set(rest.subarray(start, start + 8));
       const low = (word.readUInt32LE(0) + secret.getUint32(SECRET_WORDS + at, true)) >>> 0;
       const high = (word.readUInt32LE(4) + secret.getUint32(SECRET_WORDS + at + 4, true)) >>> 0;
       sum += BigInt(low) * BigInt(high);
@@ -113,9 +113,10 @@ export function createAggregateTwin(memory: LinearMemory): AggregateKernel {
   }
 
   function addRow(table: number, row: number): boolean {
-    const { region, value, user } = readFields(memory, row);
+    const fields = readFields(memory, row);
+    const { region, value, user } = fields;
     const { length } = user;
-    const hash = hashOf(table, (BigInt(region) << 16n) | BigInt(length), user);
+    const hash = hashOf(table, identityOf(memory, fields));
     for (const slot of probe(table, hash)) {
       if (slot.group === 0) break;
       if (slot.hash !== hash || get(slot.group + RUN_REGION) !== region || get(slot.group + RUN_USER_LEN) !== length) continue;

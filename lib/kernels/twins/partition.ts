@@ -157,7 +157,7 @@ export function createPartitionTwin(memory: LinearMemory): PartitionKernel {
           value: batch.getBigInt64(BATCH_VALUE + 8 * i, true),
           user: memory.bytes(batch.getUint32(BATCH_USER_PTR + 4 * i, true), batch.getUint32(BATCH_USER_LEN + 4 * i, true)),
         };
-        const size = rowBytesFor(fields);
+        const size = rowBytesFor(memory, fields);
 
         const partition = partitionOf(store, lo);
         const cursor = cursorOf(partition);

@@ -3,13 +3,13 @@ import { test } from 'node:test';
 import { SAMPLE_BYTES } from '../../lib/core/stage.ts';
 import { LinearMemory } from '../../lib/kernels/linear-memory.ts';
 import { createParseTwin } from '../../lib/kernels/twins/parse.ts';
-import { detectScale } from '../../lib/parse/detect-scale.ts';
+import { readSample } from '../../lib/parse/sample.ts';
 import { columns } from './blocks.ts';
 
 function scaleOf(text: string): number | undefined {
   const memory = new LinearMemory();
   try {
-    return detectScale(Buffer.from(text), columns, { memory, kernel: createParseTwin(memory) });
+    return readSample(Buffer.from(text), columns, { memory, kernel: createParseTwin(memory) })?.scale;
   } finally {
     assert.equal(memory.slabsInUse, 0);
   }
@@ -43,4 +43,20 @@ test('a value of a million zeros takes no time to speak of', () => {
 
 test('fails on the header as the stage would', () => {
   assert.throws(() => scaleOf('i,u,p\n'), { code: 'ETL_HEADER' });
+});
+
+test('what nearly all users begin with, without the digits at its end', () => {
+  const prefixOf = (users: readonly string[]): string => {
+    const records = users.map((user) => `1,${user},3,4\n`).join('');
+    return Buffer.from(readSample(Buffer.from(`i,u,p,v\n${records}`), columns)!.userPrefix).toString('latin1');
+  };
+  const many = (user: (i: number) => string, count = 200): string[] => Array.from({ length: count }, (_, i) => user(i));
+  const cases: [readonly string[], string][] = [
+    [many((i) => `user_${i}`), 'user_'], [many((i) => `user_0${i}`), 'user_'], [many((i) => `u${i}`), 'u'], [many((i) => String(1000 + i)), ''],
+    [many((i) => `"acct:${i}"`), 'acct:'], [many((i) => (i % 40 ? `user_${i}` : `guest${i}`)), 'user_'], [many((i) => (i % 20 ? `user_${i}` : `guest${i}`)), ''],
+    [many((i) => `https://example.com/${i}`), 'https://example.'], [many(() => 'same'), 'same'], [['only'], 'only'], [many((i) => 'u'.repeat(1 + i % 3)), 'u'],
+    [many((i) => `é${i}`), Buffer.from('é').toString('latin1')], [many((i) => String.fromCodePoint(0xe9 + i % 4)), '\xc3'], [['', ''], ''],
+    [[...many((i) => `first${i}`, 4096), ...many((i) => `other${i}`, 9000)], 'first'],
+  ];
+  for (const [users, prefix] of cases) assert.equal(prefixOf(users), prefix, users.slice(0, 3).join());
 });

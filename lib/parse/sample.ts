@@ -1,0 +1,99 @@
+/**
+ * What a run wants to know before its first row is read, from the start of the first input: how many decimal places the
+ * value column has, and what nearly all users begin with. It looks at a fixed number of bytes, so the answer does not depend on
+ * how an input is cut into blocks.
+ */
+import { MAX_VALUE_SCALE, type ColumnNames } from '../core/options.ts';
+import { SAMPLE_BYTES } from '../core/stage.ts';
+import { LinearMemory } from '../kernels/linear-memory.ts';
+import { ENTRY_BAD, ENTRY_POSITION } from '../kernels/parse-layout.ts';
+import { createParseTwin, type ParseKernel } from '../kernels/twins/parse.ts';
+import { headerNames, mapHeader, type HeaderMap } from './header.ts';
+import { INPUT_START, Scanner, fieldText, isQuoted, type Dialect } from './scanner.ts';
+import { UserPrefix } from './user-prefix.ts';
+
+export interface SampleFindings {
+  /**
+   * The most significant decimal places (trailing zeros not counted) that any value has, at most MAX_VALUE_SCALE.
+   */
+  readonly scale: number;
+  /** See UserPrefix. */
+  readonly userPrefix: Uint8Array;
+}
+
+export interface SampleOptions extends Dialect {
+  /** What error messages call the input. */
+  readonly name?: string;
+  /** Where the sample is parsed; default: a memory of its own, by the kernel's twin. */
+  readonly memory?: LinearMemory;
+  readonly kernel?: ParseKernel;
+}
+
+const POINT = 0x2e;
+/** The scan takes 64 bytes at a time. */
+const KERNEL_READS_PAST = 128;
+
+/**
+ * What `sample` says, by its whole records with the right number of fields and a well-formed value field. `sample` is the
+ * start of an input: bytes past SAMPLE_BYTES are not looked at, and a shorter sample is taken for the whole input. undefined
+ * when there is no such record, so that nothing can be told. Throws ETL_HEADER, as the stage would.
+ */
+export function readSample(sample: Uint8Array, columns: ColumnNames, options: SampleOptions = {}): SampleFindings | undefined {
+  const { delimiter, quote = '"', name = 'the input', memory = new LinearMemory(), kernel = createParseTwin(memory) } = options;
+  const bytes = sample.subarray(0, SAMPLE_BYTES);
+  const whole = bytes.length < SAMPLE_BYTES;
+  const slabBytes = bytes.length + KERNEL_READS_PAST;
+  const ptr = memory.slab(slabBytes, 'sample');
+  let scanner: Scanner | undefined;
+  try {
+    memory.bytes(ptr, bytes.length).set(bytes);
+    scanner = new Scanner({ memory, kernel, recordLimit: SAMPLE_BYTES, delimiter, quote });
+    scanner.open(ptr, bytes.length, whole, INPUT_START);
+    return findingsOf(scanner, whole, columns, name, quote);
+  } finally {
+    scanner?.close();
+    memory.giveSlab(ptr, slabBytes);
+  }
+}
+
+function findingsOf(scanner: Scanner, whole: boolean, columns: ColumnNames, name: string, quote: string): SampleFindings | undefined {
+  let header: HeaderMap | undefined;
+  let scale: number | undefined;
+  const users = new UserPrefix();
+  while (scanner.scan(whole) === 'records') {
+    const { record, index, window } = scanner;
+    /** Where the record's field in this place is, and its entry. */
+    const field = (place: number): { from: number; to: number; entry: number } => {
+      const at = record.first + place;
+      const from = place === 0 ? record.start : (index[at - 1]! & ENTRY_POSITION) + 1;
+      return { from, to: index[at]! & ENTRY_POSITION, entry: index[at]! };
+    };
+    while (scanner.next()) {
+      if (!header) {
+        header = mapHeader(headerNames(scanner, name, quote), columns, name);
+      } else if (record.next - record.first === header.fields) {
+        const value = field(header.value);
+        if ((value.entry & ENTRY_BAD) !== 0) continue;
+        const places = hasPoint(window, value.from, value.to) ? decimals(fieldText(window, value.from, value.to, value.entry, quote)) : 0;
+        scale = Math.max(scale ?? 0, places);
+        const user = field(header.user);
+        const quotes = isQuoted(user.entry) ? 1 : 0;
+        users.add(window, user.from + quotes, user.to - quotes);
+      }
+    }
+  }
+  return scale === undefined ? undefined : { scale: Math.min(scale, MAX_VALUE_SCALE), userPrefix: users.choose() };
+}
+
+function hasPoint(bytes: Uint8Array, from: number, to: number): boolean {
+  for (let at = from; at < to; at++) if (bytes[at] === POINT) return true;
+  return false;
+}
+
+/** Significant decimal places of a value; 0 when it is none. */
+function decimals(text: string): number {
+  const places = /^[ \t]*[+-]?(?:\d+\.|\.(?=\d))(\d*)[ \t]*$/.exec(text)?.[1] ?? '';
+  let significant = places.length;
+  while (significant > 0 && places[significant - 1] === '0') significant--; // a regular expression would be quadratic
+  return significant;
+}
