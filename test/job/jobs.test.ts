@@ -12,6 +12,8 @@ import { validateOptions, type RunOptions } from '../../lib/core/options.ts';
 import { generateLogs } from '../../lib/generate/generate.ts';
 import { EtlError, type Summary } from '../../lib/index.ts';
 import { runJob, type JobContext } from '../../lib/pipeline.ts';
+import { BlockRing } from '../../lib/source/block-ring.ts';
+import { ReadTurns } from '../../lib/source/read-turns.ts';
 import { writeMmdb } from '../geo/mmdb-writer.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { contents } from './contents.ts';
@@ -28,6 +30,20 @@ async function logs(context: TestContext, size = 3e6): Promise<string> {
   return folder;
 }
 
+/** Who reads files: threads in turns, as they do when no input is a pipe, or the main thread into so many blocks. */
+const READERS: readonly Partial<MemoryBudget>[] = [{}, { blocks: 6 }];
+
+/** Counts runs by who read; `expect` says how many there have to have been since. */
+function countReaders(context: TestContext): { expect(threads: number, main: number): void } {
+  const calls = [context.mock.method(ReadTurns, 'create').mock, context.mock.method(BlockRing, 'create').mock];
+  return {
+    expect(threads, main) {
+      assert.deepEqual(calls.map((mock) => mock.callCount()), [threads, main]);
+      for (const mock of calls) mock.resetCalls();
+    },
+  };
+}
+
 interface Threads extends Omit<JobContext, 'threadsFrom' | 'limits'> {
   readonly limits?: Partial<MemoryBudget>;
 }
@@ -42,8 +58,9 @@ function answer({ rows, rejectedBy, emptyLines, unknownRegion, users, regions, g
   return { rows, rejectedBy, emptyLines, unknownRegion, users, regions, groups, files, outputBytes, bytes };
 }
 
-test('the same bytes with 1, 2, 3 and 8 jobs, and however the input is cut into blocks', async (context) => {
+test('the same bytes with 1, 2, 3 and 8 jobs, however the input is cut into blocks, whoever reads it', async (context) => {
   const folder = await logs(context);
+  const readers = countReaders(context);
   for (const groupBy of ['region', 'user'] as const) {
     const one = await job(folder, 'one', 1, { groupBy });
     const expected = contents(join(folder, 'one'));
@@ -51,11 +68,15 @@ test('the same bytes with 1, 2, 3 and 8 jobs, and however the input is cut into 
     assert.ok(one.rows.rejected > 100 && one.rows.duplicates > 1000);
     assert.match(readFileSync(join(folder, 'one', '_rejects.jsonl'), 'utf8'), /bad_value/);
     for (const [jobs, blockBytes] of [[2, 1 << 20], [2, 997], [3, 4099], [8, 65_536], [8, 20_011]] as const) {
-      const many = await job(folder, 'many', jobs, { groupBy }, { limits: { blockBytes } });
-      assert.equal(many.jobs, jobs);
-      assert.deepEqual(answer(many), answer(one), `${jobs} jobs, blocks of ${blockBytes}`);
-      assert.deepEqual(contents(join(folder, 'many')), expected, `${jobs} jobs, blocks of ${blockBytes}`);
+      for (const blocks of READERS) {
+        const many = await job(folder, 'many', jobs, { groupBy }, { limits: { blockBytes, ...blocks } });
+        const what = `${jobs} jobs, blocks of ${blockBytes}, ${JSON.stringify(blocks)}`;
+        assert.equal(many.jobs, jobs);
+        assert.deepEqual(answer(many), answer(one), what);
+        assert.deepEqual(contents(join(folder, 'many')), expected, what);
+      }
     }
+    readers.expect(5, 5);
   }
   assert.deepEqual(readdirSync(folder).sort(), ['logs', 'many', 'one']);
 });
@@ -89,8 +110,10 @@ test('a pipe and files together, parsed by all threads', { skip: process.platfor
   const [first, ...others] = readdirSync(join(folder, 'logs')).sort().map((name) => join(folder, 'logs', name));
   const one = await job(folder, 'one', 1);
   const writing = pipeline(createReadStream(first!), createWriteStream(pipe));
+  const readers = countReaders(context);
   const many = await job(folder, 'many', 3, { inputs: [...others, pipe] }, { limits: { blockBytes: 30_000 } });
   await writing;
+  readers.expect(0, 1);
   assert.deepEqual(answer(many), answer(one));
   assert.equal(many.jobs, 3);
 });
@@ -125,9 +148,11 @@ test('an error in any thread is the one that is told, and leaves the earlier out
   for (const [what, content, code] of failing) {
     writeFileSync(join(folder, 'logs', 'logs-0002b.csv'), content);
     for (const jobs of [2, 3]) {
-      await assert.rejects(job(folder, 'out', jobs, { valueScale: 0 }, { limits: { blockBytes: 10_007 } }), { code }, what);
-      assert.deepEqual(contents(join(folder, 'out')), before, what);
-      assert.deepEqual(readdirSync(folder).sort(), ['logs', 'out'], what);
+      for (const blocks of READERS) {
+        await assert.rejects(job(folder, 'out', jobs, { valueScale: 0 }, { limits: { blockBytes: 10_007, ...blocks } }), { code }, what);
+        assert.deepEqual(contents(join(folder, 'out')), before, what);
+        assert.deepEqual(readdirSync(folder).sort(), ['logs', 'out'], what);
+      }
     }
   }
 });
@@ -136,7 +161,7 @@ test('an abort in any lane ends all threads and leaves no file and no descriptor
   const folder = await logs(context);
   await job(folder, 'out', 2);
   for (const when of ['plan', 'scatter', 'reduce', 'publish'] as const) {
-    for (const turns of [0, 1, 10, 60]) {
+    for (const [turns, blocks] of [0, 1, 10, 60].flatMap((turns) => READERS.map((blocks) => [turns, blocks] as const))) {
       const controller = new AbortController();
       const events = new EventEmitter();
       events.on('phase', async (phase) => {
@@ -144,7 +169,7 @@ test('an abort in any lane ends all threads and leaves no file and no descriptor
         for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate);
         controller.abort(new Error('enough'));
       });
-      const limits = { ...divide(128 * MiB, 2), aggregateBytes: 1 << 18, storeBytes: turns % 2 ? 64 * PAGE : 4 * MiB, blockBytes: 1 << 15 };
+      const limits = { ...divide(128 * MiB, 2), aggregateBytes: 1 << 18, storeBytes: turns % 2 ? 64 * PAGE : 4 * MiB, blockBytes: 1 << 15, ...blocks };
       const error = await job(folder, 'out', 2, {}, { signal: controller.signal, events, limits }).then(() => undefined, (reason: unknown) => reason);
       if (error !== undefined || turns === 0) assert.equal((error as EtlError).code, 'ETL_ABORTED', `${when}, ${turns} turns: ${String(error)}`);
       assert.deepEqual(readdirSync(folder).sort(), ['logs', 'out']);
@@ -165,7 +190,8 @@ function targetOf(link: string): string {
 
 test('a thread that ends in any lane fails the run, which does not wait for it', async (context) => {
   const folder = await logs(context);
-  for (const when of ['plan', 'scatter', 'reduce', 'publish'] as const) {
+  const readers = countReaders(context);
+  for (const [when, blocks] of (['plan', 'scatter', 'reduce', 'publish'] as const).flatMap((when) => READERS.map((blocks) => [when, blocks] as const))) {
     const threads: Worker[] = [];
     const started = (thread: Worker): void => void threads.push(thread);
     process.on('worker', started);
@@ -175,7 +201,7 @@ test('a thread that ends in any lane fails the run, which does not wait for it',
       if (when === 'plan') process.once('worker', (thread: Worker) => void thread.terminate());
       else void threads[1]!.terminate();
     });
-    const error = await job(folder, 'out', 3, {}, { events, limits: { blockBytes: 1 << 15 } }).then(() => undefined, (reason: unknown) => reason);
+    const error = await job(folder, 'out', 3, {}, { events, limits: { blockBytes: 1 << 15, ...blocks } }).then(() => undefined, (reason: unknown) => reason);
     process.off('worker', started);
     assert.ok(error instanceof EtlError, `${when}: ${String(error)}`);
     assert.equal(error.code, 'ETL_WORKER', when);
@@ -184,6 +210,7 @@ test('a thread that ends in any lane fails the run, which does not wait for it',
     assert.equal(threads.length, 3);
     await Promise.all(threads.map((thread) => (thread.threadId === -1 ? undefined : once(thread, 'exit'))));
   }
+  readers.expect(4, 4);
 });
 
 test('an IP database that leaves less memory for threads: fewer of them, or none, and the same bytes', async (context) => {
