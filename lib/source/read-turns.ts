@@ -4,21 +4,21 @@
  * the turn, and only then does anything with the block. So blocks are those of `BlockSource`, whatever happens to a file
  * meanwhile, and no block is read before the thread that parses it has nothing else to do.
  *
- *   at  +0 turn: u32, number of the block that is read next   +4 claimed: u32, number of turns that were asked for
- *       +8 input: u32   +12 index: u32, of that block in its input   +16 fd: i32   +24 offset: f64
+ *   at  +0 turn: u32, 2 x (number of the block that is read next), + 1 while someone has the turn
+ *       +4 input: u32   +8 index: u32, of that block in its input   +12 fd: i32   +16 offset: f64
  *
- * Reading is some 5 % of a block's work, so that few ever wait for their turn.
+ * The turn is whose who takes it: were it given to whoever waits longest, all would wait for that thread to be scheduled, on
+ * a busy machine for each block. Reading is some 5 % of a block's work, so that few ever wait.
  */
 import { EtlError } from '../core/errors.ts';
 import { SharedCell } from '../core/shared-cell.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
 
 const TURN = 0;
-const CLAIMED = 1;
-const INPUT = 2;
-const INDEX = 3;
-const FD = 4;
-const OFFSET = 3; // in words of 8 bytes
+const INPUT = 1;
+const INDEX = 2;
+const FD = 3;
+const OFFSET = 2; // in words of 8 bytes
 const TURNS_BYTES = 64;
 
 /** The next block: of which input, where in it; `fd` is the descriptor of an input that was begun. */
@@ -58,14 +58,17 @@ export class ReadTurns {
     this.#memory.giveSlab(this.at, TURNS_BYTES);
   }
 
-  /** Asks for a turn, which must be waited for and passed on: the number of the block that it is for. */
-  claim(): number {
-    return Atomics.add(this.#words, CLAIMED, 1) >>> 0;
-  }
-
-  /** Waits for the turn of a block; undefined when it has come. Throws, or rejects with, ETL_ABORTED once stopped. */
-  take(sequence: number): Promise<void> | undefined {
-    return this.#turn.until((turn) => turn === sequence);
+  /**
+   * Takes the turn, which must be passed on: gives the number of the block that it is for; a promise while another thread
+   * has it. Throws, or rejects with, ETL_ABORTED once stopped.
+   */
+  take(): number | Promise<number> {
+    for (;;) {
+      const free = this.#turn.until((value) => value % 2 === 0);
+      if (free) return free.then(() => this.take());
+      const { value } = this.#turn;
+      if (value % 2 === 0 && this.#turn.swap(value, value + 1)) return value / 2;
+    }
   }
 
   /** For who has the turn. */

@@ -37,7 +37,7 @@ export interface TurnSourceOptions {
 
 /**
  * The stream of blocks. Fails with ETL_INPUT_READ; with ETL_ABORTED when the turns are stopped, which it does itself when it is
- * destroyed before its end: nobody else can have the turn that it claimed. Throws ETL_MEMORY.
+ * destroyed before its end: nobody else can have the block that it read. Throws ETL_MEMORY.
  */
 export function readInTurns(options: TurnSourceOptions): Readable {
   const { memory, turns, blockBytes } = options;
@@ -66,9 +66,7 @@ export function readInTurns(options: TurnSourceOptions): Readable {
 async function next(options: TurnSourceOptions, buffers: SlabPool, stopped: () => boolean): Promise<Block | null> {
   const { inputs, turns, memory, counters, blockBytes, open, readSync } = options;
   const buffer = await buffers.take();
-  const sequence = turns.claim();
-  const turn = turns.take(sequence);
-  if (turn) await turn;
+  const sequence = await turns.take();
   const place = turns.place;
   const input = inputs[place.input];
   if (!input) {
