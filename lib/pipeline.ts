@@ -194,13 +194,13 @@ class Job {
     if (found) setUserPrefix(memory, found.userPrefix);
     if (this.#budget.jobs > 1 && !team) {
       if (this.#needsThreads(source.knownBytes)) team = this.#startTeam();
-      else this.#divideAgain(1);
+      else this.#divideAgain(1, piped);
     }
     const table = await openRangeTable({ file: geoDb, field: geoField }, memory, await loadKernel<GeoKernel>('geo', memory));
     this.#resources.add(() => table.close());
     memory.reserve(regionBytes(table.regions.length, groupBy), `names and files of ${table.regions.length} regions`);
     if (team) {
-      this.#divideAgain(this.#budget.jobs, table.bytes);
+      this.#divideAgain(this.#budget.jobs, piped, table.bytes);
       if (this.#budget.jobs < team.threads) team = await this.#smallerTeam(team);
     }
     const setup: LaneSetup = {
@@ -214,8 +214,8 @@ class Job {
   }
 
   /** Once it is known what the main thread needs. */
-  #divideAgain(jobs: number, geoBytes?: number): void {
-    const { partitionBits, ...shares } = divide(this.#memory.limit, jobs, geoBytes);
+  #divideAgain(jobs: number, piped: boolean, geoBytes?: number): void {
+    const { partitionBits, ...shares } = divide(this.#memory.limit, jobs, geoBytes, piped);
     this.#budget = { ...this.#budget, ...shares, partitionBits: Math.min(this.#budget.partitionBits, partitionBits), ...this.#context.limits };
   }
 
@@ -233,7 +233,7 @@ class Job {
   #planBudget(totalBytes: number | undefined): MemoryBudget {
     const { memory, jobs = availableProcessors() } = this.#options;
     const limit = memory ?? Math.max(defaultMemory(availableMemory()), leastMemory(this.#process));
-    const planned = planMemory({ limit, jobs: this.#needsThreads(totalBytes) ? jobs : 1, ...this.#process });
+    const planned = planMemory({ limit, jobs: this.#needsThreads(totalBytes) ? jobs : 1, piped: totalBytes === undefined, ...this.#process });
     return { ...planned, partitionBits: Math.min(planned.partitionBits, usefulBits(totalBytes)), ...this.#context.limits };
   }
 
@@ -269,7 +269,7 @@ class Job {
 
   /** Lane 1. */
   async #scatter({ source, lanes, rejects, table }: Plan): Promise<void> {
-    await lanes.scatter(source.stream(), rejects);
+    await lanes.scatter(() => source.stream(), rejects);
     table.close();
     await rejects.close();
   }

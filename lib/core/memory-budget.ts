@@ -9,10 +9,10 @@
  *   lane 2                                         │ ids, chunks       │ rest of the store + aggregate   │
  *   lane 3                                         │ columns, buffers  │ last run + hashes of users      │
  *
- * With several jobs the main thread has the blocks of lane 1 and all of lane 3; the rest of linear memory is divided evenly
- * among the threads, each having its stages of lanes 1 and 2:
+ * With several jobs the main thread has all of lane 3, and the blocks of lane 1 if a pipe is among the inputs; the rest of
+ * linear memory is divided evenly among the threads, each having its stages of lanes 1 and 2:
  *
- *   linear │ main: blocks, IP ranges │ columns, buffers, hashes of users ┃ thread: as above ┃ thread ┃ ...
+ *   linear │ main: (blocks,) IP ranges │ columns, buffers, hashes of users ┃ thread: as above ┃ thread ┃ ...
  *
  * Nobody allocates big memory without a share from here; LinearMemory enforces their sum. The result of a run does not
  * depend on any of these numbers.
@@ -45,6 +45,8 @@ const RESIDENT_VARIES = 2 * MB;
 const THREAD_BYTES = 24 * MB;
 /** What the stages of lane 1 have in slabs, blocks left out. */
 const STAGES_BYTES = 5 * MiB;
+/** What a thread reads at a time: used over and over, it stays in the cache of its core. */
+const THREAD_BLOCK_BYTES = 512 << 10;
 /** The unfinished record and all else that one block hands to the next, and where blocks wait for a thread. */
 const RELAY_BYTES = 3 * MiB;
 /** IP ranges: those of the embedded database take 3.2 MB. */
@@ -70,7 +72,7 @@ export interface MemoryBudget {
   /** Linear memory of each thread besides the main one, and what of it is kept for slabs. 0 with one job. */
   readonly threadBytes: number;
   readonly threadWorkspace: number;
-  /** Lane 1: bytes of one input block, and how many there are. */
+  /** Lane 1: bytes of one input block, and how many the main thread has. 0: each thread reads files itself, into one. */
   readonly blockBytes: number;
   readonly blocks: number;
   /** Lane 1: pages of the partition store, in bytes, and how many of them it may keep; log2 of its partitions. */
@@ -102,6 +104,8 @@ export interface BudgetRequest {
   /** Bytes. */
   readonly limit: number;
   readonly jobs: number;
+  /** Whether an input is a pipe: the main thread reads them all then. */
+  readonly piped?: boolean;
   /** Resident bytes of the process as it is now. */
   readonly resident?: number;
   /** A run in this process has come before: what the heap and the encoder take is resident already. */
@@ -131,7 +135,7 @@ export function regionBytes(regions: number, groupBy: GroupBy): number {
  * does.
  */
 export function planMemory(request: BudgetRequest): MemoryBudget {
-  const { limit, jobs, resident = 0 } = request;
+  const { limit, jobs, piped = false, resident = 0 } = request;
   const floor = leastMemory(request);
   if (limit < floor) {
     const enough = Math.ceil((floor + RESIDENT_VARIES) / (5 * MB)) * 5;
@@ -145,28 +149,29 @@ export function planMemory(request: BudgetRequest): MemoryBudget {
   // Where one job has to be frugal there is nothing to divide.
   for (let wanted = mode === 'frugal' ? 1 : Math.min(jobs, MAX_JOBS); ; wanted--) {
     const linear = Math.min(LINEAR_MOST, wholePages(spare - (wanted > 1 ? wanted * THREAD_BYTES : 0)));
-    const shares = divide(linear, wanted);
+    const shares = divide(linear, wanted, GEO_BYTES, piped);
     if (shares.jobs === wanted) return { limit, frugal: mode === 'frugal', ...shares };
   }
 }
 
 /**
  * The shares of so much linear memory, of which the main thread has `geoBytes` for IP ranges; with several jobs, so many of
- * them as it is enough for.
+ * them as it is enough for. `piped`: an input is a pipe.
  */
-export function divide(linear: number, jobs = 1, geoBytes = GEO_BYTES): Omit<MemoryBudget, 'limit' | 'frugal'> {
+export function divide(linear: number, jobs = 1, geoBytes = GEO_BYTES, piped = false): Omit<MemoryBudget, 'limit' | 'frugal'> {
   for (; jobs > 1; jobs--) {
-    const shares = shareOut(linear, jobs, geoBytes);
+    const shares = shareOut(linear, jobs, geoBytes, piped);
     if (shares.threadBytes >= THREAD_LEAST) return shares;
   }
-  return shareOut(linear, 1, geoBytes);
+  return shareOut(linear, 1, geoBytes, piped);
 }
 
-function shareOut(linear: number, jobs: number, geoBytes: number): Omit<MemoryBudget, 'limit' | 'frugal'> {
+function shareOut(linear: number, jobs: number, geoBytes: number, piped: boolean): Omit<MemoryBudget, 'limit' | 'frugal'> {
   const { small, large } = sizeOf(linear / jobs);
-  const blockBytes = small ? 256 << 10 : MiB;
-  // With several jobs: each has one and the next is there already; one is being read, one is lent to its successor.
-  const blocks = jobs > 1 ? 2 * jobs + 2 : small ? 2 : 3;
+  const threadsRead = jobs > 1 && !piped;
+  const blockBytes = small ? 256 << 10 : threadsRead ? THREAD_BLOCK_BYTES : MiB;
+  // Read for threads: each has one and the next is there already; one is being read, one is lent to its successor.
+  const blocks = threadsRead ? 0 : jobs > 1 ? 2 * jobs + 2 : small ? 2 : 3;
   const fanIn = small ? 16 : large ? 64 : 32;
   const runBufferBytes = small ? 32 << 10 : large ? 128 << 10 : 64 << 10;
   const columnAreas = jobs > 1 ? jobs + (small ? 1 : 2) : small ? 1 : 2;
@@ -180,7 +185,7 @@ function shareOut(linear: number, jobs: number, geoBytes: number): Omit<MemoryBu
   }
   const workspace = wholePages(Math.max(input + RELAY_BYTES + Math.max(geoBytes, GEO_BYTES), publish));
   const threadBytes = Math.max(wholePages((linear - workspace - distinctBytes - MiB) / jobs), 0);
-  const { workspace: threadWorkspace, ...thread } = laneShares(threadBytes, STAGES_BYTES, 0);
+  const { workspace: threadWorkspace, ...thread } = laneShares(threadBytes, STAGES_BYTES + (threadsRead ? blockBytes + MiB : 0), 0);
   return { jobs, linear, threadBytes, threadWorkspace, workspace, ...main, ...thread };
 }
 

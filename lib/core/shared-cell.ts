@@ -33,6 +33,11 @@ export class SharedCell {
     Atomics.notify(this.#cells, 0);
   }
 
+  /** Sets the value if it is `from`: whether it was. Wakes nobody. */
+  swap(from: number, to: number): boolean {
+    return Atomics.compareExchange(this.#cells, 0, from | 0, to | 0) === (from | 0);
+  }
+
   /** Adds to the value, wakes whoever waits, gives what it was before. Throws ETL_ABORTED when stopped. */
   add(count: number): number {
     for (;;) {

@@ -48,7 +48,8 @@ export const LANE_KERNELS = ['parse', 'geo', 'partition', 'dedup', 'aggregate', 
 /** What is the same for all threads of a run: plain data. */
 export interface LaneSetup {
   readonly budget: Pick<MemoryBudget,
-    'storeBytes' | 'keepBytes' | 'partitionBits' | 'chunkBytes' | 'idTableBytes' | 'deferredBytes' | 'aggregateBytes' | 'runBufferBytes'>;
+    | 'blockBytes' | 'blocks' | 'storeBytes' | 'keepBytes' | 'partitionBits' | 'chunkBytes' | 'idTableBytes' | 'deferredBytes'
+    | 'aggregateBytes' | 'runBufferBytes'>;
   readonly columns: ColumnNames;
   readonly groupBy: GroupBy;
   /** Decimal places of the value column. */

@@ -6,8 +6,11 @@ import type { ResultBatch, SortedRun } from '../core/stage.ts';
 import type { EncodedRowGroup } from '../parquet/encoder.ts';
 
 export interface Lanes {
-  /** Lane 1: all blocks of the source, once. Rejects come in input order; all of them have come when it is done. */
-  scatter(source: Readable, rejects: RejectSink & { append(lines: string): Promise<void> }): Promise<void>;
+  /**
+   * Lane 1, once: all inputs; `source` gives their blocks, where it is this thread that reads them. Rejects come in input order;
+   * all of them have come when it is done.
+   */
+  scatter(source: () => Readable, rejects: RejectSink & { append(lines: string): Promise<void> }): Promise<void>;
   /** Lane 2, once. Whoever reads a run has it given back. */
   reduce(): Promise<readonly MadeRun[]>;
   /** For lane 3, when it is not to be done by this thread. */

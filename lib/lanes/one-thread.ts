@@ -22,8 +22,8 @@ export class OneThread implements Lanes {
     this.#worker = new LaneWorker(options);
   }
 
-  async scatter(blocks: Readable, rejects: RejectSink): Promise<void> {
-    this.#share = await this.#worker.scatter({ blocks, rejects });
+  async scatter(source: () => Readable, rejects: RejectSink): Promise<void> {
+    this.#share = await this.#worker.scatter({ blocks: source(), rejects });
   }
 
   async reduce(): Promise<MadeRun[]> {

@@ -1,10 +1,11 @@
 /**
- * Lanes on several threads. The main thread reads blocks and merges runs; the threads do what is between (thread.ts), and
- * encode row groups.
+ * Lanes on several threads. They read files in turns, make runs and encode row groups (thread.ts); the main thread merges.
  *
- *   main      read ──► ring of blocks                    shares of all             runs of all ──► merge ──► write
- *                         │ whoever is free                   │ whoever is free                     │    ▲
- *   threads               └► parse, geo, scatter ─► share ────┘└► dedup, aggregate ─► runs          └► encode
+ *   main      opens files                          shares of all             runs of all ──► merge ──► write
+ *                │ whose turn it is                     │ whoever is free                     │    ▲
+ *   threads      └► read, parse, geo, scatter ─► share ─┘└► dedup, aggregate ─► runs          └► encode
+ *
+ * Where an input is a pipe, main reads them all, and whoever is free takes their blocks out of a ring.
  *
  * When one of them fails or ends, all that any of them waits for is stopped, so that each comes to an end; what is thrown
  * then is what went wrong first, not that others were stopped because of it.
@@ -17,9 +18,8 @@ import type { HandedRun } from '../aggregate/runs.ts';
 import type { Scattered } from '../aggregate/scattered.ts';
 import { addCounters, type Counters } from '../core/counters.ts';
 import { EtlError } from '../core/errors.ts';
-import type { GroupBy } from '../core/options.ts';
 import { SharedCell } from '../core/shared-cell.ts';
-import type { InputInfo, SortedRun } from '../core/stage.ts';
+import type { SortedRun } from '../core/stage.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
 import { SPLIT_BYTES } from '../kernels/ranges-layout.ts';
 import { remoteEncoder } from '../parquet/remote-encoder.ts';
@@ -27,11 +27,14 @@ import { RejectTurns } from '../parse/ordered-rejects.ts';
 import { Relay } from '../parse/relay.ts';
 import type { StoredShare } from '../partition/share.ts';
 import { BlockRing } from '../source/block-ring.ts';
+import type { InputFile } from '../source/inputs.ts';
+import { OpenInput } from '../source/open-input.ts';
+import { ReadTurns } from '../source/read-turns.ts';
 import { Crew } from '../workers/crew.ts';
 import type { Calls, Peer } from '../workers/peer.ts';
 import type { Encoders, Lanes, MadeRun } from './lanes.ts';
 import { planSplitters } from './range-plan.ts';
-import type { EncoderSetup, MainCalls, ThreadCalls, ThreadSetup } from './thread.ts';
+import type { EncoderSetup, MainCalls, ScatterRequest, ThreadCalls, ThreadSetup } from './thread.ts';
 
 /** Heap that a thread may have: what is big is in linear memory. */
 const HEAP_LIMITS = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 1024 };
@@ -54,8 +57,10 @@ export class Team implements Lanes {
   /** Row groups that each thread has to encode. */
   readonly #encoding: number[];
   #memory: LinearMemory | undefined;
-  #setup: { readonly aggregateBytes: number; readonly groupBy: GroupBy } | undefined;
-  #inputs: readonly InputInfo[] = [];
+  #setup: ThreadSetup | undefined;
+  #inputs: readonly InputFile[] = [];
+  /** What threads read. */
+  #file: OpenInput | undefined;
   #shares: StoredShare[] = [];
   #rejects: { append(lines: string): Promise<void> } | undefined;
   /** Stops whatever threads wait for in this lane. */
@@ -73,6 +78,7 @@ export class Team implements Lanes {
       entry: new URL(import.meta.url.endsWith('.ts') ? './thread.ts' : './thread.js', import.meta.url),
       threads,
       handlers: (thread) => ({
+        open: (input: number) => this.#file!.open(input),
         rejects: (lines: string) => this.#rejects!.append(lines),
         counters: (now: Counters) => this.#count(thread, now),
       }) satisfies MainCalls as Calls,
@@ -88,11 +94,11 @@ export class Team implements Lanes {
   }
 
   /** Tells the threads what they are to do; they make ready while others work. */
-  begin(memory: LinearMemory, inputs: readonly InputInfo[], setupOf: (thread: number) => ThreadSetup): void {
+  begin(memory: LinearMemory, inputs: readonly InputFile[], setupOf: (thread: number) => ThreadSetup): void {
     this.#memory = memory;
-    this.#inputs = inputs.map(({ number, name }) => ({ number, name }));
+    this.#inputs = inputs;
     const setups = this.#crew.peers.map((_, thread) => setupOf(thread));
-    this.#setup = { aggregateBytes: setups[0]!.budget.aggregateBytes, groupBy: setups[0]!.groupBy };
+    this.#setup = setups[0];
     this.#crew.all('begin', (thread) => setups[thread]!).catch(() => undefined); // the first lane fails with it
   }
 
@@ -102,25 +108,33 @@ export class Team implements Lanes {
     this.#encodersReady.catch(() => undefined); // told to who encodes
   }
 
-  async scatter(source: Readable, rejects: { append(lines: string): Promise<void> }): Promise<void> {
+  async scatter(source: () => Readable, rejects: { append(lines: string): Promise<void> }): Promise<void> {
     const memory = this.#memory!;
+    const inputs = this.#inputs;
+    this.#file = new OpenInput(inputs);
     this.#rejects = rejects;
-    const shared = { ring: BlockRing.create(memory), relay: Relay.create(memory), turns: RejectTurns.create(memory) };
-    this.#stop = () => Object.values(shared).forEach((part) => part.stop());
-    const request = { inputs: this.#inputs, ring: shared.ring.at, relay: shared.relay.at, turns: shared.turns.at };
+    const { blocks, blockBytes } = this.#setup!.budget;
+    const ring = blocks > 0 ? BlockRing.create(memory) : undefined;
+    const reading = ring ? undefined : ReadTurns.create(memory);
+    const [relay, turns] = [Relay.create(memory), RejectTurns.create(memory)];
+    const shared = [ring, reading, relay, turns];
+    this.#stop = () => shared.forEach((part) => part?.stop());
+    const request: ScatterRequest = { inputs, ring: ring?.at, reading: reading?.at, blockBytes, relay: relay.at, turns: turns.at };
     const [, ...results] = await this.#together([
-      shared.ring.publish(source),
+      Promise.resolve(ring?.publish(source())),
       ...this.#crew.peers.map((peer) => peer.call('scatter', request)),
     ]);
-    shared.relay.assertEnded();
+    await this.#file.close();
+    reading?.assertEnded(inputs.length);
+    relay.assertEnded();
     results.forEach(({ counters }, thread) => this.#count(thread, counters));
     this.#shares = results.map(({ share }) => share);
-    for (const part of Object.values(shared)) part.free();
+    for (const part of shared) part?.free();
   }
 
   async reduce(): Promise<MadeRun[]> {
     const memory = this.#memory!;
-    const { aggregateBytes, groupBy } = this.#setup!;
+    const { budget: { aggregateBytes }, groupBy } = this.#setup!;
     const shares = this.#shares;
     const splitters = await planSplitters({ memory, shares, groupBy, aggregateBytes });
     const results = await this.#claiming((claims) => this.#crew.peers.map((peer) => peer.call('reduce', { shares, claims, splitters })));
@@ -140,10 +154,11 @@ export class Team implements Lanes {
     return made;
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.#options.signal?.removeEventListener('abort', this.#abort);
     this.#stop();
-    return this.#crew.close();
+    await this.#crew.close();
+    await this.#file?.close();
   }
 
   /** All results of calls that share claims, by the address of a cell. */

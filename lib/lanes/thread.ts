@@ -3,7 +3,6 @@ import { constants, setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
 import { newCounters, type Counters } from '../core/counters.ts';
 import { SharedCell } from '../core/shared-cell.ts';
-import type { InputInfo } from '../core/stage.ts';
 import type { HandedRun } from '../aggregate/runs.ts';
 import type { Scattered } from '../aggregate/scattered.ts';
 import type { Splitters } from '../aggregate/splitters.ts';
@@ -17,6 +16,9 @@ import { OrderedRejects, RejectTurns } from '../parse/ordered-rejects.ts';
 import { Relay } from '../parse/relay.ts';
 import type { StoredShare } from '../partition/share.ts';
 import { BlockRing } from '../source/block-ring.ts';
+import type { InputFile } from '../source/inputs.ts';
+import { ReadTurns } from '../source/read-turns.ts';
+import { readInTurns } from '../source/turn-source.ts';
 import { SpillSpace } from '../spill/spill-space.ts';
 import { Moved, Peer, type Port } from '../workers/peer.ts';
 import { LaneWorker, type LaneSetup, type Reduced } from './lane-worker.ts';
@@ -40,9 +42,12 @@ export interface EncoderSetup extends EncoderOptions {
 }
 
 export interface ScatterRequest {
-  readonly inputs: readonly InputInfo[];
-  /** Addresses of what all threads share. */
-  readonly ring: number;
+  readonly inputs: readonly InputFile[];
+  /** Of what threads read themselves. */
+  readonly blockBytes: number;
+  /** Addresses of what all threads share: where blocks are, or how they are read. */
+  readonly ring: number | undefined;
+  readonly reading: number | undefined;
   readonly relay: number;
   readonly turns: number;
 }
@@ -82,6 +87,8 @@ export type ThreadCalls = {
 
 /** What a thread asks of the main one. */
 export type MainCalls = {
+  /** An input's descriptor; nobody reads the input before any more. */
+  open: (input: number) => Promise<number>;
   /** Lines of the rejects file, in order. */
   rejects: (lines: string) => Promise<void>;
   /** Where its counters are. */
@@ -103,9 +110,11 @@ const main: Peer<MainCalls> = new Peer(parentPort as Port, {
     worker = new LaneWorker({ setup, memory, counters, spill: new SpillSpace({ ...spill, counters }) });
     if (watched) setInterval(() => void main.call('counters', counters).catch(() => undefined), COUNTERS_MILLISECONDS).unref();
   },
-  async scatter({ inputs, ring, relay, turns }: ScatterRequest) {
+  async scatter({ inputs, blockBytes, ring, reading, relay, turns }: ScatterRequest) {
+    const open = (input: number): Promise<number> => main.call('open', input);
     const share = await worker.scatter({
-      blocks: new BlockRing(memory, ring).blocks(inputs),
+      blocks: ring !== undefined ? new BlockRing(memory, ring).blocks(inputs)
+        : readInTurns({ inputs, turns: new ReadTurns(memory, reading!), memory, counters, blockBytes, open }),
       relay: new Relay(memory, relay),
       rejects: new OrderedRejects(new RejectTurns(memory, turns), (lines) => main.call('rejects', lines)),
     });

@@ -1,6 +1,7 @@
 /**
- * lane 1, first stage: inputs -> blocks of `blockBytes` in linear memory, in input order. It owns a fixed number of
- * block buffers and reads the next block while the one before is parsed; with all buffers out it waits for a release.
+ * lane 1, first stage, where one thread reads: inputs -> blocks of `blockBytes` in linear memory, in input order. It owns a
+ * fixed number of block buffers and reads the next block while the one before is parsed; with all buffers out it waits for
+ * a release.
  * Memory: `blocks` x (HEADROOM + blockBytes), of which headroom is only touched by carried records. Given back when the
  * stream has ended and the last block is released, or at once when it is destroyed.
  */
@@ -11,14 +12,14 @@ import { releaseOnce, SAMPLE_BYTES, MAX_RECORD_BYTES, type Block } from '../core
 import type { LinearMemory } from '../kernels/linear-memory.ts';
 import { SlabPool } from '../kernels/slab-pool.ts';
 import type { InputFile } from './inputs.ts';
-import { InputReader } from './reader.ts';
+import { endsInput, InputReader } from './reader.ts';
 
 /** Large enough that a block's fixed costs vanish, small enough to stay in the L2 cache while it is parsed. */
 export const BLOCK_BYTES = 1 << 20;
 /** Room before a block for the record that the block before left unfinished. */
-const HEADROOM = MAX_RECORD_BYTES + 64;
+export const HEADROOM = MAX_RECORD_BYTES + 64;
 /** What kernels may read past a block's end, 64 bytes at a time. */
-const SLACK = 128;
+export const SLACK = 128;
 /** One being parsed, one read and waiting, one being read. */
 export const BLOCKS = 3;
 
@@ -148,10 +149,7 @@ export class BlockSource {
       const kept = begun.subarray(offset, offset + blockBytes);
       bytes.set(kept);
       const length = kept.length + (kept.length < blockBytes ? await this.#fill(reader, bytes.subarray(kept.length)) : 0);
-      last = length < blockBytes;
-      if (last && input.size !== undefined && offset + length < input.size) {
-        throw new EtlError('ETL_INPUT_READ', `The input ${input.name} got shorter while it was read: ${offset + length} of ${input.size} bytes.`);
-      }
+      last = endsInput(input, offset, length, blockBytes);
       this.#counters.bytes += length;
       const release = releaseOnce('A block', () => buffers.give(buffer));
       yield { input, sequence: sequence++, index, offset, ptr, length, headroom: HEADROOM, last, release };

@@ -1,6 +1,7 @@
 /**
  * Reads one input front to back into memory that the caller owns, by file descriptor and straight to its place: files
- * (and devices) by the thread pool, what may be idle for long by the event loop.
+ * (and devices) by the thread pool, what may be idle for long by the event loop. A file may instead be opened here and read
+ * at any place by others (`readAt`), by the rules that hold for both.
  */
 import * as fs from 'node:fs';
 import { promisify } from 'node:util';
@@ -41,6 +42,16 @@ export class InputReader {
     return this.#filling;
   }
 
+  /** Opens the input, a file, for others to read by its descriptor until `close`. Throws ETL_INPUT_READ with the cause. */
+  async open(): Promise<number> {
+    const opening = this.#open().catch((cause: unknown) => {
+      throw unreadable(this.#input, cause);
+    });
+    this.#filling = opening.then(() => 0);
+    await this.#filling;
+    return this.#fd!;
+  }
+
   /**
    * Ends a `fill` under way: `target` is the caller's again. That of a pipe rejects at once, any other is waited for and
    * goes on to nothing, which from an idle device may take for ever.
@@ -62,10 +73,9 @@ export class InputReader {
       if (this.#pipe) filled = await this.#pipe.fill(target);
       else filled = await this.#readFile(target);
     } catch (cause) {
-      if (cause instanceof EtlError) throw cause;
-      throw new EtlError('ETL_INPUT_READ', `Cannot read the input ${this.#input.name}: ${messageOf(cause)}.`, { cause });
+      throw unreadable(this.#input, cause);
     }
-    if (!this.#begun) this.#refuseCompressed(target.subarray(0, filled));
+    if (!this.#begun) refuseCompressed(this.#input, target.subarray(0, filled));
     this.#begun = true;
     return filled;
   }
@@ -98,13 +108,47 @@ export class InputReader {
       throw error;
     }
   }
+}
 
-  #refuseCompressed(head: Uint8Array): void {
-    for (const { bytes, format, tool } of SIGNATURES) {
-      if (!bytes.every((byte, at) => head[at] === byte)) continue;
-      throw new EtlError('ETL_INPUT_READ', `The input ${this.#input.name} is ${format} data, not CSV.`, {
-        hint: `Decompress it on the way in: ${tool} ${this.#input.path ?? 'FILE'} | etl-stream`,
-      });
+/** How a file is read that is open already: `fs.readSync`. */
+export type ReadSync = (fd: number, target: Uint8Array, offset: number, length: number, position: number) => number;
+
+/**
+ * Fills `target` from its start with what the file `input`, open as `fd`, has at `position`; short only at its end. Holds
+ * the thread up until then. Gives the number of bytes. Throws ETL_INPUT_READ with the cause, also for a compressed input.
+ */
+export function readAt(input: InputFile, fd: number, target: Uint8Array, position: number, readSync: ReadSync = fs.readSync): number {
+  let filled = 0;
+  try {
+    for (let count = -1; filled < target.length && count !== 0; filled += count) {
+      count = readSync(fd, target, filled, target.length - filled, position + filled);
     }
+  } catch (cause) {
+    throw unreadable(input, cause);
+  }
+  if (position === 0) refuseCompressed(input, target.subarray(0, filled));
+  return filled;
+}
+
+/** Whether so many bytes, read where `wanted` were asked for, are the input's last. Throws ETL_INPUT_READ when there should be more. */
+export function endsInput({ name, size }: InputFile, offset: number, bytes: number, wanted: number): boolean {
+  if (bytes === wanted) return false;
+  if (size !== undefined && offset + bytes < size) {
+    throw new EtlError('ETL_INPUT_READ', `The input ${name} got shorter while it was read: ${offset + bytes} of ${size} bytes.`);
+  }
+  return true;
+}
+
+function unreadable(input: InputFile, cause: unknown): EtlError {
+  if (cause instanceof EtlError) return cause;
+  return new EtlError('ETL_INPUT_READ', `Cannot read the input ${input.name}: ${messageOf(cause)}.`, { cause });
+}
+
+function refuseCompressed({ name, path }: InputFile, head: Uint8Array): void {
+  for (const { bytes, format, tool } of SIGNATURES) {
+    if (!bytes.every((byte, at) => head[at] === byte)) continue;
+    throw new EtlError('ETL_INPUT_READ', `The input ${name} is ${format} data, not CSV.`, {
+      hint: `Decompress it on the way in: ${tool} ${path ?? 'FILE'} | etl-stream`,
+    });
   }
 }

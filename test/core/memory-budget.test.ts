@@ -7,13 +7,16 @@ const RESIDENT = 55e6;
 
 function* plans(): Generator<MemoryBudget> {
   for (let limit = leastMemory({ resident: RESIDENT }); limit < 2 ** 33; limit = Math.ceil(limit * 1.07)) {
-    for (const jobs of [1, 2, 3, 8]) yield planMemory({ limit, jobs, resident: RESIDENT });
+    for (const jobs of [1, 2, 3, 8]) {
+      for (const piped of [false, true]) yield planMemory({ limit, jobs, piped, resident: RESIDENT });
+    }
   }
 }
 
 describe('planMemory', () => {
   test('the shares of a lane never add up to more than there is, at any limit', () => {
     let seen = 0;
+    let seenOwn = 0;
     const jobsSeen = new Set<number>();
     for (const budget of plans()) {
       const { limit, linear, workspace, storeBytes, keepBytes, aggregateBytes, deferredBytes, distinctBytes } = budget;
@@ -29,12 +32,15 @@ describe('planMemory', () => {
       assert.ok(lanes.workspace + aggregateBytes + Math.max(deferredBytes, alone ? distinctBytes : 0) <= lanes.bytes, about);
       assert.ok(budget.idTableBytes + 2 * budget.chunkBytes < lanes.workspace, about);
       assert.ok(alone || budget.blocks * (budget.blockBytes + 2 ** 20) + 7 * 2 ** 20 <= workspace, about);
+      const own = budget.blocks === 0 ? budget.blockBytes + 2 ** 20 : 0;
+      assert.ok(alone ? own === 0 : own + 5 * 2 ** 20 <= budget.threadWorkspace, about);
+      seenOwn += Math.sign(own);
       assert.ok(budget.columnAreas * 4e6 + budget.fanIn * 2 * budget.runBufferBytes + distinctBytes < workspace, about);
       // Each partition has an open page, and there is room for more than that.
       assert.ok(storeBytes >= 2 * PAGE * 2 ** budget.partitionBits, about);
-      for (const [share, value] of Object.entries(budget)) assert.ok(typeof value === 'boolean' || Number.isInteger(value) && (value > 0 || share.startsWith('thread') && alone), `${share} in ${about}`);
+      for (const [share, value] of Object.entries(budget)) assert.ok(typeof value === 'boolean' || Number.isInteger(value) && (value > 0 || share.startsWith('thread') && alone || share === 'blocks' && !alone), `${share} in ${about}`);
     }
-    assert.ok(seen > 200);
+    assert.ok(seen > 400 && seenOwn > 100, `${seen} ${seenOwn}`);
     assert.deepEqual([...jobsSeen].sort(), [1, 2, 3, 4, 5, 6, 7, 8], 'all are met');
   });
 

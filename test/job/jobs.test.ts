@@ -12,6 +12,8 @@ import { validateOptions, type RunOptions } from '../../lib/core/options.ts';
 import { generateLogs } from '../../lib/generate/generate.ts';
 import { EtlError, type Summary } from '../../lib/index.ts';
 import { runJob, type JobContext } from '../../lib/pipeline.ts';
+import { BlockRing } from '../../lib/source/block-ring.ts';
+import { ReadTurns } from '../../lib/source/read-turns.ts';
 import { writeMmdb } from '../geo/mmdb-writer.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { contents } from './contents.ts';
@@ -26,6 +28,20 @@ async function logs(context: TestContext, size = 3e6): Promise<string> {
   const quoted = Array.from({ length: 3000 }, (_, i) => `q${i % 2500},"user\n""${i % 100}""\r\n,x",t,8.8.${i % 256}.8,${i % 7}\r\n`);
   writeFileSync(join(folder, 'logs', 'quoted.csv'), `"log_id","user_id",timestamp,ip_address,watch_time(min)\r\n${quoted.join('')}`);
   return folder;
+}
+
+/** Who reads files: threads in turns, as they do when no input is a pipe, or the main thread into so many blocks. */
+const READERS: readonly Partial<MemoryBudget>[] = [{}, { blocks: 6 }];
+
+/** Counts runs by who read; `expect` says how many there have to have been since. */
+function countReaders(context: TestContext): { expect(threads: number, main: number): void } {
+  const calls = [context.mock.method(ReadTurns, 'create').mock, context.mock.method(BlockRing, 'create').mock];
+  return {
+    expect(threads, main) {
+      assert.deepEqual(calls.map((mock) => mock.callCount()), [threads, main]);
+      for (const mock of calls) mock.resetCalls();
+    },
+  };
 }
 
 interface Threads extends Omit<JobContext, 'threadsFrom' | 'limits'> {
@@ -63,20 +79,24 @@ test('the same bytes whatever the users of the sample begin with, which is what 
   }
 });
 
-test('the same bytes with 1, 2, 3 and 8 jobs, and however the input is cut into blocks', async (context) => {
+test('the same bytes with 1, 2, 3 and 8 jobs, however the input is cut into blocks, whoever reads it', async (context) => {
   const folder = await logs(context);
+  const readers = countReaders(context);
   for (const groupBy of ['region', 'user'] as const) {
     const one = await job(folder, 'one', 1, { groupBy });
     const expected = contents(join(folder, 'one'));
     assert.equal(one.jobs, 1);
     assert.ok(one.rows.rejected > 100 && one.rows.duplicates > 1000);
     assert.match(readFileSync(join(folder, 'one', '_rejects.jsonl'), 'utf8'), /bad_value/);
-    for (const [jobs, blockBytes] of [[2, 1 << 20], [2, 997], [3, 4099], [8, 65_536], [8, 20_011]] as const) {
-      const many = await job(folder, 'many', jobs, { groupBy }, { limits: { blockBytes } });
+    for (const [jobs, blockBytes, reader] of [[2, 1 << 20, 0], [2, 997, 1], [3, 4099, 0], [8, 65_536, 1], [8, 20_011, 0], [2, 9973, 1]] as const) {
+      const blocks = READERS[groupBy === 'region' ? reader : 1 - reader]!;
+      const many = await job(folder, 'many', jobs, { groupBy }, { limits: { blockBytes, ...blocks } });
+      const what = `${jobs} jobs, blocks of ${blockBytes}, ${JSON.stringify(blocks)}`;
       assert.equal(many.jobs, jobs);
-      assert.deepEqual(answer(many), answer(one), `${jobs} jobs, blocks of ${blockBytes}`);
-      assert.deepEqual(contents(join(folder, 'many')), expected, `${jobs} jobs, blocks of ${blockBytes}`);
+      assert.deepEqual(answer(many), answer(one), what);
+      assert.deepEqual(contents(join(folder, 'many')), expected, what);
     }
+    readers.expect(3, 3);
   }
   assert.deepEqual(readdirSync(folder).sort(), ['logs', 'many', 'one']);
 });
@@ -110,8 +130,10 @@ test('a pipe and files together, parsed by all threads', { skip: process.platfor
   const [first, ...others] = readdirSync(join(folder, 'logs')).sort().map((name) => join(folder, 'logs', name));
   const one = await job(folder, 'one', 1);
   const writing = pipeline(createReadStream(first!), createWriteStream(pipe));
+  const readers = countReaders(context);
   const many = await job(folder, 'many', 3, { inputs: [...others, pipe] }, { limits: { blockBytes: 30_000 } });
   await writing;
+  readers.expect(0, 1);
   assert.deepEqual(answer(many), answer(one));
   assert.equal(many.jobs, 3);
 });
@@ -145,8 +167,8 @@ test('an error in any thread is the one that is told, and leaves the earlier out
   ];
   for (const [what, content, code] of failing) {
     writeFileSync(join(folder, 'logs', 'logs-0002b.csv'), content);
-    for (const jobs of [2, 3]) {
-      await assert.rejects(job(folder, 'out', jobs, { valueScale: 0 }, { limits: { blockBytes: 10_007 } }), { code }, what);
+    for (const [jobs, blocks] of [[2, READERS[0]], [2, READERS[1]], [3, READERS[0]]] as const) {
+      await assert.rejects(job(folder, 'out', jobs, { valueScale: 0 }, { limits: { blockBytes: 10_007, ...blocks } }), { code }, what);
       assert.deepEqual(contents(join(folder, 'out')), before, what);
       assert.deepEqual(readdirSync(folder).sort(), ['logs', 'out'], what);
     }
@@ -157,7 +179,8 @@ test('an abort in any lane ends all threads and leaves no file and no descriptor
   const folder = await logs(context);
   await job(folder, 'out', 2);
   for (const when of ['plan', 'scatter', 'reduce', 'publish'] as const) {
-    for (const turns of [0, 1, 10, 60]) {
+    const readers = when === 'scatter' ? READERS : READERS.slice(0, 1);
+    for (const [turns, blocks] of [0, 1, 10, 60].flatMap((turns) => readers.map((blocks) => [turns, blocks] as const))) {
       const controller = new AbortController();
       const events = new EventEmitter();
       events.on('phase', async (phase) => {
@@ -165,7 +188,7 @@ test('an abort in any lane ends all threads and leaves no file and no descriptor
         for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate);
         controller.abort(new Error('enough'));
       });
-      const limits = { ...divide(128 * MiB, 2), aggregateBytes: 1 << 18, storeBytes: turns % 2 ? 64 * PAGE : 4 * MiB, blockBytes: 1 << 15 };
+      const limits = { ...divide(128 * MiB, 2), aggregateBytes: 1 << 18, storeBytes: turns % 2 ? 64 * PAGE : 4 * MiB, blockBytes: 1 << 15, ...blocks };
       const error = await job(folder, 'out', 2, {}, { signal: controller.signal, events, limits }).then(() => undefined, (reason: unknown) => reason);
       if (error !== undefined || turns === 0) assert.equal((error as EtlError).code, 'ETL_ABORTED', `${when}, ${turns} turns: ${String(error)}`);
       assert.deepEqual(readdirSync(folder).sort(), ['logs', 'out']);
@@ -186,7 +209,8 @@ function targetOf(link: string): string {
 
 test('a thread that ends in any lane fails the run, which does not wait for it', async (context) => {
   const folder = await logs(context);
-  for (const when of ['plan', 'scatter', 'reduce', 'publish'] as const) {
+  const readers = countReaders(context);
+  for (const [when, blocks] of [['plan', {}], ['scatter', READERS[0]], ['scatter', READERS[1]], ['reduce', {}], ['publish', {}]] as const) {
     const threads: Worker[] = [];
     const started = (thread: Worker): void => void threads.push(thread);
     process.on('worker', started);
@@ -196,7 +220,7 @@ test('a thread that ends in any lane fails the run, which does not wait for it',
       if (when === 'plan') process.once('worker', (thread: Worker) => void thread.terminate());
       else void threads[1]!.terminate();
     });
-    const error = await job(folder, 'out', 3, {}, { events, limits: { blockBytes: 1 << 15 } }).then(() => undefined, (reason: unknown) => reason);
+    const error = await job(folder, 'out', 3, {}, { events, limits: { blockBytes: 1 << 15, ...blocks } }).then(() => undefined, (reason: unknown) => reason);
     process.off('worker', started);
     assert.ok(error instanceof EtlError, `${when}: ${String(error)}`);
     assert.equal(error.code, 'ETL_WORKER', when);
@@ -205,6 +229,7 @@ test('a thread that ends in any lane fails the run, which does not wait for it',
     assert.equal(threads.length, 3);
     await Promise.all(threads.map((thread) => (thread.threadId === -1 ? undefined : once(thread, 'exit'))));
   }
+  readers.expect(4, 1);
 });
 
 test('an IP database that leaves less memory for threads: fewer of them, or none, and the same bytes', async (context) => {
