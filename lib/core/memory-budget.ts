@@ -49,7 +49,7 @@ const STAGES_BYTES = 5 * MiB;
 const THREAD_BLOCK_BYTES = 512 << 10;
 /** The unfinished record and all else that one block hands to the next, and where blocks wait for a thread. */
 const RELAY_BYTES = 3 * MiB;
-/** IP ranges: those of the embedded database take 3.2 MB. */
+/** IP ranges: those of the embedded database take 2.7 MB. */
 const GEO_BYTES = 4 * MiB;
 /** More would only wait for each other; and each has its place in some tables of fixed size. */
 export const MAX_JOBS = 64;

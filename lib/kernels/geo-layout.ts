@@ -5,7 +5,7 @@
 
 // --- The range table. ---
 
-/** u32 each: bytes of the table; bytes of a region number in a leaf chunk (1, 2 or 4); region number of unknown addresses. */
+/** u32 each: bytes of the table; bytes of a region number in a chunk (1, 2 or 4); region number of unknown addresses. */
 export const TABLE_BYTES = 0;
 export const TABLE_WIDTH = 4;
 export const TABLE_UNKNOWN = 8;
@@ -13,12 +13,15 @@ export const TABLE_UNKNOWN = 8;
 export const TABLE_RANGES4 = 12;
 export const TABLE_RANGES6 = 16;
 export const TABLE_ALIASES = 20;
-/** 65536 entries each, u32: what the first 16 bits of an address lead to. */
-export const TABLE_DIRECTORY4 = 64;
-export const TABLE_DIRECTORY6 = 262208;
-export const TABLE_CHUNKS = 524352;
-/** Entries of a directory: one for each value of 16 bits. */
+/** u32 each: the entry of all IPv6 addresses; where the directory of IPv4 is; 1 or 2: an entry there has 1 << this bytes. */
+export const TABLE_ROOT6 = 24;
+export const TABLE_DIRECTORY = 28;
+export const TABLE_DIRECTORY_SHIFT = 32;
+export const TABLE_CHUNKS = 64;
+/** Entries of the directory: one for each value of 16 bits. */
 export const DIRECTORY_ENTRIES = 65536;
+/** A directory's entries have two bytes where all of them fit: region numbers and lines below this. */
+export const NARROW_LIMIT = 32768;
 /** Kernels read this far past the last chunk. */
 export const TABLE_PAD = 32;
 
@@ -26,9 +29,20 @@ export const TABLE_PAD = 32;
 export const KIND_SHIFT = 30;
 export const KIND_REGION = 0;
 export const KIND_ALIAS = 1;
-export const KIND_NODE = 2;
-export const KIND_LEAF = 3;
+export const KIND_LIST = 2;
+export const KIND_BLOCK = 3;
 export const ENTRY_MASK = 0x3fffffff;
+
+/** A list's first byte: starts but the first in the lower bits, and whether its values are entries. */
+export const LIST_STARTS = 15;
+export const LIST_ENTRIES = 16;
+/** More than so many values are a block. */
+export const LIST_MAX = 16;
+/** A block's parts; a set of bits has 32 bytes, then 4 with the number of ones in front of each 64. A block starts a cache line. */
+export const BLOCK_VALUES = 36;
+export const BITS_BYTES = 36;
+export const BITS_BEFORE = 32;
+export const LINE_SHIFT = 6;
 
 // --- The building site: what the two passes over a search tree know. u32 each. ---
 
@@ -56,7 +70,7 @@ export const BUILD_STEPS = 44;
 export const BUILD_STATE = 48;
 export const BUILD_OUT = 52;
 export const BUILD_TOP = 56;
-/** ... the stack's top when the chunk in progress began, and the depth in the tree at which that was; ... */
+/** ... the stack's top when the chunk in progress began, and the depth in the tree to which it goes; ... */
 export const BUILD_BOTTOM = 60;
 export const BUILD_DEPTH = 64;
 /** ... the last leaf of the tree, as a record and as an entry; how many ranges began; aliases met; what node is one (none = 2^32 - 1: an IPv4 walk). */

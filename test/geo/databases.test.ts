@@ -5,6 +5,7 @@ import { test, type TestContext } from 'node:test';
 import { Reader, type Response } from 'maxmind';
 import { EtlError } from '../../lib/core/errors.ts';
 import { openRangeTable } from '../../lib/geo/range-table.ts';
+import { NARROW_LIMIT, TABLE_CHUNKS, TABLE_DIRECTORY_SHIFT } from '../../lib/kernels/geo-layout.ts';
 import { LinearMemory } from '../../lib/kernels/linear-memory.ts';
 import { loadKernel } from '../../lib/kernels/loader.ts';
 import type { GeoKernel } from '../../lib/kernels/twins/geo.ts';
@@ -131,7 +132,7 @@ for (const name of sideNames) {
   });
 
   test(`${name}: regions are in byte order of UTF-8, and numbers of 1, 2 and 4 bytes work`, async (t) => {
-    for (const [count, recordSize] of [[255, 24], [256, 24], [3000, 28], [66_000, 32]] as const) {
+    for (const [count, recordSize] of [[254, 24], [255, 24], [256, 24], [3000, 28], [66_000, 32]] as const) {
       const label = (i: number): string => `${i % 3 ? '\u{1f600}' : '\uffee'}${i}`;
       const prefix = (i: number): string => `${i >> 16}.${(i >> 8) & 255}.${i & 255}`;
       const { file } = save(t, {
@@ -143,6 +144,34 @@ for (const name of sideNames) {
       const list = Array.from({ length: 2000 }, (_, i) => (i * 7919) % count);
       assert.deepEqual(regions(list.map((i) => `${prefix(i)}.77`)), list.map(label));
     }
+  });
+}
+
+for (const name of sideNames) {
+  test(`${name}: a directory has four bytes an entry when regions or blocks are many`, async (t) => {
+    const place = (i: number): string => `${i >> 8}.${i & 255}`;
+    const plans: readonly (readonly [regions: number, count: number, network: (i: number) => string])[] = [
+      [NARROW_LIMIT - 1, NARROW_LIMIT - 1, (i) => `${place(i)}.0.0/16`],
+      [NARROW_LIMIT, NARROW_LIMIT, (i) => `${place(i)}.0.0/16`],
+      [256, 20_000, (i) => `${place(i)}.128.0/17`],
+      [256, 40_000, (i) => `${place(i)}.128.0/17`],
+    ];
+    const shifts: number[] = [];
+    for (const [regions, count, network] of plans) {
+      const label = (i: number): string => `a${i % regions}`;
+      const { file } = save(t, {
+        recordSize: 24, ipVersion: 4, networks: [
+          ...Array.from({ length: count }, (_, i) => [network(i), { country_code: label(i) }] as const),
+          ['0.7.200.0/24', { country_code: 'fine' }], ['0.7.201.9/32', { country_code: 'finest' }],
+        ],
+      });
+      const { table, side, regions: look } = await openLookup(name, { file });
+      shifts.push(side.memory.view(table.ptr, TABLE_CHUNKS).getUint32(TABLE_DIRECTORY_SHIFT, true));
+      const list = Array.from({ length: 2000 }, (_, i) => (i * 7919) % count);
+      assert.deepEqual(look(list.map((i) => `${place(i)}.199.1`)), list.map(label));
+      assert.deepEqual(look(['0.7.200.9', '0.7.201.9', '0.7.201.8', '0.7.201.10', '255.1.2.3', '::ffff:0.7.201.9']), ['fine', 'finest', 'a7', 'a7', 'ZZ', 'finest']);
+    }
+    assert.deepEqual(shifts, [1, 2, 1, 2]);
   });
 }
 

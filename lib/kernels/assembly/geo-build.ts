@@ -2,19 +2,21 @@
 //
 // 1. markRecords reads the tree front to back and marks each data record that it mentions. The host decodes every
 //    marked record once and puts its region number in the mark's place.
-// 2. buildTable walks the tree in order of address. Sixteen levels of it become one chunk: entries (first low 16 bits,
-//    what they lead to) are collected on a stack, neighbours that lead to the same are one entry, a chunk with one entry
-//    is no chunk, and a subtree deeper than sixteen levels is a chunk of its own, written before its parent.
+// 2. buildTable walks the tree in order of address. Eight levels of it become one chunk, the first sixteen of IPv4 the
+//    directory: entries (first low bits, what they lead to) are collected on a stack, neighbours that lead to the same are
+//    one entry, a chunk with one entry is no chunk, and a subtree that is deeper is a chunk of its own, written before its
+//    parent.
 //
-//    [header][directories][chunk][chunk] OUT -->          free          <-- TOP [entries of the chunks in progress]
+//    [header][chunk][chunk] OUT -->          free          <-- TOP [entries of the chunks in progress]
 //
 // MMDB format: https://maxmind.github.io/MaxMind-DB/. Record value < nodes: a node; = nodes: nothing; above: data.
 import {
-  BUILD_ALIASES, BUILD_BAD_RECORD, BUILD_BOTTOM, BUILD_CAPACITY, BUILD_DATA_BYTES, BUILD_DEPTH, BUILD_FULL,
-  BUILD_IP_VERSION, BUILD_LAST, BUILD_LAST_RECORD, BUILD_MARKS, BUILD_NODES, BUILD_OK, BUILD_OUT, BUILD_RANGES, BUILD_RECORD_BITS, BUILD_REGIONS,
-  BUILD_ROOT4, BUILD_STATE, BUILD_STEPS, BUILD_TABLE, BUILD_TOO_DEEP, BUILD_TOO_MANY_STEPS, BUILD_TOP, BUILD_TREE, BUILD_UNKNOWN,
-  BUILD_WIDTH, DIRECTORY_ENTRIES, KIND_ALIAS, KIND_LEAF, KIND_NODE, KIND_SHIFT, TABLE_ALIASES, TABLE_BYTES, TABLE_CHUNKS,
-  TABLE_DIRECTORY4, TABLE_DIRECTORY6, TABLE_PAD, TABLE_RANGES4, TABLE_RANGES6, TABLE_UNKNOWN, TABLE_WIDTH,
+  BITS_BEFORE, BITS_BYTES, BLOCK_VALUES, BUILD_ALIASES, BUILD_BAD_RECORD, BUILD_BOTTOM, BUILD_CAPACITY, BUILD_DATA_BYTES, BUILD_DEPTH,
+  BUILD_FULL, BUILD_IP_VERSION, BUILD_LAST, BUILD_LAST_RECORD, BUILD_MARKS, BUILD_NODES, BUILD_OK, BUILD_OUT, BUILD_RANGES,
+  BUILD_RECORD_BITS, BUILD_REGIONS, BUILD_ROOT4, BUILD_STATE, BUILD_STEPS, BUILD_TABLE, BUILD_TOO_DEEP, BUILD_TOO_MANY_STEPS,
+  BUILD_TOP, BUILD_TREE, BUILD_UNKNOWN, BUILD_WIDTH, DIRECTORY_ENTRIES, ENTRY_MASK, KIND_ALIAS, KIND_BLOCK, KIND_LIST, KIND_SHIFT,
+  LINE_SHIFT, LIST_ENTRIES, LIST_MAX, NARROW_LIMIT, TABLE_ALIASES, TABLE_BYTES, TABLE_CHUNKS, TABLE_DIRECTORY,
+  TABLE_DIRECTORY_SHIFT, TABLE_PAD, TABLE_RANGES4, TABLE_RANGES6, TABLE_ROOT6, TABLE_UNKNOWN, TABLE_WIDTH,
 } from "../geo-layout";
 
 /** Bytes between the search tree and the data section; data records are counted from the tree's end. */
@@ -22,7 +24,10 @@ const SEPARATOR = 16;
 /** No entry, no record of a tree and no node is this. */
 const NONE: u32 = 0xffffffff;
 const ENTRY_BYTES: u32 = 8;
-const CHUNK_SPAN: u32 = 65536;
+/** Levels of the tree in a chunk. */
+const CHUNK_LEVELS: u32 = 8;
+const CHUNK_SPAN: u32 = 1 << CHUNK_LEVELS;
+const DIRECTORY_LEVELS: u32 = 16;
 
 // @ts-ignore: decorator
 @inline
@@ -99,7 +104,7 @@ function answer(build: u32, low: u32, record: u32, entry: u32): void {
 // @ts-ignore: decorator
 @inline
 function depthOf(build: u32, span: u32): u32 {
-  return load<u32>(build, BUILD_DEPTH) + 16 - <u32>ctz(span);
+  return load<u32>(build, BUILD_DEPTH) - <u32>ctz(span);
 }
 
 /** A record that is no node. */
@@ -125,7 +130,7 @@ function border(build: u32, node: u32, low: u32, span: u32, mapped: bool): void 
   }
 }
 
-/** Collects what `record` leads to, for the next `span` values of 16 bits from `low` on. */
+/** Collects what `record` leads to, for the next `span` values of the chunk's bits from `low` on. */
 // @ts-ignore: decorator
 @inline
 function collect(build: u32, record: u32, low: u32, span: u32): void {
@@ -180,73 +185,155 @@ function collectMapped(build: u32, record: u32, low: u32, span: u32): void {
   else collect(build, one, low + half, half);
 }
 
-/** Collects what the 16 bits below `record` lead to, as entries from `top` on, which it gives; takes them off the stack. */
-// @ts-ignore: decorator
-@inline
-function collectAll(build: u32, record: u32, mapped: bool): u32 {
+/** Collects what the `levels` bits below `record` lead to, as entries from `top` on, which it gives; takes them off the stack. */
+function collectAll(build: u32, record: u32, levels: u32, mapped: bool): u32 {
   const outer = load<u32>(build, BUILD_BOTTOM);
   const bottom = load<u32>(build, BUILD_TOP);
   store<u32>(build, bottom, BUILD_BOTTOM);
-  if (mapped) collectMapped(build, record, 0, CHUNK_SPAN);
-  else collect(build, record, 0, CHUNK_SPAN);
+  store<u32>(build, load<u32>(build, BUILD_DEPTH) + levels, BUILD_DEPTH);
+  if (mapped) collectMapped(build, record, 0, 1 << levels);
+  else collect(build, record, 0, 1 << levels);
+  store<u32>(build, load<u32>(build, BUILD_DEPTH) - levels, BUILD_DEPTH);
   const top = load<u32>(build, BUILD_TOP);
   store<u32>(build, bottom, BUILD_TOP);
   store<u32>(build, outer, BUILD_BOTTOM);
   return top;
 }
 
-/** Writes the chunk of the subtree at `record`; gives the entry that leads to it, or its only entry. */
-function chunk(build: u32, record: u32, mapped: bool): u32 {
-  const bottom = load<u32>(build, BUILD_TOP);
-  store<u32>(build, load<u32>(build, BUILD_DEPTH) + 16, BUILD_DEPTH);
-  const top = collectAll(build, record, mapped);
-  store<u32>(build, load<u32>(build, BUILD_DEPTH) - 16, BUILD_DEPTH);
-  if (load<u32>(build, BUILD_STATE) != BUILD_OK) return NONE;
-  const count = (bottom - top) / ENTRY_BYTES;
-  if (count == 1) return load<u32>(top, 4);
-
-  let kind: u32 = KIND_LEAF;
-  for (let at = top; at < bottom; at += ENTRY_BYTES) if (load<u32>(at, 4) >> KIND_SHIFT) kind = KIND_NODE;
-  const width: u32 = kind == KIND_LEAF ? load<u32>(build, BUILD_WIDTH) : 4;
+/** The next `bytes` of the table, zeroed; NONE, and the build failed, when they are not to be had below `top`. */
+function take(build: u32, bytes: u32, top: u32): u32 {
   const start = load<u32>(build, BUILD_OUT);
-  const end = (start + count * 2 + count * width + 1) & ~1;
+  const end = (start + bytes + 1) & ~1;
   if (end + TABLE_PAD > top) {
     fail(build, BUILD_FULL);
     return NONE;
   }
-  store<u16>(start, count - 1);
-  let low = start + 2;
-  let value = start + count * 2;
-  for (let at = bottom - ENTRY_BYTES; ; at -= ENTRY_BYTES) {
-    const entry = load<u32>(at, 4);
-    if (width == 1) store<u8>(value, entry);
-    else if (width == 2) store<u16>(value, entry);
-    else store<u32>(value, entry);
-    value += width;
-    if (at == top) break;
-    store<u16>(low, load<u32>(at - ENTRY_BYTES));
-    low += 2;
-  }
+  memory.fill(start, 0, end + TABLE_PAD - start);
   store<u32>(build, end, BUILD_OUT);
-  return (kind << KIND_SHIFT) | ((start - load<u32>(build, BUILD_TABLE)) >> 1);
+  return start;
 }
 
-/** Fills the directory at `at` with what the first 16 bits lead to from `record`; gives the number of ranges. */
-function writeDirectory(build: u32, at: u32, record: u32, mapped: bool): u32 {
+// @ts-ignore: decorator
+@inline
+function storeValue(at: u32, width: u32, value: u32): void {
+  if (width == 1) store<u8>(at, value);
+  else if (width == 2) store<u16>(at, value);
+  else store<u32>(at, value);
+}
+
+/** Writes the chunk of the subtree at `record`; gives the entry that leads to it, or its only entry. */
+function chunk(build: u32, record: u32, mapped: bool): u32 {
+  const bottom = load<u32>(build, BUILD_TOP);
+  const top = collectAll(build, record, CHUNK_LEVELS, mapped);
+  if (load<u32>(build, BUILD_STATE) != BUILD_OK) return NONE;
+  const count = (bottom - top) / ENTRY_BYTES;
+  if (count == 1) return load<u32>(top, 4);
+  let deeper: u32 = 0;
+  for (let at = top; at < bottom; at += ENTRY_BYTES) if (load<u32>(at, 4) >> KIND_SHIFT) deeper++;
+  // What the directory leads to is always a block.
+  const isBlock = count > <u32>LIST_MAX || (load<u32>(build, BUILD_ROOT4) == NONE && load<u32>(build, BUILD_DEPTH) == DIRECTORY_LEVELS);
+  const start = isBlock ? writeBlock(build, top, bottom, count, deeper) : writeList(build, top, bottom, count, deeper != 0);
+  const kind: u32 = isBlock ? KIND_BLOCK : KIND_LIST;
+  return start == NONE ? NONE : (kind << KIND_SHIFT) | ((start - load<u32>(build, BUILD_TABLE)) >> 1);
+}
+
+function writeList(build: u32, top: u32, bottom: u32, count: u32, hasEntries: bool): u32 {
+  const width: u32 = hasEntries ? 4 : load<u32>(build, BUILD_WIDTH);
+  const start = take(build, count + count * width, top);
+  if (start == NONE) return NONE;
+  let low = start;
+  let value = start + count;
+  for (let at = bottom - ENTRY_BYTES; at >= top; at -= ENTRY_BYTES) {
+    store<u8>(low, load<u32>(at));
+    storeValue(value, width, load<u32>(at, 4));
+    low++;
+    value += width;
+  }
+  store<u8>(start, (count - 1) | (hasEntries ? LIST_ENTRIES : 0));
+  return start;
+}
+
+function writeBlock(build: u32, top: u32, bottom: u32, count: u32, deeper: u32): u32 {
+  const width = load<u32>(build, BUILD_WIDTH);
+  const gap = (load<u32>(build, BUILD_TABLE) - load<u32>(build, BUILD_OUT)) & ((1 << LINE_SHIFT) - 1);
+  const taken = take(build, gap + BLOCK_VALUES + count * width + (deeper ? BITS_BYTES + deeper * 4 : 0), top);
+  if (taken == NONE) return NONE;
+  const start = taken + gap;
+  let value = start + BLOCK_VALUES;
+  const bits = value + count * width;
+  let next = bits + BITS_BYTES;
+  for (let at = bottom - ENTRY_BYTES; at >= top; at -= ENTRY_BYTES) {
+    const low = load<u32>(at);
+    const entry = load<u32>(at, 4);
+    if (low) setBit(start, low);
+    if (entry >> KIND_SHIFT) {
+      storeValue(value, width, NONE);
+      setBit(bits, low);
+      store<u32>(next, entry);
+      next += 4;
+    } else {
+      storeValue(value, width, entry);
+    }
+    value += width;
+  }
+  countBits(start);
+  if (deeper) countBits(bits);
+  return start;
+}
+
+// @ts-ignore: decorator
+@inline
+function setBit(bits: u32, low: u32): void {
+  const at = bits + (low >> 3);
+  store<u8>(at, <u32>load<u8>(at) | (1 << (low & 7)));
+}
+
+/** Fills in how many ones are in front of each 64 bits. */
+function countBits(bits: u32): void {
+  let before: u32 = 0;
+  for (let word: u32 = 0; word < 4; word++) {
+    store<u8>(bits + word, before, BITS_BEFORE);
+    before += <u32>popcnt(load<u64>(bits + (word << 3)));
+  }
+}
+
+/** Starts a walk over all addresses of a family. */
+// @ts-ignore: decorator
+@inline
+function begin(build: u32, root4: u32): void {
+  store<u32>(build, root4, BUILD_ROOT4);
   store<u32>(build, NONE, BUILD_LAST_RECORD);
   store<u32>(build, NONE, BUILD_LAST);
   store<u32>(build, 0, BUILD_RANGES);
+}
+
+/** Writes the directory: what the first 16 bits lead to from `record`. */
+function writeDirectory(build: u32, record: u32): void {
   const bottom = load<u32>(build, BUILD_TOP);
-  const top = collectAll(build, record, mapped);
-  if (load<u32>(build, BUILD_STATE) != BUILD_OK) return 0;
+  const top = collectAll(build, record, DIRECTORY_LEVELS, false);
+  if (load<u32>(build, BUILD_STATE) != BUILD_OK) return;
+  let shift: u32 = 1;
+  for (let at = top; at < bottom; at += ENTRY_BYTES) if (placeOf(load<u32>(at, 4)) >= <u32>NARROW_LIMIT) shift = 2;
+  const start = take(build, DIRECTORY_ENTRIES << shift, top);
+  if (start == NONE) return;
   let next: u32 = DIRECTORY_ENTRIES;
-  for (let stretch = top; stretch < bottom; stretch += ENTRY_BYTES) {
-    const low = load<u32>(stretch);
-    const entry = load<u32>(stretch, 4);
-    for (let i = low; i < next; i++) store<u32>(at + (i << 2), entry);
+  for (let at = top; at < bottom; at += ENTRY_BYTES) {
+    const low = load<u32>(at);
+    const entry = load<u32>(at, 4);
+    const leads = entry >> KIND_SHIFT ? NARROW_LIMIT << (shift == 2 ? 16 : 0) : 0;
+    for (let i = low; i < next; i++) storeValue(start + (i << shift), 1 << shift, leads | placeOf(entry));
     next = low;
   }
-  return load<u32>(build, BUILD_RANGES);
+  const table = load<u32>(build, BUILD_TABLE);
+  store<u32>(table, start - table, TABLE_DIRECTORY);
+  store<u32>(table, shift, TABLE_DIRECTORY_SHIFT);
+}
+
+/** The region number of an entry, or the line of the block that it leads to. */
+// @ts-ignore: decorator
+@inline
+function placeOf(entry: u32): u32 {
+  return entry >> KIND_SHIFT ? (entry & ENTRY_MASK) >> (LINE_SHIFT - 1) : entry;
 }
 
 /** Builds the table; gives BUILD_OK or what went wrong. May be called again, with more room. */
@@ -258,8 +345,9 @@ export function buildTable(build: u32): u32 {
   store<u32>(build, 0, BUILD_ALIASES);
   store<u32>(build, 0, BUILD_DEPTH);
   store<u32>(build, 0, BUILD_BOTTOM);
-  store<u32>(build, table + TABLE_CHUNKS, BUILD_OUT);
+  store<u32>(build, table, BUILD_OUT);
   store<u32>(build, table + (load<u32>(build, BUILD_CAPACITY) & ~7), BUILD_TOP);
+  if (take(build, TABLE_CHUNKS, load<u32>(build, BUILD_TOP)) == NONE) return BUILD_FULL;
 
   let root4: u32 = 0;
   if (isIpv6) {
@@ -267,10 +355,11 @@ export function buildTable(build: u32): u32 {
       root4 = left(load<u32>(build, BUILD_TREE), root4, load<u32>(build, BUILD_RECORD_BITS));
     }
   }
-  store<u32>(build, NONE, BUILD_ROOT4);
-  const ranges4 = writeDirectory(build, table + TABLE_DIRECTORY4, root4, false);
-  store<u32>(build, isIpv6 ? root4 : nodes, BUILD_ROOT4);
-  const ranges6 = writeDirectory(build, table + TABLE_DIRECTORY6, isIpv6 ? 0 : nodes, true);
+  begin(build, NONE);
+  writeDirectory(build, root4);
+  const ranges4 = load<u32>(build, BUILD_RANGES);
+  begin(build, isIpv6 ? root4 : nodes);
+  const root6 = load<u32>(build, BUILD_STATE) == BUILD_OK ? chunk(build, isIpv6 ? 0 : nodes, true) : NONE;
   if (load<u32>(build, BUILD_STATE) != BUILD_OK) return load<u32>(build, BUILD_STATE);
 
   const aliases = load<u32>(build, BUILD_ALIASES);
@@ -278,7 +367,8 @@ export function buildTable(build: u32): u32 {
   store<u32>(table, load<u32>(build, BUILD_WIDTH), TABLE_WIDTH);
   store<u32>(table, load<u32>(build, BUILD_UNKNOWN), TABLE_UNKNOWN);
   store<u32>(table, ranges4, TABLE_RANGES4);
-  store<u32>(table, ranges6, TABLE_RANGES6);
+  store<u32>(table, load<u32>(build, BUILD_RANGES), TABLE_RANGES6);
   store<u32>(table, aliases ? aliases - 1 : 0, TABLE_ALIASES);
+  store<u32>(table, root6, TABLE_ROOT6);
   return BUILD_OK;
 }
