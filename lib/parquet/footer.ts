@@ -3,14 +3,16 @@
  * they are; every absolute offset in the metadata is moved by the distance that its pages moved.
  *
  *   a row group's own file:  PAR1 | pages | column indexes | offset indexes | metadata | length | PAR1
+ *                            (column indexes that the writer did not make follow on it: see statistics.ts)
  *   the file:                PAR1 | pages of group 0 | pages of group 1 | ... | all column indexes | all offset indexes
  *                            | metadata | length | PAR1
  *
  * The metadata is ours: created_by, key-value pairs in order of their keys, sorting columns, and DECIMAL instead of
- * plain INT64 where the sums are scaled (the same stored integers, another meaning). Names and numbers of the fields:
- * https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift
+ * plain INT64 where the sums are scaled (the same stored integers, another meaning).
  */
 import { EtlError } from '../core/errors.ts';
+import { CHUNK, COLUMN, FILE, GROUP, OFFSET_INDEX, PAGE, SCHEMA, STATISTICS } from './format.ts';
+import { splitStatistics, type ChunkStatistics } from './statistics.ts';
 import { binary, FALSE, field, I16, I32, I64, integer, listed, readStruct, STRUCT, struct, structs, structure, text, writeStruct } from './thrift.ts';
 import type { Struct } from './thrift.ts';
 
@@ -19,14 +21,6 @@ export const MAGIC = new TextEncoder().encode('PAR1');
 export const DECIMAL_PRECISION = 18;
 const DECIMAL_LIMIT = 10n ** BigInt(DECIMAL_PRECISION);
 
-/** Field numbers of parquet.thrift. */
-const FILE = { schema: 2, rows: 3, rowGroups: 4, keyValues: 5, createdBy: 6 } as const;
-const GROUP = { columns: 1, rows: 3, sorting: 4, fileOffset: 5, ordinal: 7 } as const;
-const CHUNK = { metadata: 3, offsetIndexAt: 4, offsetIndexLength: 5, columnIndexAt: 6, columnIndexLength: 7 } as const;
-const COLUMN = { dataPageAt: 9, indexPageAt: 10, dictionaryPageAt: 11, statistics: 12 } as const;
-const STATISTICS = { max: 5, min: 6 } as const;
-const SCHEMA = { name: 4, converted: 6, scale: 7, precision: 8, logical: 10 } as const;
-const PAGE = { locations: 1, at: 1 } as const;
 const CONVERTED_DECIMAL = 5;
 const LOGICAL_DECIMAL = 5;
 const USER_COLUMN = 0;
@@ -39,7 +33,7 @@ export interface FooterOptions {
   readonly scale: number;
 }
 
-/** A row group as a whole Parquet file. */
+/** A row group as a whole Parquet file, followed by its statistics. */
 export interface RowGroupFile {
   readonly file: Uint8Array;
   readonly rows: number;
@@ -72,7 +66,7 @@ export class Footer {
    * footer itself keeps nothing of it. Throws ETL_VALUE_OVERFLOW when a scaled sum has more than 18 digits.
    */
   add(group: RowGroupFile, at: number): Uint8Array {
-    const { file } = group;
+    const { file, chunks: statistics } = splitStatistics(group.file);
     const tail = new DataView(file.buffer, file.byteOffset + file.length - 8);
     // A copy, since the first is kept: `slice` of a Buffer would be a view of bytes that others will have.
     const metadata = readStruct(new Uint8Array(file.subarray(file.length - 8 - tail.getUint32(0, true))));
@@ -80,24 +74,23 @@ export class Footer {
     if (!rowGroup || more.length > 0 || integer(rowGroup, GROUP.rows) !== group.rows) {
       throw new EtlError('ETL_INTERNAL', `A batch of ${group.rows} rows did not become exactly one row group.`);
     }
-    if (this.#options.scale > 0) assertDecimal(rowGroup);
 
     const chunks = listed(rowGroup, GROUP.columns);
-    const end = Math.min(...chunks.map((chunk) => integer(chunk, CHUNK.columnIndexAt)));
+    const end = Math.min(...chunks.map((chunk) => integer(chunk, chunk[CHUNK.columnIndexAt] ? CHUNK.columnIndexAt : CHUNK.offsetIndexAt)));
     const distance = at - MAGIC.length;
     const columnIndexes: Uint8Array[] = [];
     const offsetIndexes: Uint8Array[] = [];
-    for (const chunk of chunks) {
-      const columnIndexAt = integer(chunk, CHUNK.columnIndexAt);
-      columnIndexes.push(file.subarray(columnIndexAt, columnIndexAt + integer(chunk, CHUNK.columnIndexLength)));
-      const offsetIndex = readStruct(file.subarray(integer(chunk, CHUNK.offsetIndexAt)));
-      for (const location of listed(offsetIndex, PAGE.locations)) move(location, PAGE.at, distance);
-      const moved = writeStruct(offsetIndex);
-      chunk[CHUNK.offsetIndexLength] = field(I32, moved.length);
-      offsetIndexes.push(moved);
+    chunks.forEach((chunk, c) => {
       const column = structure(chunk, CHUNK.metadata);
+      const offsetIndex = part(file, chunk, CHUNK.offsetIndexAt, CHUNK.offsetIndexLength);
+      const added = statistics[c];
+      if (added) addStatistics(chunk, added, offsetIndex);
+      columnIndexes.push(added?.columnIndex ?? part(file, chunk, CHUNK.columnIndexAt, CHUNK.columnIndexLength));
+      offsetIndexes.push(distance === 0 ? offsetIndex : movedPages(offsetIndex, distance));
+      chunk[CHUNK.offsetIndexLength] = field(I32, offsetIndexes[c]!.length);
       for (const id of [COLUMN.dataPageAt, COLUMN.indexPageAt, COLUMN.dictionaryPageAt]) move(column, id, distance);
-    }
+    });
+    if (this.#options.scale > 0) assertDecimal(rowGroup);
     move(rowGroup, GROUP.fileOffset, distance);
     rowGroup[GROUP.ordinal] = field(I16, this.#groups.length);
     if (group.sorted) rowGroup[GROUP.sorting] = structs([ascending(USER_COLUMN)]);
@@ -152,9 +145,30 @@ export class Footer {
   }
 }
 
-/** As bytes of their own, without room to spare. */
+function part(file: Uint8Array, chunk: Struct, at: number, length: number): Uint8Array {
+  return file.subarray(integer(chunk, at), integer(chunk, at) + integer(chunk, length));
+}
+
+/** Both kinds of index begin with a list that has an entry for each page, so with a byte for it, then one or two for its length. */
+function addStatistics(chunk: Struct, { statistics, sizes, columnIndex }: ChunkStatistics, offsetIndex: Uint8Array): void {
+  const pages = columnIndex[1]! >> 4;
+  if (offsetIndex[1]! >> 4 !== pages || (pages === 15 && offsetIndex[2] !== columnIndex[2])) {
+    throw new EtlError('ETL_INTERNAL', 'A column has other pages than its statistics.');
+  }
+  const column = structure(chunk, CHUNK.metadata);
+  column[COLUMN.statistics] = field(STRUCT, new Uint8Array(statistics));
+  if (sizes.length > 0) column[COLUMN.sizes] = field(STRUCT, new Uint8Array(sizes));
+  chunk[CHUNK.columnIndexLength] = field(I32, columnIndex.length);
+}
+
+function movedPages(offsetIndex: Uint8Array, distance: number): Uint8Array {
+  const moved = readStruct(offsetIndex);
+  for (const location of listed(moved, OFFSET_INDEX.pages)) move(location, PAGE.at, distance);
+  return writeStruct(moved);
+}
+
 function packed(metadata: Struct | Uint8Array): Uint8Array {
-  return metadata instanceof Uint8Array ? metadata : writeStruct(metadata).slice();
+  return metadata instanceof Uint8Array ? metadata : writeStruct(metadata);
 }
 
 function concatenated(parts: readonly Uint8Array[]): Uint8Array {
@@ -180,7 +194,8 @@ function move(struct: Struct, id: number, distance: number): void {
 /** The chunk's statistics are exact for integers, so they say whether every sum fits. */
 function assertDecimal(rowGroup: Struct): void {
   const column = structure(listed(rowGroup, GROUP.columns)[TOTAL_COLUMN]!, CHUNK.metadata);
-  const statistics = structure(column, COLUMN.statistics);
+  const { value } = column[COLUMN.statistics]!;
+  const statistics = value instanceof Uint8Array ? readStruct(value) : (value as Struct);
   for (const id of [STATISTICS.min, STATISTICS.max]) {
     const bytes = binary(statistics, id);
     const total = new DataView(bytes.buffer, bytes.byteOffset).getBigInt64(0, true);

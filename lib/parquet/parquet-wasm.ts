@@ -152,9 +152,14 @@ export class WrittenFile {
     this.length = length;
   }
 
+  /** A view of it; good until the writer is called again. */
+  get bytes(): Uint8Array {
+    return new Uint8Array(this.#wasm.memory.buffer, this.#at, this.length);
+  }
+
   /** Copies the file to where it is to live and frees it here. Call it once. */
   moveTo(target: Uint8Array): void {
-    target.set(new Uint8Array(this.#wasm.memory.buffer, this.#at, this.length));
+    target.set(this.bytes);
     inTier(this.#tier, () => this.#wasm.__wbindgen_free(this.#at, this.length, 1));
   }
 }

@@ -35,11 +35,11 @@ export function readStruct(bytes: Uint8Array): Struct {
   return new Reader(bytes).struct();
 }
 
-/** The bytes of a structure; fields go out in ascending order of their numbers. */
+/** The bytes of a structure, without room to spare; fields go out in ascending order of their numbers. */
 export function writeStruct(struct: Struct): Uint8Array {
-  const writer = new Writer();
+  writer.clear();
   writer.struct(struct);
-  return writer.bytes();
+  return writer.take();
 }
 
 const utf8 = new TextEncoder();
@@ -156,30 +156,80 @@ class Reader {
   }
 }
 
-class Writer {
-  #bytes = new Uint8Array(1024);
-  #length = 0;
+const USUAL_BYTES = 4096;
 
-  bytes(): Uint8Array {
-    return this.#bytes.subarray(0, this.#length);
+/** Writes structures from Structs, or field by field: `begin`, each field's `head` and value, `end`. */
+export class Writer {
+  length = 0;
+  #bytes = new Uint8Array(USUAL_BYTES);
+  #last = 0;
+
+  clear(): void {
+    this.length = 0;
+    if (this.#bytes.length > USUAL_BYTES) this.#bytes = new Uint8Array(USUAL_BYTES);
+  }
+
+  /** A copy of what was written. */
+  take(): Uint8Array {
+    return this.#bytes.slice(0, this.length);
+  }
+
+  begin(): void {
+    this.#last = 0;
+  }
+
+  /** Of a field whose number is larger than the one before; of a boolean, that is all. */
+  head(id: number, type: number): void {
+    if (id - this.#last <= 15) {
+      this.byte(((id - this.#last) << 4) | type);
+    } else {
+      this.byte(type);
+      this.integer(id);
+    }
+    this.#last = id;
+  }
+
+  end(): void {
+    this.byte(0);
   }
 
   struct(struct: Struct): void {
-    let last = 0;
+    const outer = this.#last;
+    this.begin();
     for (let id = 1; id < struct.length; id++) {
       const field = struct[id];
       if (!field) continue;
       const { type, value } = field;
-      if (id - last <= 15) {
-        this.#byte(((id - last) << 4) | type);
-      } else {
-        this.#byte(type);
-        this.#zigzag(id);
-      }
-      last = id;
+      this.head(id, type);
       if (type !== TRUE && type !== FALSE) this.#value(type, value);
     }
-    this.#byte(0);
+    this.end();
+    this.#last = outer;
+  }
+
+  /** Begins a list; its items follow. */
+  list(type: number, length: number): void {
+    this.byte((Math.min(length, 15) << 4) | type);
+    if (length >= 15) this.#varint(length);
+  }
+
+  binary(bytes: Uint8Array): void {
+    this.#varint(bytes.length);
+    this.#raw(bytes);
+  }
+
+  byte(byte: number): void {
+    this.#reserve(1);
+    this.#bytes[this.length++] = byte;
+  }
+
+  /** Four bytes, little-endian: no part of the protocol. */
+  u32(value: number): void {
+    for (let shift = 0; shift < 32; shift += 8) this.byte((value >>> shift) & 255);
+  }
+
+  integer(value: number): void {
+    this.#varint(value < 0 ? -2 * value - 1 : 2 * value);
   }
 
   #value(type: number, value: Value): void {
@@ -189,44 +239,35 @@ class Writer {
       this.struct(value as Struct);
     } else if (type === LIST) {
       const list = value as List;
-      this.#byte((Math.min(list.items.length, 15) << 4) | list.type);
-      if (list.items.length >= 15) this.#varint(list.items.length);
+      this.list(list.type, list.items.length);
       for (const item of list.items) this.#value(list.type, item);
     } else if (type === BINARY) {
-      const bytes = value as Uint8Array;
-      this.#varint(bytes.length);
-      this.#raw(bytes);
+      this.binary(value as Uint8Array);
     } else if (type <= BYTE) {
-      this.#byte(value as number);
+      this.byte(value as number);
     } else {
-      this.#zigzag(value as number);
+      this.integer(value as number);
     }
   }
 
   #raw(bytes: Uint8Array): void {
     this.#reserve(bytes.length);
-    this.#bytes.set(bytes, this.#length);
-    this.#length += bytes.length;
-  }
-
-  #byte(byte: number): void {
-    this.#reserve(1);
-    this.#bytes[this.#length++] = byte;
+    this.#bytes.set(bytes, this.length);
+    this.length += bytes.length;
   }
 
   #varint(value: number): void {
-    for (; value >= 128; value = Math.floor(value / 128)) this.#byte((value % 128) | 128);
-    this.#byte(value);
-  }
-
-  #zigzag(value: number): void {
-    this.#varint(value < 0 ? -2 * value - 1 : 2 * value);
+    for (; value >= 128; value = Math.floor(value / 128)) this.byte((value % 128) | 128);
+    this.byte(value);
   }
 
   #reserve(more: number): void {
-    if (this.#length + more <= this.#bytes.length) return;
-    const grown = new Uint8Array(Math.max(2 * this.#bytes.length, this.#length + more));
+    if (this.length + more <= this.#bytes.length) return;
+    const grown = new Uint8Array(Math.max(2 * this.#bytes.length, this.length + more));
     grown.set(this.#bytes);
     this.#bytes = grown;
   }
 }
+
+/** One for all: most structures are small, and a buffer for each would cost more than writing it. */
+const writer = new Writer();
