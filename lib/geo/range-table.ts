@@ -60,6 +60,8 @@ const MARK_STEP = 4096;
 /** A sane tree has each node once. Some share subtrees besides the aliases; none by as much as this. */
 const MAX_VISITS_PER_NODE = 4;
 const SPARE_VISITS = 1024;
+/** Offsets in a table have 31 bits. A larger one is built in vain until there is no more memory: ETL_MEMORY. */
+const MAX_TABLE_BYTES = 2 ** 31;
 
 const troubles: Readonly<Record<number, string>> = {
   [BUILD_TOO_DEEP]: 'its search tree is deeper than an address has bits',
@@ -125,11 +127,11 @@ function buildRangeTable(database: GeoDatabase, field: string | undefined, slabs
   set(BUILD_WIDTH, width);
   set(BUILD_UNKNOWN, unknown);
 
-  // A table takes about a quarter of its tree.
+  // A table takes about a third of its tree.
   for (let capacity = TABLE_CHUNKS + DIRECTORY_ENTRIES * 4 + TABLE_PAD + Math.ceil((nodes * database.recordBits) / 8); ; capacity *= 2) {
     const at = slabs.take(capacity, 'range table');
     set(BUILD_TABLE, at);
-    set(BUILD_CAPACITY, capacity);
+    set(BUILD_CAPACITY, Math.min(capacity, MAX_TABLE_BYTES));
     set(BUILD_STEPS, nodes * MAX_VISITS_PER_NODE + SPARE_VISITS);
     const state = kernel.buildTable(site);
     if (state === BUILD_OK) return { at, names, unknown };

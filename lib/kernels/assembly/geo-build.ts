@@ -26,7 +26,6 @@ const NONE: u32 = 0xffffffff;
 const ENTRY_BYTES: u32 = 8;
 /** Levels of the tree in a chunk. */
 const CHUNK_LEVELS: u32 = 8;
-const CHUNK_SPAN: u32 = 1 << CHUNK_LEVELS;
 const DIRECTORY_LEVELS: u32 = 16;
 
 // @ts-ignore: decorator

@@ -183,10 +183,10 @@ function lookupOther(table: u32, width: u32, at: u32, length: u32): u32 {
 }
 
 /**
- * Writes BATCH_REGION of each row whose status is good, a group at a time. Addresses come at random, so what a directory
- * entry leads to is mostly not in a near cache, and a branch on it would be mispredicted, and late: first every row gets
- * what its entry says or, if that leads on, its address; the few whose entry leads on come after that, and what is no IPv4
- * address. So the loads of many rows are under way at once.
+ * Writes BATCH_REGION of each row whose status is good, a group at a time. Addresses come at random, so neither their
+ * directory entries nor what these lead to are in a near cache, and a branch on an entry would be mispredicted, and late:
+ * first every row gets its address, then what its entry says if that does not lead on; the few whose entry leads on come
+ * after that, and what is no IPv4 address. In such short loops the loads of many rows are under way at once.
  */
 export function lookupBatch(table: u32, batch: u32, rows: u32): void {
   const width = load<u32>(table, TABLE_WIDTH);
@@ -197,6 +197,7 @@ export function lookupBatch(table: u32, batch: u32, rows: u32): void {
   const line = mask >> 1;
   for (let from: u32 = 0; from < rows; from += GROUP) {
     const to = min(from + GROUP, rows);
+    let simple: u64 = 0;
     let deeper: u64 = 0;
     let others: u64 = 0;
     let bit: u64 = 1;
@@ -208,10 +209,16 @@ export function lookupBatch(table: u32, batch: u32, rows: u32): void {
         others |= bit;
         continue;
       }
-      const entry = directoryEntry(directory, shift, mask, <u32>address);
+      store<u32>(at, <u32>address, BATCH_REGION);
+      simple |= bit;
+    }
+    for (; simple; simple &= simple - 1) {
+      const at = batch + ((from + <u32>ctz(simple)) << 2);
+      const address = load<u32>(at, BATCH_REGION);
+      const entry = directoryEntry(directory, shift, mask, address);
       const leads = entry > line;
-      store<u32>(at, select<u32>(<u32>address, entry, leads), BATCH_REGION);
-      deeper |= select<u64>(bit, 0, leads);
+      store<u32>(at, select<u32>(address, entry, leads), BATCH_REGION);
+      deeper |= select<u64>(simple & (0 - simple), 0, leads);
     }
     for (; deeper; deeper &= deeper - 1) {
       const at = batch + ((from + <u32>ctz(deeper)) << 2);
