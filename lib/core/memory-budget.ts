@@ -45,8 +45,6 @@ const RESIDENT_VARIES = 2 * MB;
 const THREAD_BYTES = 24 * MB;
 /** What the stages of lane 1 have in slabs, blocks left out. */
 const STAGES_BYTES = 5 * MiB;
-/** What a thread reads at a time: used over and over, it stays in the cache of its core. */
-const THREAD_BLOCK_BYTES = 512 << 10;
 /** The unfinished record and all else that one block hands to the next, and where blocks wait for a thread. */
 const RELAY_BYTES = 3 * MiB;
 /** IP ranges: those of the embedded database take 2.7 MB. */
@@ -169,7 +167,8 @@ export function divide(linear: number, jobs = 1, geoBytes = GEO_BYTES, piped = f
 function shareOut(linear: number, jobs: number, geoBytes: number, piped: boolean): Omit<MemoryBudget, 'limit' | 'frugal'> {
   const { small, large } = sizeOf(linear / jobs);
   const threadsRead = jobs > 1 && !piped;
-  const blockBytes = small ? 256 << 10 : threadsRead ? THREAD_BLOCK_BYTES : MiB;
+  // Whatever is done once a block finds the caches cold: the larger the block, the less of it.
+  const blockBytes = small ? 256 << 10 : large ? 2 * MiB : MiB;
   // Read for threads: each has one and the next is there already; one is being read, one is lent to its successor.
   const blocks = threadsRead ? 0 : jobs > 1 ? 2 * jobs + 2 : small ? 2 : 3;
   const fanIn = small ? 16 : large ? 64 : 32;
