@@ -20,7 +20,7 @@ async function publish(tier: string, writesAtOnce: number, shape: readonly numbe
   const args = ['--import', 'tsx', probe, tier, ...[writesAtOnce, ...shape].map(String)];
   const { stdout } = await promisify(execFile)(process.execPath, args);
   const lines = stdout.trim().split('\n');
-  const result = JSON.parse(lines.at(-1)!) as ProbeResult;
+  const result = JSON.parse(lines.findLast((line) => line.startsWith('{'))!) as ProbeResult; // V8 may still be writing
   return { ...result, optimized: lines.filter((line) => line.includes('using TurboFan')).length };
 }
 
