@@ -85,10 +85,13 @@ test('missing parents are made, at any depth and however they are written, and g
 
 test('a process that was killed and not waited for is gone', onLinux, async (t) => {
   const parent = temporaryFolder(t);
-  const shell = spawn('sh', ['-c', 'sleep 0.01 & echo $!; exec sleep 600'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const shell = spawn('sh', ['-c', 'sleep 600 & echo $!; exec sleep 600'], { stdio: ['ignore', 'pipe', 'inherit'] });
   t.after(() => shell.kill('SIGKILL'));
   const [text] = await once(shell.stdout, 'data') as [Buffer];
   const pid = Number(String(text));
+  // The shell would ask after its child; what it becomes does not.
+  while (!readFileSync(`/proc/${shell.pid}/stat`, 'latin1').includes('(sleep)')) await turn();
+  process.kill(pid, 'SIGKILL');
   while (!readFileSync(`/proc/${pid}/stat`, 'latin1').includes(') Z ')) await turn();
   const path = left(parent, { pid, started: null });
   assert.deepEqual(removeLeftBehind(parent, PREFIX), [path]);
