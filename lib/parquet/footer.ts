@@ -11,7 +11,7 @@
  * plain INT64 where the sums are scaled (the same stored integers, another meaning).
  */
 import { EtlError } from '../core/errors.ts';
-import { CHUNK, COLUMN, FILE, GROUP, OFFSET_INDEX, PAGE, SCHEMA, STATISTICS } from './format.ts';
+import { CHUNK, COLUMN, FILE, GROUP, metadataOf, OFFSET_INDEX, PAGE, SCHEMA, STATISTICS } from './format.ts';
 import { splitStatistics, type ChunkStatistics } from './statistics.ts';
 import { binary, FALSE, field, I16, I32, I64, integer, listed, readStruct, STRUCT, struct, structs, structure, text, writeStruct } from './thrift.ts';
 import type { Struct } from './thrift.ts';
@@ -67,9 +67,8 @@ export class Footer {
    */
   add(group: RowGroupFile, at: number): Uint8Array {
     const { file, chunks: statistics } = splitStatistics(group.file);
-    const tail = new DataView(file.buffer, file.byteOffset + file.length - 8);
     // A copy, since the first is kept: `slice` of a Buffer would be a view of bytes that others will have.
-    const metadata = readStruct(new Uint8Array(file.subarray(file.length - 8 - tail.getUint32(0, true))));
+    const metadata = readStruct(new Uint8Array(metadataOf(file)));
     const [rowGroup, ...more] = listed(metadata, FILE.rowGroups);
     if (!rowGroup || more.length > 0 || integer(rowGroup, GROUP.rows) !== group.rows) {
       throw new EtlError('ETL_INTERNAL', `A batch of ${group.rows} rows did not become exactly one row group.`);

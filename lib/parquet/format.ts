@@ -1,5 +1,5 @@
 /**
- * Field numbers of the structures of Parquet's metadata that are read or written here, by their names in
+ * Field numbers of the structures of Parquet's metadata that are read or written here, and where in a file it stands; names as in
  * https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift
  */
 
@@ -25,3 +25,9 @@ export const ORDER = { none: 0, ascending: 1, descending: 2 } as const;
 export const OFFSET_INDEX = { pages: 1, stringBytes: 2 } as const;
 /** PageLocation */
 export const PAGE = { at: 1, firstRow: 3 } as const;
+
+/** Where a file's metadata stands, a FileMetaData structure, and all behind it: a view. */
+export function metadataOf(file: Uint8Array): Uint8Array {
+  const tail = file.length - 8; // its length, and the magic
+  return file.subarray(tail - new DataView(file.buffer, file.byteOffset + tail).getUint32(0, true));
+}

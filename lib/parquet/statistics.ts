@@ -8,7 +8,7 @@
  */
 import type { ResultColumns } from '../core/stage.ts';
 import { IntegerBounds, SortedTextBounds, type BoundedColumn, type Extremes } from './bounds.ts';
-import { CHUNK, COLUMN_INDEX, FILE, GROUP, OFFSET_INDEX, ORDER, PAGE, SIZES, STATISTICS } from './format.ts';
+import { CHUNK, COLUMN_INDEX, FILE, GROUP, metadataOf, OFFSET_INDEX, ORDER, PAGE, SIZES, STATISTICS } from './format.ts';
 import { BINARY, FALSE, I32, I64, integer, LIST, listed, readStruct, TRUE, Writer } from './thrift.ts';
 import { PAGE_SIZE } from './writer-settings.ts';
 
@@ -76,9 +76,7 @@ export function splitStatistics(bytes: Uint8Array): { file: Uint8Array; chunks: 
 
 /** The first rows of the pages of each column. */
 function pageStarts(file: Uint8Array): number[][] {
-  const end = file.length - 8;
-  const metadata = readStruct(file.subarray(end - new DataView(file.buffer, file.byteOffset + end).getUint32(0, true)));
-  return listed(listed(metadata, FILE.rowGroups)[0]!, GROUP.columns).map((chunk) =>
+  return listed(listed(readStruct(metadataOf(file)), FILE.rowGroups)[0]!, GROUP.columns).map((chunk) =>
     listed(readStruct(file.subarray(integer(chunk, CHUNK.offsetIndexAt))), OFFSET_INDEX.pages).map((page) => integer(page, PAGE.firstRow)));
 }
 
