@@ -23,7 +23,7 @@ import { divide, leastMemory, planMemory, regionBytes, type MemoryBudget } from 
 import { availableMemory, defaultMemory } from './core/memory-limit.ts';
 import type { ColumnNames, JobOptions } from './core/options.ts';
 import { availableProcessors } from './core/processors.ts';
-import { collectGarbage, keepHeapSmall, residentBytes } from './core/resident.ts';
+import { collectGarbage, keepHeapSmall, letHeapGrow, residentBytes } from './core/resident.ts';
 import { Resources } from './core/resources.ts';
 import type { RegionColumn, ResultBatch, SortedRun } from './core/stage.ts';
 import { packageVersion } from './core/version.ts';
@@ -169,6 +169,7 @@ class Job {
     const totalBytes = piped ? undefined : sizes.reduce<number>((sum, size) => sum + size!, 0);
     this.#progress.totalBytes = totalBytes;
     this.#budget = this.#planBudget(totalBytes);
+    if (this.#budget.heapGrows) letHeapGrow();
     // What takes a while is begun first: threads, unless it has to be seen whether they are worth it, or the encoder.
     let team = this.#budget.jobs > 1 && !piped ? this.#startTeam() : undefined;
     if (this.#budget.jobs === 1) warmUp(this.#tier).catch(() => undefined); // reported when lane 3 needs it

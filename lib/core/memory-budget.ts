@@ -33,6 +33,9 @@ export const DEFAULT_MEMORY_MOST = 2000 * MB;
 const FRUGAL_BELOW = 144 * MB;
 /** Growth of V8's heap, of compiled kernels and of what malloc holds, over a run. */
 const HEAP_BYTES = 17 * MB;
+/** With so much, V8's heap may grow as it likes: by so much more. */
+const HEAP_GROWS_FROM = 500 * MB;
+const HEAP_GROWTH = 32 * MB;
 /** The Parquet encoder: code, its WASM memory with one row group, row groups on their way to the disk. */
 const ENCODER_BYTES = { frugal: 28 * MB, free: 64 * MB } as const;
 /** What an earlier run in the process has certainly left of both. */
@@ -94,6 +97,8 @@ export interface MemoryBudget {
   readonly distinctBytes: number;
   /** Whether the encoder is to be kept small. */
   readonly frugal: boolean;
+  /** V8's heap need not be kept small. */
+  readonly heapGrows: boolean;
   /** Lane 3: row groups that may be on their way to the disk. */
   readonly writesAtOnce: number;
 }
@@ -143,12 +148,13 @@ export function planMemory(request: BudgetRequest): MemoryBudget {
   }
   const room = limit - before(request);
   const mode = room < FRUGAL_BELOW ? 'frugal' : 'free';
-  const spare = room - HEAP_BYTES - ENCODER_BYTES[mode];
+  const heapGrows = room >= HEAP_GROWS_FROM;
+  const spare = room - HEAP_BYTES - (heapGrows ? HEAP_GROWTH : 0) - ENCODER_BYTES[mode];
   // Where one job has to be frugal there is nothing to divide.
   for (let wanted = mode === 'frugal' ? 1 : Math.min(jobs, MAX_JOBS); ; wanted--) {
     const linear = Math.min(LINEAR_MOST, wholePages(spare - (wanted > 1 ? wanted * THREAD_BYTES : 0)));
     const shares = divide(linear, wanted, GEO_BYTES, piped);
-    if (shares.jobs === wanted) return { limit, frugal: mode === 'frugal', ...shares };
+    if (shares.jobs === wanted) return { limit, frugal: mode === 'frugal', heapGrows, ...shares };
   }
 }
 
@@ -156,7 +162,7 @@ export function planMemory(request: BudgetRequest): MemoryBudget {
  * The shares of so much linear memory, of which the main thread has `geoBytes` for IP ranges; with several jobs, so many of
  * them as it is enough for. `piped`: an input is a pipe.
  */
-export function divide(linear: number, jobs = 1, geoBytes = GEO_BYTES, piped = false): Omit<MemoryBudget, 'limit' | 'frugal'> {
+export function divide(linear: number, jobs = 1, geoBytes = GEO_BYTES, piped = false): Omit<MemoryBudget, 'limit' | 'frugal' | 'heapGrows'> {
   for (; jobs > 1; jobs--) {
     const shares = shareOut(linear, jobs, geoBytes, piped);
     if (shares.threadBytes >= THREAD_LEAST) return shares;
@@ -164,7 +170,7 @@ export function divide(linear: number, jobs = 1, geoBytes = GEO_BYTES, piped = f
   return shareOut(linear, 1, geoBytes, piped);
 }
 
-function shareOut(linear: number, jobs: number, geoBytes: number, piped: boolean): Omit<MemoryBudget, 'limit' | 'frugal'> {
+function shareOut(linear: number, jobs: number, geoBytes: number, piped: boolean): Omit<MemoryBudget, 'limit' | 'frugal' | 'heapGrows'> {
   const { small, large } = sizeOf(linear / jobs);
   const threadsRead = jobs > 1 && !piped;
   // Whatever is done once a block finds the caches cold: the larger the block, the less of it.

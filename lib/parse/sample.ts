@@ -62,23 +62,21 @@ function findingsOf(scanner: Scanner, whole: boolean, columns: ColumnNames, name
   const users = new UserPrefix();
   while (scanner.scan(whole) === 'records') {
     const { record, index, window } = scanner;
-    /** Where the record's field in this place is, and its entry. */
-    const field = (place: number): { from: number; to: number; entry: number } => {
-      const at = record.first + place;
-      const from = place === 0 ? record.start : (index[at - 1]! & ENTRY_POSITION) + 1;
-      return { from, to: index[at]! & ENTRY_POSITION, entry: index[at]! };
-    };
+    /** Where the field in this place of the record begins. */
+    const startOf = (place: number): number => (place === 0 ? record.start : (index[record.first + place - 1]! & ENTRY_POSITION) + 1);
     while (scanner.next()) {
       if (!header) {
         header = mapHeader(headerNames(scanner, name, quote), columns, name);
       } else if (record.next - record.first === header.fields) {
-        const value = field(header.value);
-        if ((value.entry & ENTRY_BAD) !== 0) continue;
-        const places = hasPoint(window, value.from, value.to) ? decimals(fieldText(window, value.from, value.to, value.entry, quote)) : 0;
+        const value = index[record.first + header.value]!;
+        if ((value & ENTRY_BAD) !== 0) continue;
+        const [from, to] = [startOf(header.value), value & ENTRY_POSITION];
+        const places = hasPoint(window, from, to) ? decimals(fieldText(window, from, to, value, quote)) : 0;
         scale = Math.max(scale ?? 0, places);
-        const user = field(header.user);
-        const quotes = isQuoted(user.entry) ? 1 : 0;
-        users.add(window, user.from + quotes, user.to - quotes);
+        if (users.full) continue;
+        const user = index[record.first + header.user]!;
+        const quotes = isQuoted(user) ? 1 : 0;
+        users.add(window, startOf(header.user) + quotes, (user & ENTRY_POSITION) - quotes);
       }
     }
   }

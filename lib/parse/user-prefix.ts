@@ -8,7 +8,7 @@
 import { MAX_USER_PREFIX } from '../kernels/layout.ts';
 
 /** Users of the sample that are looked at. */
-const MOST_USERS = 4096;
+const MOST_USERS = 1024;
 /** One in so many may begin otherwise: a branch that goes now this way, now that, costs more than a byte saved. */
 const OTHERS = 32;
 
@@ -17,10 +17,15 @@ export class UserPrefix {
   readonly #lengths = new Uint8Array(MOST_USERS);
   #users = 0;
 
+  /** More users are not looked at. */
+  get full(): boolean {
+    return this.#users === MOST_USERS;
+  }
+
   /** A user of the sample: his bytes, or the most of them. Empty ones are rejected, so they do not count. */
   add(bytes: Uint8Array, from: number, to: number): void {
     const length = Math.min(to - from, MAX_USER_PREFIX);
-    if (length <= 0 || this.#users === MOST_USERS) return;
+    if (length <= 0 || this.full) return;
     this.#begins.set(bytes.subarray(from, from + length), this.#users * MAX_USER_PREFIX);
     this.#lengths[this.#users++] = length;
   }
