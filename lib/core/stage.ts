@@ -64,6 +64,15 @@ export interface Batch {
 }
 
 /**
+ * Ids by the two halves of their hash, unsigned: those between the bounds, both included. The parts that one part was split
+ * into have ranges that lie in its range and do not overlap; the last that there can be have one id.
+ */
+export interface HashRange {
+  readonly lo: readonly [from: bigint, to: bigint];
+  readonly hi: readonly [from: bigint, to: bigint];
+}
+
+/**
  * lane 2, partition store -> dedup. Rows of one partition, in input order: `count` u32 addresses of segments at `ptr`
  * (see kernels/layout.ts), which may come from the stores of several threads.
  *
@@ -75,6 +84,8 @@ export interface Batch {
 export interface PartitionChunk {
   readonly partition: number;
   readonly part: number;
+  /** Where the hashes of all ids of the part lie. */
+  readonly range: HashRange;
   readonly ptr: number;
   /** Segments; 0 when the chunk is empty. */
   readonly count: number;

@@ -22,11 +22,11 @@
  * narrower ranges come, each with fewer known ids to load.
  * test/dedup/key-set-conformance.ts holds an implementation to all this.
  */
-import type { PartitionChunk } from '../core/stage.ts';
+import type { HashRange, PartitionChunk } from '../core/stage.ts';
 
 export interface KeySet {
-  /** Makes ready for the ids of a part: an implementation on disk loads those of earlier runs here. */
-  begin(partition: number, part: number): void | Promise<void>;
+  /** Makes ready for the ids of a part, which lie in `range`: an implementation on disk loads those of earlier runs here. */
+  begin(partition: number, part: number, range: HashRange): void | Promise<void>;
   /**
    * Goes on through the chunk's rows and writes addresses of rows, u32 each, in order, to `area`, at most `max` (at least
    * 1): first-seen rows, or rows to put off, never both in one call. The result is overwritten by the next call. A chunk

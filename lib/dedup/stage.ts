@@ -51,11 +51,11 @@ class DedupStage extends PieceStage<PartitionChunk, Winners> {
   protected override begin(chunk: PartitionChunk): void | Promise<void> {
     this.#chunk = chunk;
     this.#admitted = false;
-    const { partition, part } = chunk;
+    const { partition, part, range } = chunk;
     const open = this.#open;
     if (!open) {
       this.#open = { partition, part };
-      return this.#waits(this.#options.keySet.begin(partition, part));
+      return this.#waits(this.#options.keySet.begin(partition, part, range));
     }
     if (open.partition === partition && open.part === part) return undefined;
     throw new EtlError(

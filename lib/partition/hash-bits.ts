@@ -5,6 +5,7 @@
  *   idLo  [main store][level 1][level 2] ...   idHi  [level n] ... [last]
  */
 import { EtlError } from '../core/errors.ts';
+import type { HashRange } from '../core/stage.ts';
 import { ROW_ID_HI, ROW_ID_LO } from '../kernels/layout.ts';
 import { MAX_PARTITION_BITS } from '../kernels/partition-layout.ts';
 
@@ -24,6 +25,16 @@ export function topBits(bits: number): HashBits {
     throw new EtlError('ETL_INTERNAL', `A partition store cannot have 2^${bits} partitions.`);
   }
   return { word: ROW_ID_LO, shift: 64 - bits, bits };
+}
+
+const WORD: readonly [bigint, bigint] = [0n, 2n ** 64n - 1n];
+export const ALL_HASHES: HashRange = { lo: WORD, hi: WORD };
+
+/** Of the ids in `range`, those of one partition by these bits, which follow on what all of `range` agree in. */
+export function rangeOf({ word, shift }: HashBits, partition: number, range: HashRange): HashRange {
+  const half = word === ROW_ID_LO ? 'lo' : 'hi';
+  const from = range[half][0] + (BigInt(partition) << BigInt(shift));
+  return { ...range, [half]: [from, from + (1n << BigInt(shift)) - 1n] };
 }
 
 /** Those that follow. Throws ETL_INTERNAL when there are none: rows that agree in all have one id, and fit any table. */

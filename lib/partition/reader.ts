@@ -15,7 +15,7 @@
 import { Readable } from 'node:stream';
 import type { Counters } from '../core/counters.ts';
 import { EtlError } from '../core/errors.ts';
-import { releaseOnce, type PartitionChunk } from '../core/stage.ts';
+import { releaseOnce, type HashRange, type PartitionChunk } from '../core/stage.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
 import { MERGE_HEAP, SOURCE_BYTES } from '../kernels/partition-layout.ts';
 import { SlabPool } from '../kernels/slab-pool.ts';
@@ -24,7 +24,7 @@ import { BorrowedFile } from '../spill/borrowed-file.ts';
 import type { HandedSpillFile, SpillSpace } from '../spill/spill-space.ts';
 import { ChunkBuffers, type ReadableFile } from './chunk-buffers.ts';
 import { Generations } from './generations.ts';
-import { bitsAfter, SPLIT_BITS, type HashBits } from './hash-bits.ts';
+import { ALL_HASHES, bitsAfter, rangeOf, SPLIT_BITS, type HashBits } from './hash-bits.ts';
 import { Part, type PartOptions } from './part.ts';
 import type { Stored, StoredShare } from './share.ts';
 import { StoredRows } from './stored-rows.ts';
@@ -136,17 +136,18 @@ export class PartitionReader {
   async *#chunks(): AsyncGenerator<PartitionChunk, void, undefined> {
     let part = Part.take(this.#rows, this.#partOptions);
     while (part) {
-      yield* this.#give(part, part.partition, 0);
+      const range = rangeOf(part.hash, part.partition, ALL_HASHES);
+      yield* this.#give(part, part.partition, 0, range);
       const next = Part.take(this.#rows, this.#partOptions);
       next?.readAhead();
-      yield* this.#giveDeferred(part.partition, 1);
+      yield* this.#giveDeferred(part.partition, 1, range);
       part = next;
     }
     await this.close();
   }
 
   /** The chunks of one part. */
-  async *#give(part: Part, partition: number, number: number): AsyncGenerator<PartitionChunk, void, undefined> {
+  async *#give(part: Part, partition: number, number: number, range: HashRange): AsyncGenerator<PartitionChunk, void, undefined> {
     for (let last = false; !last; ) {
       const free = this.#lists.take();
       const ptr = typeof free === 'number' ? free : await free;
@@ -154,15 +155,15 @@ export class PartitionReader {
       if (reading) await reading;
       const list = part.list(ptr, LIST_SEGMENTS);
       ({ last } = list);
-      yield this.#chunk(part.hash, { partition, part: number, ptr, count: list.count, last }, () => {
+      yield this.#chunk(part.hash, { partition, part: number, range, ptr, count: list.count, last }, () => {
         list.release();
         this.#lists.give(ptr);
       });
     }
   }
 
-  /** The parts of what was put off from the part before, and of what is put off from these. Gives the next part's number. */
-  async *#giveDeferred(partition: number, number: number): AsyncGenerator<PartitionChunk, number, undefined> {
+  /** The parts of what was put off from the part before, whose range is `within`, and of what is put off from these. Gives the next part's number. */
+  async *#giveDeferred(partition: number, number: number, within: HashRange): AsyncGenerator<PartitionChunk, number, undefined> {
     while (this.#out > 0 && !this.#stopped) await new Promise<void>((resolve) => { this.#wake = resolve; });
     if (this.#stopped) throw new EtlError('ETL_INTERNAL', 'Reading partitions was stopped.');
     if (!this.#collecting) return number;
@@ -174,8 +175,9 @@ export class PartitionReader {
     const rows = this.#storedRows([stored.share], () => next++);
     const take = (): Part | undefined => Part.take(rows, this.#partOptions);
     for (let part = take(); part; part = take()) {
-      yield* this.#give(part, partition, number);
-      number = yield* this.#giveDeferred(partition, number + 1);
+      const range = rangeOf(part.hash, part.partition, within);
+      yield* this.#give(part, partition, number, range);
+      number = yield* this.#giveDeferred(partition, number + 1, range);
     }
     this.#levels.pop();
     await stored.close();

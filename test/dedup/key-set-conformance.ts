@@ -8,13 +8,16 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { PartitionChunk } from '../../lib/core/stage.ts';
+import type { HashRange, PartitionChunk } from '../../lib/core/stage.ts';
 import type { KeySet } from '../../lib/dedup/key-set.ts';
 import { LinearMemory } from '../../lib/kernels/linear-memory.ts';
 import { writeChain, type Row } from '../partition/pages.ts';
 import { random } from '../random.ts';
 
 type Id = readonly [lo: bigint, hi: bigint];
+
+/** Where ids may lie: what a set does not need to know. */
+export const ANY: HashRange = { lo: [0n, 2n ** 64n - 1n], hi: [0n, 2n ** 64n - 1n] };
 
 const MAX = 1000;
 export const AMPLE = 16 << 20;
@@ -40,7 +43,7 @@ export function chunkOf(
   assert.ok(segments.length <= 4096);
   memory.u32(ptr, segments.length).set(segments);
   const chunk: PartitionChunk = {
-    partition, part, ptr, count: segments.length, last, defer: () => assert.fail('nothing is put off'), release() {},
+    partition, part, range: ANY, ptr, count: segments.length, last, defer: () => assert.fail('nothing is put off'), release() {},
   };
   return { chunk, addresses };
 }
@@ -107,7 +110,7 @@ async function admitPartition(memory: LinearMemory, set: KeySet, partition: numb
   for (let part = 0; part < parts.length; part++) {
     const { rows, depth } = parts[part]!;
     const late: number[] = [];
-    await set.begin(partition, part);
+    await set.begin(partition, part, ANY);
     for (let from = 0, to = 0; from < rows.length; from = to) {
       to = Math.min(rows.length, from + Math.ceil(next() * rows.length));
       const slice = rows.slice(from, to);
@@ -145,7 +148,7 @@ export function keySetConformance(name: string, create: (memory: LinearMemory, m
     for (const packed of [false, true]) {
       const memory = new LinearMemory();
       const set = await create(memory, AMPLE);
-      await set.begin(0, 0);
+      await set.begin(0, 0, ANY);
       const { chunk, addresses } = chunkOf(memory, ids, 1, { packed });
       const { winners, deferred, rows, calls } = admitAll(memory, set, chunk, max);
       assert.deepEqual(winners, model(ids, addresses), what);
@@ -210,9 +213,9 @@ export function keySetConformance(name: string, create: (memory: LinearMemory, m
     const memory = new LinearMemory();
     const set = await create(memory, AMPLE);
     const { chunk: empty } = chunkOf(memory, [], 1, { partition: 1, last: false });
-    await set.begin(0, 0);
+    await set.begin(0, 0, ANY);
     await set.end(0, 0);
-    await set.begin(1, 0);
+    await set.begin(1, 0, ANY);
     const seen = new Set<string>();
     for (let n = 0; n < 5; n++) {
       const ids = sequence(800, (i) => [BigInt((i * 7 + n * 311) % 1500), 9n]);
@@ -233,7 +236,7 @@ export function keySetConformance(name: string, create: (memory: LinearMemory, m
     for (let partition = 3; partition < 1024; partition += 97) {
       const distinct = Math.ceil(next() ** 3 * 5000);
       const ids = sequence(Math.floor(next() * 5000), (i) => [(BigInt(partition) << 54n) + BigInt((i * 31) % distinct), 5n]);
-      await set.begin(partition, 0);
+      await set.begin(partition, 0, ANY);
       const { chunk, addresses } = chunkOf(memory, ids, partition, { partition });
       assert.deepEqual(admitAll(memory, set, chunk).winners, model(ids, addresses), `partition ${partition}`);
       await set.end(partition, 0);
@@ -244,7 +247,7 @@ export function keySetConformance(name: string, create: (memory: LinearMemory, m
   test(`${name}: rows of ids that are known take no memory`, async () => {
     const memory = new LinearMemory();
     const set = await create(memory, AMPLE);
-    await set.begin(0, 0);
+    await set.begin(0, 0, ANY);
     const { chunk } = chunkOf(memory, sequence(500, (i) => [BigInt(i), 1n]), 1);
     const { chunk: again } = chunkOf(memory, sequence(20000, (i) => [BigInt(i % 500), 1n]), 2);
     assert.equal(admitAll(memory, set, chunk).winners.length, 500);
@@ -311,11 +314,11 @@ export function keySetConformance(name: string, create: (memory: LinearMemory, m
     const many = sequence(3000, (i) => [BigInt(i), 1n]);
     const few = sequence(400, (i) => [BigInt(i), 2n]);
     for (const [partition, part] of [[0, 0], [0, 1], [4, 0]] as const) {
-      await set.begin(partition, part);
+      await set.begin(partition, part, ANY);
       const { winners, deferred } = admitAll(memory, set, chunkOf(memory, many, 1, { partition, part }).chunk);
       assert.ok(winners.length > 0 && winners.length < 1000 && winners.length + deferred.length === 3000);
       await set.end(partition, part);
-      await set.begin(partition, part + 1);
+      await set.begin(partition, part + 1, ANY);
       assert.equal(admitAll(memory, set, chunkOf(memory, few, 1, { partition, part: part + 1 }).chunk).winners.length, 400);
       await set.end(partition, part + 1);
     }
@@ -328,7 +331,7 @@ export function keySetConformance(name: string, create: (memory: LinearMemory, m
       const { chunk } = chunkOf(memory, sequence(3000, (i) => [BigInt(i), 1n]), 1);
       const pages = memory.pagesInUse;
       const set = await create(memory, maxBytes);
-      await set.begin(0, 0);
+      await set.begin(0, 0, ANY);
       admitAll(memory, set, chunk);
       await set.close();
       await set.close();

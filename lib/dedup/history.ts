@@ -1,0 +1,18 @@
+/**
+ * What a key set asks of the state: which ids earlier commits have counted, and where to put new ones. Ids are in slices, by
+ * the top SLICE_BITS bits of their low hash, whatever the partitions of a run are; what a page looks like is the dedup
+ * kernel's business (kernels/id-page-layout.ts). The same from any thread.
+ */
+
+/** 1024 slices: a run's partition is one or more whole ones. */
+export const SLICE_BITS = 10;
+
+export interface IdHistory {
+  /**
+   * The pages of a slice that were committed, in any order, one at a time; the next is read when it is asked for. A page is
+   * a view that is good until then. Throws ETL_STATE_READ.
+   */
+  pages(slice: number): AsyncIterable<Uint8Array>;
+  /** Adds new ids of a slice, as a page, to what the run will commit. Settled when the bytes may be reused. Throws ETL_STATE_WRITE. */
+  add(slice: number, page: Uint8Array): Promise<void>;
+}
