@@ -53,6 +53,11 @@ export async function reduceRuns(runs: readonly SortedRun[], options: PassOption
   }
 }
 
+/** All runs as one, in `store`: of the caller, who closes it. */
+export async function mergeInto(store: RunStore, runs: readonly SortedRun[], options: PassOptions): Promise<SortedRun> {
+  return mergeToRun(await reduceRuns(runs, options), { ...options, temp: store });
+}
+
 async function mergeToRun(runs: readonly SortedRun[], options: PassOptions): Promise<SortedRun> {
   const { memory, kernel, byUser, bufferBytes, temp, counters } = options;
   const resources = new Resources();

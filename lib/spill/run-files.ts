@@ -43,6 +43,9 @@ export interface RunStore {
   create(area?: Area): Promise<RunWriter>;
 }
 
+/** What a run is written to, front to back, and read from. */
+export type RunSection = Pick<FileSection, 'size' | 'append' | 'read' | 'damaged' | 'complete' | 'close'>;
+
 /** What another thread reads a run by: plain data. */
 export interface HandedFile extends HandedSection {
   readonly salt: number;
@@ -82,24 +85,34 @@ export class RunFiles implements RunStore {
    * Throws ETL_TEMP_WRITE, or ETL_MEMORY.
    */
   async create(area?: Area): Promise<RunFileWriter> {
-    const { memory, packBytes } = this.#options;
-    const bytes = area?.bytes ?? packBytes;
-    if (bytes < PACK_BYTES_LEAST) throw new EtlError('ETL_INTERNAL', `A run cannot be packed in ${bytes} bytes.`);
-    const at = area?.at ?? memory.slab(bytes, 'packing a run');
-    const free = (): void => {
-      if (!area) memory.giveSlab(at, bytes);
-    };
-    try {
-      return new Packer(this.#options, await this.#files.create(), { at, bytes }, free);
-    } catch (error) {
-      free();
-      throw error;
-    }
+    let file: FileSection | undefined;
+    const writer = await packInto(this.#options, area, async () => (file = await this.#files.create()));
+    return Object.assign(writer, { handOver: (): HandedFile => ({ ...file!.handOver(), salt: writer.salt }) });
   }
 
   /** A run of another thread's run files; `close` is called when it was read, or is not needed. */
   open(handed: HandedFile, rows: number, close: () => Promise<void>): SortedRun {
     return new RunFile(this.#options, borrowSection(handed, close), handed.salt, rows);
+  }
+}
+
+/** What it takes to pack a run and to read it. */
+export type RunMemory = Pick<RunFilesOptions, 'memory' | 'kernel'> & { readonly readBytes: number; readonly packBytes: number };
+
+/** Begins a run in what `create` makes; in `area`, if there is one. Throws ETL_MEMORY, and what `create` throws. */
+export async function packInto(options: RunMemory, area: Area | undefined, create: () => Promise<RunSection>): Promise<RunWriter & { readonly salt: number }> {
+  const { memory, packBytes } = options;
+  const bytes = area?.bytes ?? packBytes;
+  if (bytes < PACK_BYTES_LEAST) throw new EtlError('ETL_INTERNAL', `A run cannot be packed in ${bytes} bytes.`);
+  const at = area?.at ?? memory.slab(bytes, 'packing a run');
+  const free = (): void => {
+    if (!area) memory.giveSlab(at, bytes);
+  };
+  try {
+    return new Packer(options, await create(), { at, bytes }, free);
+  } catch (error) {
+    free();
+    throw error;
   }
 }
 
@@ -129,10 +142,10 @@ class Cursor {
   }
 }
 
-class Packer implements RunFileWriter {
-  readonly #options: Required<RunFilesOptions>;
-  readonly #file: FileSection;
-  readonly #salt = Math.floor(Math.random() * 2 ** 32);
+class Packer implements RunWriter {
+  readonly salt = Math.floor(Math.random() * 2 ** 32);
+  readonly #options: RunMemory;
+  readonly #file: RunSection;
   readonly #cursor: Cursor;
   readonly #halves: readonly [number, number];
   readonly #halfBytes: number;
@@ -142,11 +155,11 @@ class Packer implements RunFileWriter {
   #writing: Promise<void> = Promise.resolve();
   #ended = false;
 
-  constructor(options: Required<RunFilesOptions>, file: FileSection, { at, bytes }: Area, free: () => void) {
+  constructor(options: RunMemory, file: RunSection, { at, bytes }: Area, free: () => void) {
     this.#options = options;
     this.#file = file;
     this.#free = free;
-    this.#cursor = new Cursor(options.memory, at, this.#salt);
+    this.#cursor = new Cursor(options.memory, at, this.salt);
     this.#halfBytes = Math.floor((bytes - CURSOR_BYTES) / 2);
     this.#halves = [at + CURSOR_BYTES, at + CURSOR_BYTES + this.#halfBytes];
     this.#cursor.set(this.#halves[0], this.#halves[0] + this.#halfBytes);
@@ -171,11 +184,7 @@ class Packer implements RunFileWriter {
     await this.#writing;
     this.#file.complete();
     this.#end();
-    return new RunFile(this.#options, this.#file, this.#salt, rows);
-  }
-
-  handOver(): HandedFile {
-    return { ...this.#file.handOver(), salt: this.#salt };
+    return new RunFile(this.#options, this.#file, this.salt, rows);
   }
 
   async discard(): Promise<void> {
@@ -201,9 +210,10 @@ class Packer implements RunFileWriter {
   }
 }
 
-class RunFile implements SortedRun {
+/** A run that was written, to be read once. */
+export class RunFile implements SortedRun {
   readonly rows: number;
-  readonly #options: Required<RunFilesOptions>;
+  readonly #options: RunMemory;
   readonly #file: ReadableSection;
   readonly #salt: number;
   #area: Area | undefined;
@@ -213,7 +223,7 @@ class RunFile implements SortedRun {
   #filling: Promise<number> | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor(options: Required<RunFilesOptions>, file: ReadableSection, salt: number, rows: number) {
+  constructor(options: RunMemory, file: ReadableSection, salt: number, rows: number) {
     this.#options = options;
     this.#file = file;
     this.#salt = salt;
