@@ -5,7 +5,7 @@
  *   const summary = await run({ inputs: ['logs/'], output: 'totals' }, { signal, events });
  */
 import { validateOptions, type RunOptions } from './core/options.ts';
-import { runJob } from './pipeline.ts';
+import { runJob } from './pipeline/job.ts';
 import type { JobListener } from './progress.ts';
 import type { Summary } from './summary.ts';
 

@@ -19,8 +19,8 @@ const ALLOWED: Record<string, readonly string[]> = {
   generate: ['core'],
   'progress.ts': ['core'],
   'summary.ts': ['core', 'progress.ts'],
-  'pipeline.ts': ['core', 'kernels', 'spill', ...STAGES, 'lanes', 'dataset', 'progress.ts', 'summary.ts'],
-  'index.ts': ['core', 'parse', 'generate', 'progress.ts', 'summary.ts', 'pipeline.ts'],
+  pipeline: ['core', 'kernels', 'spill', ...STAGES, 'lanes', 'dataset', 'progress.ts', 'summary.ts'],
+  'index.ts': ['core', 'parse', 'generate', 'progress.ts', 'summary.ts', 'pipeline'],
   cli: ['core', 'index.ts'],
 };
 

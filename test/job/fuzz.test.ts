@@ -13,7 +13,7 @@ import { EtlError, type Summary } from '../../lib/index.ts';
 import { defaultColumns, validateOptions } from '../../lib/core/options.ts';
 import { rejectCodes } from '../../lib/core/rejects.ts';
 import { readSample } from '../../lib/parse/sample.ts';
-import { runJob } from '../../lib/pipeline.ts';
+import { runJob } from '../../lib/pipeline/job.ts';
 import { writeMmdb } from '../geo/mmdb-writer.ts';
 import { maxmindRegions, readResult } from '../oracle/duckdb.ts';
 import { temporaryFolder } from '../temporary.ts';

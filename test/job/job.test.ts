@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { generateLogs } from '../../lib/generate/generate.ts';
 import { EtlError, run, type JobEvents } from '../../lib/index.ts';
 import { validateOptions, type RunOptions } from '../../lib/core/options.ts';
-import { runJob } from '../../lib/pipeline.ts';
+import { runJob } from '../../lib/pipeline/job.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { contents } from './contents.ts';
 

@@ -11,7 +11,7 @@ import { divide, type MemoryBudget } from '../../lib/core/memory-budget.ts';
 import { validateOptions, type RunOptions } from '../../lib/core/options.ts';
 import { generateLogs } from '../../lib/generate/generate.ts';
 import { EtlError, type Summary } from '../../lib/index.ts';
-import { runJob, type JobContext } from '../../lib/pipeline.ts';
+import { runJob, type JobContext } from '../../lib/pipeline/job.ts';
 import { BlockRing } from '../../lib/source/block-ring.ts';
 import { ReadTurns } from '../../lib/source/read-turns.ts';
 import { writeMmdb } from '../geo/mmdb-writer.ts';

@@ -11,7 +11,7 @@ import { OWNER_MARK } from '../../lib/core/owner.ts';
 import { DATASET_FILE } from '../../lib/dataset/description.ts';
 import { generateLogs } from '../../lib/generate/generate.ts';
 import { EtlError, type Summary } from '../../lib/index.ts';
-import { runJob } from '../../lib/pipeline.ts';
+import { runJob } from '../../lib/pipeline/job.ts';
 import { PROGRAM } from '../cli/program.ts';
 import { writeMmdb } from '../geo/mmdb-writer.ts';
 import { temporaryFolder } from '../temporary.ts';

@@ -9,7 +9,7 @@ import { divide, type MemoryBudget } from '../../lib/core/memory-budget.ts';
 import { validateOptions, type RunOptions } from '../../lib/core/options.ts';
 import { generateLogs } from '../../lib/generate/generate.ts';
 import type { Summary } from '../../lib/index.ts';
-import { runJob, type JobContext } from '../../lib/pipeline.ts';
+import { runJob, type JobContext } from '../../lib/pipeline/job.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { contents } from './contents.ts';
 

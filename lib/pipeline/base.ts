@@ -1,0 +1,33 @@
+/** What all parts of a job share. */
+import type { Counters } from '../core/counters.ts';
+import type { MemoryBudget } from '../core/memory-budget.ts';
+import type { JobOptions } from '../core/options.ts';
+import type { Resources } from '../core/resources.ts';
+import type { JobListener, ProgressTeller } from '../progress.ts';
+
+export interface JobContext {
+  readonly signal?: AbortSignal | undefined;
+  readonly events?: JobListener | undefined;
+  /** Tests tighten shares of the memory budget; nothing in a result depends on them. */
+  readonly limits?: Partial<MemoryBudget>;
+  /** And have threads for inputs of any size. */
+  readonly threadsFrom?: number;
+}
+
+export interface JobBase {
+  readonly options: JobOptions;
+  readonly context: JobContext;
+  /** Closed at the end, whatever it is, in the reverse order. */
+  readonly resources: Resources;
+  readonly counters: Counters;
+  readonly progress: ProgressTeller;
+  /** Of etl-stream. */
+  readonly version: string;
+  /** Of the process before the run. */
+  readonly process: { readonly resident: number; readonly warm: boolean };
+}
+
+/** What stops a stream of the job. */
+export function stoppable({ context: { signal } }: JobBase): { signal?: AbortSignal } {
+  return signal ? { signal } : {};
+}

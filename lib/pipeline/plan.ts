@@ -1,0 +1,236 @@
+/**
+ * What a job does before it reads a row: inputs, memory, threads, folders, a sample, the IP database. Nothing is written yet
+ * but in folders of the run's own, each of which is in the job's resources as soon as it is there.
+ */
+import { dirname, resolve } from 'node:path';
+import { isMainThread } from 'node:worker_threads';
+import { divide, leastMemory, planMemory, regionBytes, type MemoryBudget } from '../core/memory-budget.ts';
+import { availableMemory, defaultMemory } from '../core/memory-limit.ts';
+import type { ColumnNames } from '../core/options.ts';
+import { availableProcessors } from '../core/processors.ts';
+import { letHeapGrow } from '../core/resident.ts';
+import { RejectsFile } from '../dataset/rejects-file.ts';
+import { Staging } from '../dataset/staging.ts';
+import { createTempFolder } from '../dataset/temp-folder.ts';
+import { openRangeTable, type RangeTable } from '../geo/range-table.ts';
+import { LinearMemory } from '../kernels/linear-memory.ts';
+import { compileKernels, loadKernel } from '../kernels/loader.ts';
+import type { GeoKernel } from '../kernels/twins/geo.ts';
+import type { ParseKernel } from '../kernels/twins/parse.ts';
+import { setUserPrefix } from '../kernels/user-prefix.ts';
+import { LANE_KERNELS, type LaneSetup } from '../lanes/lane-worker.ts';
+import type { Encoders, Lanes } from '../lanes/lanes.ts';
+import { OneThread } from '../lanes/one-thread.ts';
+import { Team } from '../lanes/team.ts';
+import type { ThreadSetup } from '../lanes/thread.ts';
+import { compileWriter } from '../parquet/parquet-wasm.ts';
+import { warmUp, type EncoderTier } from '../parquet/stage.ts';
+import { readSample, type SampleFindings } from '../parse/sample.ts';
+import { BlockSource } from '../source/blocks.ts';
+import type { InputFile } from '../source/inputs.ts';
+import { SpillSpace } from '../spill/spill-space.ts';
+import type { JobBase } from './base.ts';
+
+/** Inputs of fewer bytes are done before threads have started. */
+const THREADS_FROM = 24e6;
+
+/** What lane 3 needs. */
+export interface PublishPlan {
+  readonly budget: MemoryBudget;
+  readonly memory: LinearMemory;
+  readonly staging: Staging;
+  readonly spill: SpillSpace;
+  /** Folders of killed runs that were removed. */
+  readonly leftBehind: readonly string[];
+  /** Decimal places of the totals. */
+  readonly scale: number;
+  /** Names by number. */
+  readonly regions: readonly string[];
+  readonly geoDatabase: { readonly type: string; readonly buildDate: string };
+  readonly tier: EncoderTier;
+  /** Threads that encode; undefined: this one does. */
+  readonly encoders: Encoders | undefined;
+}
+
+export interface Plan extends PublishPlan {
+  readonly inputs: readonly InputFile[];
+  readonly source: BlockSource;
+  readonly lanes: Lanes;
+  readonly rejects: RejectsFile;
+  readonly table: RangeTable;
+}
+
+export interface Planned {
+  /** Of the run, in order, at least one. */
+  readonly inputs: readonly InputFile[];
+  /** The output may be replaced. */
+  readonly overwrite: boolean;
+  /** Decimal places of the value, if they are not to be found out. */
+  readonly scale: number | undefined;
+}
+
+export function planJob(base: JobBase, planned: Planned): Promise<Plan> {
+  return new Planner(base).plan(planned);
+}
+
+/** For totals that are there already, of `scale`, and of regions whose names these are. */
+export function planPublishing(
+  base: JobBase, known: Pick<PublishPlan, 'scale' | 'regions' | 'geoDatabase'>,
+): Promise<PublishPlan> {
+  return new Planner(base).planPublishing(known);
+}
+
+class Planner {
+  readonly #base: JobBase;
+  #budget!: MemoryBudget;
+  #memory!: LinearMemory;
+
+  constructor(base: JobBase) {
+    this.#base = base;
+  }
+
+  async plan({ inputs, overwrite, scale: known }: Planned): Promise<Plan> {
+    const { options: { columns, geoDb, geoField, groupBy }, context, counters, progress, resources } = this.#base;
+    const sizes = inputs.map(({ size }) => size);
+    const piped = sizes.includes(undefined);
+    const totalBytes = piped ? undefined : sizes.reduce<number>((sum, size) => sum + size!, 0);
+    progress.totalBytes = totalBytes;
+    this.#budget = this.#planBudget(totalBytes);
+    if (this.#budget.heapGrows) letHeapGrow();
+    // What takes a while is begun first: threads, unless it has to be seen whether they are worth it, or the encoder.
+    let team = this.#budget.jobs > 1 && !piped ? this.#startTeam() : undefined;
+    if (this.#budget.jobs === 1) warmUp(this.#tier).catch(() => undefined); // reported when lane 3 needs it
+
+    const { staging, temp, spill, leftBehind } = await this.#openFolders(overwrite);
+    const rejects = new RejectsFile(staging.folder);
+    resources.add(() => rejects.abandon());
+
+    const memory = this.#memory = new LinearMemory({ limit: this.#budget.linear, workspace: this.#budget.workspace });
+    const source = new BlockSource({
+      inputs, memory, counters, signal: context.signal, blockBytes: this.#budget.blockBytes, blocks: this.#budget.blocks,
+    });
+    resources.add(() => source.close());
+    const found = await sampleOf(source, columns, memory);
+    const scale = known ?? found?.scale ?? 0;
+    if (found) setUserPrefix(memory, found.userPrefix);
+    if (this.#budget.jobs > 1 && !team) {
+      if (this.#needsThreads(source.knownBytes)) team = this.#startTeam();
+      else this.#divideAgain(1, piped);
+    }
+    const table = await openRangeTable({ file: geoDb, field: geoField }, memory, await loadKernel<GeoKernel>('geo', memory));
+    resources.add(() => table.close());
+    memory.reserve(regionBytes(table.regions.length, groupBy), `names and files of ${table.regions.length} regions`);
+    if (team) {
+      this.#divideAgain(this.#budget.jobs, piped, table.bytes);
+      if (this.#budget.jobs < team.threads) team = await this.#smallerTeam(team);
+    }
+    const setup: LaneSetup = {
+      budget: this.#budget, columns, groupBy, scale,
+      geo: { ptr: table.ptr, regions: table.regions.length, unknown: table.unknown },
+    };
+    if (team) await this.#begin(team, { setup, inputs, table, spill: temp });
+    const lanes = team ?? this.#alone(setup, spill);
+    const { type, buildDate } = table.database;
+    return {
+      inputs, source, lanes, staging, spill, leftBehind, rejects, scale, table, memory, budget: this.#budget,
+      regions: table.regions, geoDatabase: { type, buildDate }, tier: this.#tier, encoders: lanes.encoders,
+    };
+  }
+
+  async planPublishing(known: Pick<PublishPlan, 'scale' | 'regions' | 'geoDatabase'>): Promise<PublishPlan> {
+    this.#budget = this.#planBudget(0);
+    warmUp(this.#tier).catch(() => undefined); // reported when lane 3 needs it
+    const { staging, spill, leftBehind } = await this.#openFolders(true);
+    const memory = new LinearMemory({ limit: this.#budget.linear, workspace: this.#budget.workspace });
+    memory.reserve(regionBytes(known.regions.length, this.#base.options.groupBy), `names and files of ${known.regions.length} regions`);
+    return { ...known, staging, spill, leftBehind, memory, budget: this.#budget, tier: this.#tier, encoders: undefined };
+  }
+
+  async #openFolders(overwrite: boolean) {
+    const { options: { output, temp, maxSpill }, resources, counters } = this.#base;
+    const staging = await Staging.open(output, { overwrite });
+    resources.add(() => staging.discard());
+    const tempFolder = createTempFolder(temp ?? dirname(resolve(output)));
+    resources.add(() => tempFolder.remove());
+    const space = { folder: tempFolder.path, maxBytes: maxSpill, used: new BigInt64Array(new SharedArrayBuffer(8)) };
+    const spill = new SpillSpace({ ...space, counters });
+    resources.add(() => spill.close());
+    return { staging, temp: space, spill, leftBehind: [...staging.leftBehind, ...tempFolder.leftBehind] };
+  }
+
+  /** Once it is known what the main thread needs. */
+  #divideAgain(jobs: number, piped: boolean, geoBytes?: number): void {
+    const { partitionBits, ...shares } = divide(this.#memory.limit, jobs, geoBytes, piped);
+    this.#budget = { ...this.#budget, ...shares, partitionBits: Math.min(this.#budget.partitionBits, partitionBits), ...this.#base.context.limits };
+  }
+
+  /** An IP database that large leaves less memory for threads. */
+  async #smallerTeam(team: Team): Promise<Team | undefined> {
+    await team.close();
+    return this.#budget.jobs > 1 ? this.#startTeam() : undefined;
+  }
+
+  #needsThreads(bytes: number | undefined): boolean {
+    return bytes === undefined || bytes >= (this.#base.context.threadsFrom ?? THREADS_FROM);
+  }
+
+  /** What the run was told, or else the default, though never less than what this process takes to run at all. */
+  #planBudget(totalBytes: number | undefined): MemoryBudget {
+    const { options: { memory, jobs = availableProcessors() }, process } = this.#base;
+    const limit = memory ?? Math.max(defaultMemory(availableMemory()), leastMemory(process));
+    const planned = planMemory({ limit, jobs: this.#needsThreads(totalBytes) ? jobs : 1, piped: totalBytes === undefined, ...process });
+    return { ...planned, partitionBits: Math.min(planned.partitionBits, usefulBits(totalBytes)), ...this.#base.context.limits };
+  }
+
+  #startTeam(): Team {
+    const { counters, context: { signal }, resources } = this.#base;
+    const team = new Team({ threads: this.#budget.jobs, counters, signal });
+    resources.add(() => team.close());
+    return team;
+  }
+
+  async #begin(team: Team, { setup, inputs, table, spill }: {
+    setup: LaneSetup; inputs: readonly InputFile[]; table: RangeTable; spill: ThreadSetup['spill'];
+  }): Promise<void> {
+    const { options: { compression, parquetEncoding, groupBy }, context: { events } } = this.#base;
+    const { threadBytes, threadWorkspace } = this.#budget;
+    const kernels = await compileKernels(LANE_KERNELS);
+    const memory = this.#memory;
+    team.begin(memory, inputs, () => ({
+      ...setup, kernels, spill, arena: memory.arena(threadBytes, threadWorkspace),
+      yields: inputs.some(({ size }) => size === undefined), watched: events !== undefined,
+    }));
+    const started = new Promise<void>((resolve) => { setImmediate(resolve); }); // not before lane 1 has begun
+    team.prepareEncoders(started.then(async () => ({
+      module: await compileWriter(this.#tier), compression, encoding: parquetEncoding, groupBy,
+      regions: groupBy === 'user' ? table.regions : [],
+    })));
+  }
+
+  #alone(setup: LaneSetup, spill: SpillSpace): Lanes {
+    const { counters, context: { signal }, resources } = this.#base;
+    const lanes = new OneThread({ setup, memory: this.#memory, spill, counters, signal });
+    resources.add(() => lanes.close());
+    return lanes;
+  }
+
+  /** A program may run jobs in a thread of its own; the flags that keep the encoder small are those of the whole process. */
+  get #tier(): EncoderTier {
+    return this.#budget.frugal && isMainThread ? 'baseline' : 'optimized';
+  }
+}
+
+/** log2 of as many partitions as an input is worth dividing into: one for each MiB. */
+function usefulBits(bytes = Infinity): number {
+  return Math.ceil(Math.log2(Math.max(bytes / 2 ** 20, 1)));
+}
+
+/** What the first input says that has a row to tell by. */
+async function sampleOf(source: BlockSource, columns: ColumnNames, memory: LinearMemory): Promise<SampleFindings | undefined> {
+  const kernel = await loadKernel<ParseKernel>('parse', memory);
+  for await (const { input, bytes } of source.samples()) {
+    const found = bytes.length > 0 ? readSample(bytes, columns, { name: input.name, memory, kernel }) : undefined;
+    if (found) return found;
+  }
+  return undefined;
+}
