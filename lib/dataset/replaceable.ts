@@ -8,8 +8,9 @@ import { dirname, join, relative, sep } from 'node:path';
 import { EtlError } from '../core/errors.ts';
 import { DATASET_FILE, type DatasetDescription } from './description.ts';
 import { REJECTS_FILE } from './rejects-file.ts';
+import { STATE_MARK } from './state-mark.ts';
 
-const ALWAYS = new Set(['_SUCCESS', REJECTS_FILE, DATASET_FILE]);
+const ALWAYS = new Set(['_SUCCESS', REJECTS_FILE, DATASET_FILE, STATE_MARK]);
 
 /** Throws ETL_OUTPUT_EXISTS unless the path `output` is free, or may be replaced and `overwrite` says so. */
 export async function checkReplaceable(output: string, overwrite: boolean): Promise<void> {

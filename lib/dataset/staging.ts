@@ -21,10 +21,10 @@ export class Staging {
   readonly #previous: string;
   readonly #overwrite: boolean;
 
-  private constructor(own: OwnFolder, output: string, previous: string, overwrite: boolean) {
+  private constructor(own: OwnFolder, output: string, overwrite: boolean) {
     this.#own = own;
     this.#output = output;
-    this.#previous = previous;
+    this.#previous = setAside(output);
     this.#overwrite = overwrite;
   }
 
@@ -45,12 +45,11 @@ export class Staging {
   static async open(path: string, options: { overwrite: boolean }): Promise<Staging> {
     const output = resolve(path);
     const [parent, name] = [dirname(output), basename(output)];
-    const previous = join(parent, `.${name}.previous`);
     try {
-      if (!(await exists(output)) && (await isDataset(previous))) await rename(previous, output);
+      await putBack(output);
       await checkReplaceable(output, options.overwrite);
       const own = OwnFolder.create({ parent, prefix: `.${name}.staging` });
-      return new Staging(own, output, previous, options.overwrite);
+      return new Staging(own, output, options.overwrite);
     } catch (cause) {
       throw cause instanceof EtlError ? cause : writeError(`Cannot prepare the output ${path}`, cause);
     }
@@ -91,6 +90,18 @@ export class Staging {
   async discard(): Promise<void> {
     await this.#own.remove();
   }
+}
+
+/** Undoes the first half of a replacement that a killed process left. Throws what the file system throws. */
+export async function putBack(path: string): Promise<void> {
+  const output = resolve(path);
+  const previous = setAside(output);
+  if (!(await exists(output)) && (await isDataset(previous))) await rename(previous, output);
+}
+
+/** Where an output is while another one takes its place. */
+function setAside(output: string): string {
+  return join(dirname(output), `.${basename(output)}.previous`);
 }
 
 function writeError(what: string, cause: unknown): EtlError {

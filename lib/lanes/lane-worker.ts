@@ -21,6 +21,7 @@ import type { ColumnNames, GroupBy } from '../core/options.ts';
 import type { RejectSink } from '../core/rejects.ts';
 import { Resources } from '../core/resources.ts';
 import type { SortedRun } from '../core/stage.ts';
+import type { IdHistory } from '../dedup/history.ts';
 import { MemoryKeySet } from '../dedup/memory-key-set.ts';
 import { createDedupStage } from '../dedup/stage.ts';
 import { createGeoStage } from '../geo/stage.ts';
@@ -64,6 +65,8 @@ export interface LaneWorkerOptions {
   readonly memory: LinearMemory;
   readonly spill: SpillSpace;
   readonly counters: Counters;
+  /** Ids that were counted before the run; undefined: none. */
+  readonly history?: IdHistory | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

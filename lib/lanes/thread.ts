@@ -22,6 +22,7 @@ import { readInTurns } from '../source/turn-source.ts';
 import { SpillSpace } from '../spill/spill-space.ts';
 import { Moved, Peer, type Port } from '../workers/peer.ts';
 import { LaneWorker, type LaneSetup, type Reduced } from './lane-worker.ts';
+import { remoteHistory, type HistoryCalls } from './remote-history.ts';
 
 export interface ThreadSetup extends LaneSetup {
   readonly arena: Arena;
@@ -29,6 +30,8 @@ export interface ThreadSetup extends LaneSetup {
   readonly spill: { readonly folder: string; readonly maxBytes: number | undefined; readonly used: BigInt64Array };
   /** An input is a pipe: whoever fills it, and the main thread that empties it, go first, or else all wait for them. */
   readonly yields: boolean;
+  /** Whether ids were counted before the run, which main knows. */
+  readonly continues: boolean;
   /** Whether anybody looks at the counters before a lane is done. */
   readonly watched: boolean;
 }
@@ -93,7 +96,7 @@ export type MainCalls = {
   rejects: (lines: string) => Promise<void>;
   /** Where its counters are. */
   counters: (counters: Counters) => void;
-};
+} & HistoryCalls;
 
 const COUNTERS_MILLISECONDS = 100;
 const counters = newCounters();
@@ -102,12 +105,13 @@ let worker: LaneWorker;
 let encodeTask: ((request: EncodeRequest) => EncodeResponse) | undefined;
 
 const main: Peer<MainCalls> = new Peer(parentPort as Port, {
-  begin({ arena, kernels, spill, watched, yields, ...setup }: ThreadSetup): void {
+  begin({ arena, kernels, spill, watched, yields, continues, ...setup }: ThreadSetup): void {
     // Linux has priorities of threads; others would take it for the process's.
     if (yields && process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
     adoptModules(kernels);
     memory = new LinearMemory(arena);
-    worker = new LaneWorker({ setup, memory, counters, spill: new SpillSpace({ ...spill, counters }) });
+    const history = continues ? remoteHistory({ idPages: (request) => main.call('idPages', request), addIds: (added) => main.call('addIds', added) }) : undefined;
+    worker = new LaneWorker({ setup, memory, counters, history, spill: new SpillSpace({ ...spill, counters }) });
     if (watched) setInterval(() => void main.call('counters', counters).catch(() => undefined), COUNTERS_MILLISECONDS).unref();
   },
   async scatter({ inputs, blockBytes, ring, reading, relay, turns }: ScatterRequest) {

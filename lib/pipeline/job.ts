@@ -99,7 +99,7 @@ class Job {
     const { inputs: paths, output, temp, overwrite, valueScale } = this.#base.options;
     const inputs = await listInputs(paths);
     assertOutside(output, temp, inputs);
-    return planJob(this.#base, { inputs, overwrite, scale: valueScale });
+    return planJob(this.#base, { inputs, overwrite, scale: valueScale, history: undefined });
   }
 
   /** Lane 1. */

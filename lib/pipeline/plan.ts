@@ -9,6 +9,7 @@ import { availableMemory, defaultMemory } from '../core/memory-limit.ts';
 import type { ColumnNames } from '../core/options.ts';
 import { availableProcessors } from '../core/processors.ts';
 import { letHeapGrow } from '../core/resident.ts';
+import type { IdHistory } from '../dedup/history.ts';
 import { RejectsFile } from '../dataset/rejects-file.ts';
 import { Staging } from '../dataset/staging.ts';
 import { createTempFolder } from '../dataset/temp-folder.ts';
@@ -67,6 +68,8 @@ export interface Planned {
   readonly overwrite: boolean;
   /** Decimal places of the value, if they are not to be found out. */
   readonly scale: number | undefined;
+  /** Ids that were counted before the run; undefined: none, and none are kept. */
+  readonly history: IdHistory | undefined;
 }
 
 export function planJob(base: JobBase, planned: Planned): Promise<Plan> {
@@ -82,6 +85,7 @@ export function planPublishing(
 
 class Planner {
   readonly #base: JobBase;
+  #history: IdHistory | undefined;
   #budget!: MemoryBudget;
   #memory!: LinearMemory;
 
@@ -89,7 +93,8 @@ class Planner {
     this.#base = base;
   }
 
-  async plan({ inputs, overwrite, scale: known }: Planned): Promise<Plan> {
+  async plan({ inputs, overwrite, scale: known, history }: Planned): Promise<Plan> {
+    this.#history = history;
     const { options: { columns, geoDb, geoField, groupBy }, context, counters, progress, resources } = this.#base;
     const sizes = inputs.map(({ size }) => size);
     const piped = sizes.includes(undefined);
@@ -184,7 +189,7 @@ class Planner {
 
   #startTeam(): Team {
     const { counters, context: { signal }, resources } = this.#base;
-    const team = new Team({ threads: this.#budget.jobs, counters, signal });
+    const team = new Team({ threads: this.#budget.jobs, counters, history: this.#history, signal });
     resources.add(() => team.close());
     return team;
   }
@@ -199,6 +204,7 @@ class Planner {
     team.begin(memory, inputs, () => ({
       ...setup, kernels, spill, arena: memory.arena(threadBytes, threadWorkspace),
       yields: inputs.some(({ size }) => size === undefined), watched: events !== undefined,
+      continues: this.#history !== undefined,
     }));
     const started = new Promise<void>((resolve) => { setImmediate(resolve); }); // not before lane 1 has begun
     team.prepareEncoders(started.then(async () => ({
@@ -209,7 +215,7 @@ class Planner {
 
   #alone(setup: LaneSetup, spill: SpillSpace): Lanes {
     const { counters, context: { signal }, resources } = this.#base;
-    const lanes = new OneThread({ setup, memory: this.#memory, spill, counters, signal });
+    const lanes = new OneThread({ setup, memory: this.#memory, spill, counters, history: this.#history, signal });
     resources.add(() => lanes.close());
     return lanes;
   }
