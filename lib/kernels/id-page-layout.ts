@@ -17,7 +17,8 @@
  *                        byte on, zeros up to a whole byte
  *       ids              in order of their buckets: hi, then the rest of lo, little-endian: 14 or 13 bytes
  *
- * So an id takes 13.2 to 15 bytes, and ids are put in order by counting, without a sort: as fast whatever ids are chosen.
+ * So an id takes 13.2 to 14.4 bytes from 100 ids on, and they are put in order by counting, without a sort: as fast whatever
+ * ids are chosen.
  */
 export const ID_SLICE_BITS = 10;
 export const ID_SLICES = 1024;
