@@ -5,7 +5,7 @@
  */
 
 /** 1024 slices: a run's partition is one or more whole ones. */
-export const SLICE_BITS = 10;
+export { ID_SLICE_BITS as SLICE_BITS } from '../kernels/id-page-layout.ts';
 
 export interface IdHistory {
   /**

@@ -14,7 +14,7 @@
 import { randomBytes } from 'node:crypto';
 import type { PartitionChunk } from '../core/stage.ts';
 import {
-  LOAD_NUMERATOR, LOAD_SHIFT, MIN_BITS, SLOT_BYTES, STOP_END, STOP_TABLE_FULL, TABLE_BITS, TABLE_FACTOR0, TABLE_FACTOR1,
+  GROUP_ROWS, LOAD_NUMERATOR, LOAD_SHIFT, MIN_BITS, SLOT_BYTES, STOP_END, STOP_TABLE_FULL, TABLE_BITS, TABLE_FACTOR0, TABLE_FACTOR1,
   TABLE_HAS_ZERO, TABLE_USED, TABLE_BYTES, WALK_AT, WALK_BYTES, WALK_END, WALK_LAST, WALK_NEXT, WALK_ROWS, WALK_STOP,
 } from '../kernels/dedup-layout.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
@@ -76,6 +76,11 @@ export class IdTable {
     return 2 ** this.#header.getUint32(TABLE_BITS, true);
   }
 
+  /** Most ids that it can ever hold: a group of rows may go past the limit, and the id of zeros takes no slot. */
+  get most(): number {
+    return limitOf(this.#maxBits) + GROUP_ROWS;
+  }
+
   /** It takes no new id until it is cleared. */
   get full(): boolean {
     return this.#full;
@@ -84,10 +89,25 @@ export class IdTable {
   /** Forgets every id, and keeps a table in which one eighth more than it held would fit. */
   clear(): void {
     let bits = MIN_BITS;
-    while (bits < this.#maxBits && (2 ** bits * LOAD_NUMERATOR) / 2 ** LOAD_SHIFT < this.size * 1.125) bits++;
+    while (bits < this.#maxBits && limitOf(bits) < this.size * 1.125) bits++;
     this.#kernel.clearTable(this.#at, this.#slab, bits);
     this.#chunk = undefined;
     this.#full = false;
+  }
+
+  /**
+   * Adds ids by `add`, which is given the table's address and tells whether it came to its end; if not, the table is full,
+   * and doubled. False when it must not grow any more.
+   */
+  fill(add: (table: number) => boolean): boolean {
+    while (!add(this.#at)) if (!this.#double()) return false;
+    return true;
+  }
+
+  /** Forgets every id, and takes none until it is cleared: each row is put off. */
+  shut(): void {
+    this.#kernel.clearTable(this.#at, this.#slab, MIN_BITS);
+    this.#full = true;
   }
 
   /** KeySet.admit, for the ids in this table; doubles it as needed and as long as it may. */
@@ -143,6 +163,11 @@ export class IdTable {
 
 function bytesOf(bits: number): number {
   return SLOT_BYTES * 2 ** bits;
+}
+
+/** Slots in use that make a table of 2^bits full. */
+function limitOf(bits: number): number {
+  return Math.floor((2 ** bits * LOAD_NUMERATOR) / 2 ** LOAD_SHIFT);
 }
 
 function randomFactors(): [bigint, bigint] {

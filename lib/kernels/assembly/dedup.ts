@@ -16,7 +16,7 @@ import { headOf, rowBytes } from "./row";
 
 // @ts-ignore: decorator
 @inline
-function slotOffset(lo: u64, hi: u64, factor0: u64, factor1: u64, shift: u64): u32 {
+export function slotOffset(lo: u64, hi: u64, factor0: u64, factor1: u64, shift: u64): u32 {
   const h = lo * factor0 + hi * factor1;
   return <u32>(((h ^ (h >> 32)) * factor0) >> shift) * SLOT_BYTES;
 }

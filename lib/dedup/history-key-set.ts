@@ -1,0 +1,113 @@
+/**
+ * The KeySet that knows the ids of earlier runs: one table, into which `begin` loads those that lie in a part's range, and
+ * which then takes this run's. Ids that won are kept beside it, and given to the history at the part's end.
+ *
+ *   begin  history.pages(slice) ──► table        admit  rows ──► table ──► winners ──► new ids
+ *   end    new ids ──► history.add(slice, page)
+ *
+ * Where earlier runs alone have more ids in the range than the table may hold, nothing of the part can be decided: all its
+ * rows are put off, and come again in narrower ranges, for each of which the slice's pages are read again. A range of one
+ * id has at most one known one, which always fits. A run that ends early has given the history some ids: they count
+ * only when it commits.
+ *
+ * Memory: the table, 5/8 as much for new ids, and 1 MB (id-pages.ts).
+ */
+import { EtlError } from '../core/errors.ts';
+import type { HashRange, PartitionChunk } from '../core/stage.ts';
+import { MIN_BITS, SLOT_BYTES } from '../kernels/dedup-layout.ts';
+import type { DedupKernel } from '../kernels/twins/dedup.ts';
+import type { IdPageKernel } from '../kernels/twins/id-pages.ts';
+import { SLICE_BITS, type IdHistory } from './history.ts';
+import { IdPages } from './id-pages.ts';
+import { IdTable, type IdTableOptions } from './id-table.ts';
+import type { Admitted, KeySet } from './key-set.ts';
+
+export interface HistoryKeySetOptions extends IdTableOptions {
+  readonly kernel: DedupKernel & IdPageKernel;
+  readonly history: IdHistory;
+}
+
+export class HistoryKeySet implements KeySet {
+  readonly table: IdTable;
+  /** Parts that were put off as a whole, because their known ids left no room. */
+  overfull = 0;
+  readonly #history: IdHistory;
+  readonly #pages: IdPages;
+  /** What `begin` or `end` has under way. */
+  #running: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+
+  /** Throws ETL_MEMORY when there is no room with the smallest table. */
+  constructor({ history, ...options }: HistoryKeySetOptions) {
+    this.#history = history;
+    const { table, pages } = open(options);
+    this.table = table;
+    this.#pages = pages;
+  }
+
+  /** Throws ETL_STATE_DAMAGED, and what the history throws; ETL_ABORTED when closed meanwhile. */
+  begin(_partition: number, _part: number, range: HashRange): Promise<void> {
+    return this.#running = this.#load(range);
+  }
+
+  admit(chunk: PartitionChunk, area: number, max: number): Readonly<Admitted> {
+    const admitted = this.table.admit(chunk, area, max);
+    if (admitted.winners > 0) this.#pages.take(area, admitted.winners);
+    return admitted;
+  }
+
+  /** Throws as `begin`. */
+  end(): Promise<void> {
+    return this.#running = this.#store();
+  }
+
+  /** Stops `begin` or `end` at the history's next answer and waits for it, since a page of this memory may be on its way to disk. */
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  async #load(range: HashRange): Promise<void> {
+    const [first, last] = range.lo.map((lo) => Number(lo >> BigInt(64 - SLICE_BITS))) as [number, number];
+    for (let slice = first; slice <= last; slice++) {
+      for await (const page of this.#history.pages(slice)) {
+        this.#assertOpen();
+        if (this.#pages.load(this.table, slice, page, range)) continue;
+        this.table.shut();
+        this.overfull++;
+        return;
+      }
+      this.#assertOpen();
+    }
+  }
+
+  async #store(): Promise<void> {
+    for (const { slice, page } of this.#pages.drain()) {
+      await this.#history.add(slice, page);
+      this.#assertOpen();
+    }
+    this.table.clear();
+  }
+
+  async #close(): Promise<void> {
+    await this.#running?.catch(() => undefined); // told to who waits for it
+    this.table.close();
+    this.#pages.close();
+  }
+
+  #assertOpen(): void {
+    if (this.#closing) throw new EtlError('ETL_ABORTED', 'The set of ids was closed.');
+  }
+}
+
+/** The largest table that leaves room for as many new ids. */
+function open(options: IdTableOptions & { readonly kernel: IdPageKernel }): { table: IdTable; pages: IdPages } {
+  for (let { maxBytes } = options; ; maxBytes /= 2) {
+    const table = new IdTable({ ...options, maxBytes });
+    try {
+      return { table, pages: new IdPages({ ...options, most: table.most }) };
+    } catch (error) {
+      table.close();
+      if (maxBytes <= SLOT_BYTES * 2 ** MIN_BITS) throw error;
+    }
+  }
+}
