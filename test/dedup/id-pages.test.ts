@@ -175,6 +175,18 @@ for (const [name, create] of kernels) {
     assert.ok(taken > 20, `${taken} pages`);
   });
 
+  test(`${name}: an id behind the last bucket is no id, and nor is a bit of the last byte's rest`, async () => {
+    const { memory, kernel, pack, pageAt } = await setUp(create);
+    for (let bit = 0; bit < 72; bit++) {
+      const page = pack([[5n << 54n, 1n]]);
+      page[16]! = 0;
+      page[16 + (bit >> 3)]! |= 1 << (bit & 7);
+      new DataView(page.buffer).setBigUint64(0, checksumOf(page, 5), true);
+      memory.bytes(pageAt, page.length).set(page);
+      assert.equal(kernel.isIdPage(pageAt, page.length, 5), bit < 64 ? 1 : 0, `bit ${bit}`);
+    }
+  });
+
   test(`${name}: ids are split by slice, where they are`, async () => {
     const { split } = await setUp(create);
     const next = random(8);
