@@ -41,13 +41,23 @@ export interface Summary {
   readonly phases: Readonly<Record<Phase, number>>;
   readonly megabytesPerSecond: number;
   readonly rowsPerSecond: number;
+  /** What the run continued from and committed to; undefined without a state. */
+  readonly state: {
+    readonly folder: string;
+    /** Number of the last commit. */
+    readonly commit: number;
+    /** Inputs that were counted before and have not changed: not read. */
+    readonly knownInputs: number;
+    /** Logs counted by all commits. */
+    readonly logs: number;
+  } | undefined;
   /** Hidden folders that killed runs had left, and that this one removed. */
   readonly leftBehind: readonly string[];
   readonly version: string;
 }
 
 /** What only the pipeline knows. */
-export type Outcome = Pick<Summary, 'output' | 'inputs' | 'jobs' | 'users' | 'regions' | 'valueScale' | 'geoDatabase' | 'seconds' | 'phases' | 'leftBehind' | 'version'>;
+export type Outcome = Pick<Summary, 'output' | 'inputs' | 'jobs' | 'users' | 'regions' | 'valueScale' | 'geoDatabase' | 'seconds' | 'phases' | 'state' | 'leftBehind' | 'version'>;
 
 export function summarize(counters: Readonly<Counters>, memoryLimit: number, outcome: Outcome): Summary {
   const { bytes, read, duplicate, rejected, counted, rejectedBy, emptyLines, unknownRegion, groups, files, outputBytes } = counters;

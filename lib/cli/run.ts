@@ -19,6 +19,7 @@ export interface RunFlags {
   groupBy: GroupBy;
   compression: Compression;
   parquetEncoding: ParquetEncoding;
+  state?: string;
   temp?: string;
   jobs?: number;
   memory?: string;

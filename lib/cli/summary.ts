@@ -2,6 +2,10 @@ import type { Summary } from '../index.ts';
 
 /** The summary as aligned text for a person, ending in a line break. */
 export function formatSummary(summary: Summary): string {
+  const { state } = summary;
+  if (state && summary.inputs === 0) {
+    return `nothing new: ${count(state.knownInputs, 'input')} ${state.knownInputs === 1 ? 'was' : 'were'} counted before, ${number(state.logs)} logs by ${count(state.commit, 'commit')}: ${summary.output}\n`;
+  }
   const { read, duplicates, rejected, counted } = summary.rows;
   const of = (part: number): string => (read === 0 ? '' : `${((100 * part) / read).toFixed(2)} %`);
   const rows: [string, string, string][] = [
@@ -16,6 +20,10 @@ export function formatSummary(summary: Summary): string {
     ['output', number(summary.groups), `rows in ${number(summary.files)} files, ${size(summary.outputBytes)}: ${summary.output}`],
   ];
   const { spill, runs, leftBehind } = summary;
+  if (state) {
+    const known = state.knownInputs === 0 ? '' : `, ${count(state.knownInputs, 'input')} counted before`;
+    rows.splice(4, 0, ['in all', number(state.logs), `logs by ${count(state.commit, 'commit')}${known}: ${state.folder}`]);
+  }
   if (spill.bytes > 0) {
     const what = [count(spill.rows, 'row'), count(spill.splits, 'split'), count(runs.spilled, 'run'), count(runs.merges, 'merge')];
     rows.splice(-1, 0, ['spilled', size(spill.bytes), `to ${count(spill.files, 'temporary file')}: ${what.filter((part) => !part.startsWith('0 ')).join(', ')}`]);

@@ -9,6 +9,8 @@ export interface Counters {
   bytes: number;
   /** Records read, headers and empty lines excluded. */
   read: number;
+  /** The same by the number of the input. */
+  readBy: Map<number, number>;
   emptyLines: number;
   counted: number;
   duplicate: number;
@@ -39,7 +41,7 @@ export interface Counters {
 
 export function newCounters(): Counters {
   return {
-    bytes: 0, read: 0, emptyLines: 0, counted: 0, duplicate: 0, rejected: 0, rejectedBy: new Map(), unknownRegion: 0,
+    bytes: 0, read: 0, readBy: new Map(), emptyLines: 0, counted: 0, duplicate: 0, rejected: 0, rejectedBy: new Map(), unknownRegion: 0,
     spilledBytes: 0, spilledFiles: 0, rowsSpilled: 0, splits: 0, runs: 0, runsSpilled: 0, mergePasses: 0, published: 0, groups: 0, files: 0, outputBytes: 0,
   };
 }
@@ -47,17 +49,21 @@ export function newCounters(): Counters {
 /** Adds what another thread has counted since it told `before`. */
 export function addCounters(total: Counters, now: Readonly<Counters>, before: Readonly<Counters> | undefined): void {
   for (const name of Object.keys(now) as (keyof Counters)[]) {
-    if (name !== 'rejectedBy') total[name] += now[name] - (before?.[name] ?? 0);
+    if (name !== 'rejectedBy' && name !== 'readBy') total[name] += now[name] - (before?.[name] ?? 0);
   }
-  for (const [code, rows] of now.rejectedBy) {
-    total.rejectedBy.set(code, (total.rejectedBy.get(code) ?? 0) + rows - (before?.rejectedBy.get(code) ?? 0));
+  for (const name of ['rejectedBy', 'readBy'] as const) {
+    for (const [key, rows] of now[name]) addTo(total[name], key, rows - (before?.[name].get(key) ?? 0));
   }
+}
+
+export function addTo(counts: Map<number, number>, key: number, rows: number): void {
+  counts.set(key, (counts.get(key) ?? 0) + rows);
 }
 
 const UNBALANCED_HINT = 'Nothing was published. Please report this with the input, if you can share it.';
 
-/** Throws ETL_UNBALANCED unless every record read is accounted for, and every one counted is in the result. */
-export function assertBalanced(counters: Counters): void {
+/** Throws ETL_UNBALANCED unless every record read is accounted for, and every one counted is in the result, with those `before` the run. */
+export function assertBalanced(counters: Counters, before = 0): void {
   const { read, counted, duplicate, rejected, published } = counters;
   if (read !== counted + duplicate + rejected) {
     throw new EtlError(
@@ -66,7 +72,7 @@ export function assertBalanced(counters: Counters): void {
       { hint: UNBALANCED_HINT },
     );
   }
-  if (published !== counted) {
-    throw new EtlError('ETL_UNBALANCED', `${counted} rows were counted, but the result has ${published}.`, { hint: UNBALANCED_HINT });
+  if (published !== before + counted) {
+    throw new EtlError('ETL_UNBALANCED', `${before + counted} rows were counted, but the result has ${published}.`, { hint: UNBALANCED_HINT });
   }
 }

@@ -37,6 +37,8 @@ export interface JobOptions {
   readonly groupBy: GroupBy;
   readonly compression: Compression;
   readonly parquetEncoding: ParquetEncoding;
+  /** Folder of the state that the run continues from; undefined = none: every input is read, and nothing is kept for later runs. */
+  readonly state: string | undefined;
   /** Folder for temporary files; undefined = beside the output. */
   readonly temp: string | undefined;
   /** Most bytes that temporary files may take at a time; undefined = as many as there are. */
@@ -77,6 +79,7 @@ export function validateOptions(options: RunOptions): JobOptions {
   const output = options.output ?? DEFAULT_OUTPUT;
   if (typeof output !== 'string' || output === '') throw usage('--output must be the path of a folder');
   if (options.temp !== undefined && (typeof options.temp !== 'string' || options.temp === '')) throw usage('--temp must be the path of a folder');
+  if (options.state !== undefined && (typeof options.state !== 'string' || options.state === '')) throw usage('--state must be the path of a folder');
   for (const [option, bytes] of [['--memory', options.memory], ['--max-spill', options.maxSpill]] as const) {
     if (bytes !== undefined && !(Number.isSafeInteger(bytes) && bytes > 0)) throw usage(`${option} must be a whole number of bytes, at least 1, not ${String(bytes)}`);
   }
@@ -93,6 +96,7 @@ export function validateOptions(options: RunOptions): JobOptions {
     groupBy: oneOf('--group-by', options.groupBy ?? 'region', groupings),
     compression: oneOf('--compression', options.compression ?? 'zstd', compressions),
     parquetEncoding: oneOf('--parquet-encoding', options.parquetEncoding ?? 'auto', parquetEncodings),
+    state: options.state,
     temp: options.temp,
     maxSpill: options.maxSpill,
     memory: options.memory,

@@ -2,13 +2,15 @@
  * `_rejects.jsonl`: one JSON object a line for each rejected row, in input order. Lines are gathered and written in
  * large pieces; memory is bounded by two of them.
  */
-import { createWriteStream, type WriteStream } from 'node:fs';
+import { createReadStream, createWriteStream, type WriteStream } from 'node:fs';
 import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { finished } from 'node:stream/promises';
+import { finished, pipeline } from 'node:stream/promises';
 import { EtlError, messageOf } from '../core/errors.ts';
 import { rejectLine, type Reject, type RejectSink } from '../core/rejects.ts';
 
+/** Where they stand in a dataset. */
 export const REJECTS_FILE = '_rejects.jsonl';
 const PIECE_CHARACTERS = 1 << 16;
 
@@ -18,8 +20,9 @@ export class RejectsFile implements RejectSink {
   #piece = '';
   #error: unknown;
 
-  constructor(folder: string) {
-    this.#path = join(folder, REJECTS_FILE);
+  /** Nothing stands at `path` yet. */
+  constructor(path: string) {
+    this.#path = path;
     this.#stream = createWriteStream(this.#path, { flags: 'wx', highWaterMark: PIECE_CHARACTERS * 2 });
     this.#stream.on('error', (error) => {
       this.#error ??= error;
@@ -78,5 +81,16 @@ export class RejectsFile implements RejectSink {
   #check(): void {
     if (this.#error === undefined) return;
     throw new EtlError('ETL_OUTPUT_WRITE', `Cannot write ${this.#path}: ${messageOf(this.#error)}.`, { cause: this.#error });
+  }
+}
+
+/** Makes the rejects file of the dataset in `folder` of several, one behind the other. Throws ETL_OUTPUT_WRITE. */
+export async function joinRejects(files: readonly string[], folder: string): Promise<void> {
+  const path = join(folder, REJECTS_FILE);
+  try {
+    await writeFile(path, '', { flag: 'wx' });
+    for (const file of files) await pipeline(createReadStream(file), createWriteStream(path, { flags: 'a' }));
+  } catch (cause) {
+    throw new EtlError('ETL_OUTPUT_WRITE', `Cannot write ${path}: ${messageOf(cause)}.`, { cause });
   }
 }

@@ -9,13 +9,14 @@ import { EtlError } from '../core/errors.ts';
 import { DATASET_FILE, type DatasetDescription } from './description.ts';
 import { REJECTS_FILE } from './rejects-file.ts';
 import { STATE_MARK } from './state-mark.ts';
+import { isThere, linkedVersion } from './versions.ts';
 
 const ALWAYS = new Set(['_SUCCESS', REJECTS_FILE, DATASET_FILE, STATE_MARK]);
 
 /** Throws ETL_OUTPUT_EXISTS unless the path `output` is free, or may be replaced and `overwrite` says so. */
 export async function checkReplaceable(output: string, overwrite: boolean): Promise<void> {
-  if (!(await exists(output))) return;
-  const foreign = await firstForeign(output);
+  if (!(await isThere(output))) return;
+  const foreign = await firstForeign(await linkedVersion(output) ?? output);
   if (foreign !== undefined) {
     throw new EtlError('ETL_OUTPUT_EXISTS', `The output ${output} exists already and is never replaced: ${foreign}.`, {
       hint: 'Choose another folder with -o, or clear this one yourself.',

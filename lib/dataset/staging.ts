@@ -6,6 +6,7 @@
  * one into its place: between them, for some microseconds, the name does not exist, and no mix ever does. A process
  * killed just there leaves the old output under its set-aside name; the next run puts it back before anything else, and
  * a later replacement clears away what a killed one left there. Only a dataset is ever moved or removed.
+ * An output that is `linked` is a link to one of its versions instead (versions.ts): it is there at any time.
  * A failure or `discard` at any time before leaves the earlier output untouched and nothing behind; a killed run leaves
  * its staging folder, which the next run for the same output removes (core/own-folder.ts).
  */
@@ -14,18 +15,21 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { EtlError, messageOf, withCleanupError } from '../core/errors.ts';
 import { OwnFolder } from '../core/own-folder.ts';
 import { checkReplaceable, exists, isDataset } from './replaceable.ts';
+import { linkedVersion, pruneVersions, publishVersion, versionsOf } from './versions.ts';
 
 export class Staging {
   readonly #own: OwnFolder;
   readonly #output: string;
   readonly #previous: string;
   readonly #overwrite: boolean;
+  readonly #linked: boolean;
 
-  private constructor(own: OwnFolder, output: string, overwrite: boolean) {
+  private constructor(own: OwnFolder, output: string, overwrite: boolean, linked: boolean) {
     this.#own = own;
     this.#output = output;
     this.#previous = setAside(output);
     this.#overwrite = overwrite;
+    this.#linked = linked;
   }
 
   /** Where to write. */
@@ -42,14 +46,15 @@ export class Staging {
    * Starts an output. Throws ETL_OUTPUT_EXISTS when there is one and `overwrite` is not set, or when something stands
    * there that etl-stream did not write.
    */
-  static async open(path: string, options: { overwrite: boolean }): Promise<Staging> {
+  static async open(path: string, options: { overwrite: boolean; linked?: boolean }): Promise<Staging> {
     const output = resolve(path);
     const [parent, name] = [dirname(output), basename(output)];
     try {
       await putBack(output);
       await checkReplaceable(output, options.overwrite);
-      const own = OwnFolder.create({ parent, prefix: `.${name}.staging` });
-      return new Staging(own, output, options.overwrite);
+      const linked = options.linked === true || await linkedVersion(output) !== undefined;
+      const own = OwnFolder.create(linked ? { parent: versionsOf(output), prefix: 'staging' } : { parent, prefix: `.${name}.staging` });
+      return new Staging(own, output, options.overwrite, linked);
     } catch (cause) {
       throw cause instanceof EtlError ? cause : writeError(`Cannot prepare the output ${path}`, cause);
     }
@@ -58,17 +63,22 @@ export class Staging {
   /** Makes what was written visible under the output's name, in one step. */
   async publish(): Promise<void> {
     let replaces = false;
+    const before = await linkedVersion(this.#output);
     try {
       await writeFile(join(this.folder, '_SUCCESS'), '', { flag: 'wx' });
       await checkReplaceable(this.#output, this.#overwrite);
-      replaces = await exists(this.#output);
+      replaces = before === undefined && await exists(this.#output);
       if (replaces) {
         if (await isDataset(this.#previous)) await rm(this.#previous, { recursive: true });
         await rename(this.#output, this.#previous);
       }
       try {
-        this.#own.unmark();
-        await rename(this.folder, this.#output);
+        if (this.#linked) {
+          await publishVersion(this.#output, this.folder);
+        } else {
+          this.#own.unmark();
+          await rename(this.folder, this.#output);
+        }
       } catch (cause) {
         if (replaces) {
           await rename(this.#previous, this.#output).catch((extra: unknown) => {
@@ -84,6 +94,7 @@ export class Staging {
     }
     // The new output stands. What is left of the old one, if this fails, goes with the next run.
     if (replaces) await rm(this.#previous, { recursive: true, force: true }).catch(() => undefined);
+    if (this.#linked) await pruneVersions(this.#output, [before, await linkedVersion(this.#output)]);
   }
 
   /** Removes everything that was written; idempotent, and harmless after `publish`. */

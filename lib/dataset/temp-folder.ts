@@ -1,15 +1,22 @@
 /** The run's own folder for temporary files, removed with all it holds at the end. */
 import { EtlError, messageOf } from '../core/errors.ts';
-import { OwnFolder } from '../core/own-folder.ts';
+import { OwnFolder, removeLeftBehind } from '../core/own-folder.ts';
+
+const PREFIX = '.etl-stream-temp';
 
 /** Makes a hidden folder inside `parent`, which is made if need be, for this user only. Throws ETL_TEMP_WRITE. */
 export function createTempFolder(parent: string): OwnFolder {
   try {
-    return OwnFolder.create({ parent, prefix: '.etl-stream-temp', mode: 0o700 });
+    return OwnFolder.create({ parent, prefix: PREFIX, mode: 0o700 });
   } catch (cause) {
     throw new EtlError('ETL_TEMP_WRITE', `Cannot make a temporary folder in ${parent}: ${messageOf(cause)}.`, {
       cause,
       hint: 'Choose another place with --temp.',
     });
   }
+}
+
+/** Removes those that killed runs left in `parent`; gives their paths. */
+export function removeTempFolders(parent: string): string[] {
+  return removeLeftBehind(parent, PREFIX);
 }

@@ -22,6 +22,7 @@ import type { RejectSink } from '../core/rejects.ts';
 import { Resources } from '../core/resources.ts';
 import type { SortedRun } from '../core/stage.ts';
 import type { IdHistory } from '../dedup/history.ts';
+import { HistoryKeySet } from '../dedup/history-key-set.ts';
 import { MemoryKeySet } from '../dedup/memory-key-set.ts';
 import { createDedupStage } from '../dedup/stage.ts';
 import { createGeoStage } from '../geo/stage.ts';
@@ -29,6 +30,7 @@ import type { LinearMemory } from '../kernels/linear-memory.ts';
 import { loadKernel } from '../kernels/loader.ts';
 import type { AggregateKernel } from '../kernels/twins/aggregate.ts';
 import type { DedupKernel } from '../kernels/twins/dedup.ts';
+import type { IdPageKernel } from '../kernels/twins/id-pages.ts';
 import type { GeoKernel } from '../kernels/twins/geo.ts';
 import type { ParseKernel } from '../kernels/twins/parse.ts';
 import type { PartitionKernel } from '../kernels/twins/partition.ts';
@@ -136,15 +138,17 @@ export class LaneWorker {
 
   /** Lane 2, once. Runs and ranges stay where they are until `giveBack` or `close`. */
   async reduce({ shares, claim, splitters }: ReduceOptions): Promise<Reduced> {
-    const { memory, spill, counters, setup: { budget } } = this.#options;
+    const { memory, spill, counters, history, setup: { budget } } = this.#options;
     const [partition, dedup, aggregate, packing] = await Promise.all([
-      loadKernel<PartitionKernel>('partition', memory), loadKernel<DedupKernel>('dedup', memory),
+      loadKernel<PartitionKernel>('partition', memory), loadKernel<DedupKernel & IdPageKernel>('dedup', memory),
       loadKernel<AggregateKernel & RangesKernel>('aggregate', memory), loadKernel<SpillKernel>('spill', memory),
     ]);
     const { chunkBytes, deferredBytes, idTableBytes, aggregateBytes } = budget;
     const reader = new PartitionReader({ memory, kernel: partition, spill, counters, shares, claim, chunkBytes: 2 * chunkBytes, deferredBytes });
     this.#resources.add(() => reader.close());
-    const keySet = new MemoryKeySet({ memory, kernel: dedup, maxBytes: idTableBytes });
+    // Beside its table, the one that knows earlier runs keeps new ids.
+    const keySet = history ? new HistoryKeySet({ memory, kernel: dedup, maxBytes: idTableBytes / 2, history })
+      : new MemoryKeySet({ memory, kernel: dedup, maxBytes: idTableBytes });
     this.#resources.add(() => keySet.close());
     const openTable = (bytes: number): Aggregator => this.#openAggregator(aggregate, packing, bytes);
     const ranges = splitters && this.#openRanges(aggregate, splitters, openTable);
@@ -154,7 +158,7 @@ export class LaneWorker {
       this.#stoppable(),
     );
     await reader.close();
-    keySet.close();
+    await keySet.close();
     if (splitters) return { runs: [], scattered: await ranges?.finish() };
     return { runs: await this.#aggregator!.finish(), scattered: undefined };
   }

@@ -11,7 +11,7 @@
  * Memory: a batch with scratch for unfolded quotes, a large scratch for a record that needs more, and the index (scanner.ts),
  * whatever the input; a record longer than the limit is rejected and its rest passed over. What a record is: README.md.
  */
-import type { Counters } from '../core/counters.ts';
+import { addTo, type Counters } from '../core/counters.ts';
 import { EtlError } from '../core/errors.ts';
 import type { ColumnNames } from '../core/options.ts';
 import type { RejectSink } from '../core/rejects.ts';
@@ -237,6 +237,7 @@ export class BlockParser {
     const batch: Batch = { ptr: this.#batch, rows, input: block.input, block: block.index };
     const rejected = kernel.values(this.#batch, rows, scale) >>> 0;
     counters.read += rows;
+    addTo(counters.readBy, block.input.number, rows);
     counters.rejected += rejected;
     const told = rejected > 0 ? this.#tellRejects(block, rows, 0) : undefined;
     return told ? told.then(() => batch) : batch;
@@ -251,7 +252,7 @@ export class BlockParser {
     for (let row = from; row < rows; row++) {
       const status = statuses[row]!;
       if (status === REJECT_NONE) continue;
-      counters.rejectedBy.set(status, (counters.rejectedBy.get(status) ?? 0) + 1);
+      addTo(counters.rejectedBy, status, 1);
       const position = starts[row]! - this.#scanner.get(STATE_BASE);
       const line = this.#scanner.lineOf(position);
       const byte = this.#byteOf(block, position);

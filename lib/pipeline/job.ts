@@ -8,20 +8,24 @@
  *   lane 3   merge -> count users -> parquet           one region at a time        publish.ts
  *   commit   balance, description, publish
  *
+ * With a state (continuation.ts) lane 1 reads only inputs that are new, lane 2 asks it for ids of earlier runs, and between
+ * lanes 2 and 3 their totals are merged with the new ones.
+ *
  * The stages of lanes 1 and 2 stand in lanes/, since they run in this thread or in several beside it; the stages of lane 3
  * run here, but for the encoding. A lane ends before the next begins: a partition is complete only when all input has been
  * scattered, a total only when all partitions have been reduced. On any error or abort every resource is closed, the staging
  * and temporary folders are removed, and the first error is thrown.
  */
-import { resolve, sep } from 'node:path';
+import { dirname, resolve, sep } from 'node:path';
 import { openRun } from '../aggregate/runs.ts';
 import { assertBalanced, newCounters } from '../core/counters.ts';
 import { EtlError, messageOf } from '../core/errors.ts';
+import { availableMemory, defaultMemory } from '../core/memory-limit.ts';
 import type { JobOptions } from '../core/options.ts';
 import { collectGarbage, keepHeapSmall, residentBytes } from '../core/resident.ts';
 import { Resources } from '../core/resources.ts';
 import { packageVersion } from '../core/version.ts';
-import { describeDataset } from '../dataset/description.ts';
+import { removeTempFolders } from '../dataset/temp-folder.ts';
 import { loadKernel } from '../kernels/loader.ts';
 import type { AggregateKernel } from '../kernels/twins/aggregate.ts';
 import type { SpillKernel } from '../kernels/twins/spill.ts';
@@ -30,8 +34,10 @@ import { listInputs, type InputFile } from '../source/inputs.ts';
 import { RunFiles } from '../spill/run-files.ts';
 import { summarize, type Summary } from '../summary.ts';
 import type { JobBase, JobContext } from './base.ts';
+import { addTotals, commitAddition, publishAgain } from './commit.ts';
+import { assertStateOutside, Continuation, NO_ROWS } from './continuation.ts';
 import { planJob, type Plan } from './plan.ts';
-import { writeFiles, type Runs } from './publish.ts';
+import { describe, writeFiles, type Runs } from './publish.ts';
 
 export type { JobContext } from './base.ts';
 
@@ -75,10 +81,17 @@ class Job {
   async run(): Promise<Summary> {
     const started = performance.now();
     const { counters, progress, version, options } = this.#base;
-    const plan = await progress.during('plan', () => this.#plan());
+    const listed = await this.#listInputs();
+    const continuation = await this.#openState();
+    if (continuation?.isUnpublished) await progress.during('publish', () => publishAgain(this.#base, continuation));
+    const inputs = await continuation?.newInputs(listed) ?? listed;
+    const known = listed.length - inputs.length;
+    if (continuation && inputs.length === 0) return this.#nothingNew(continuation, known, started);
+
+    const plan = await progress.during('plan', () => this.#plan(inputs, continuation));
     await progress.during('scatter', () => this.#scatter(plan));
     const runs = await progress.during('reduce', () => this.#reduce(plan));
-    const { users, regions } = await progress.during('publish', () => this.#publish(plan, runs));
+    const { users, regions } = await progress.during('publish', () => this.#publish(plan, runs, continuation));
     const { limit, jobs } = plan.budget;
     return summarize(counters, limit, {
       output: options.output,
@@ -91,15 +104,44 @@ class Job {
       seconds: (performance.now() - started) / 1000,
       phases: progress.seconds,
       leftBehind: plan.leftBehind,
+      state: continuation && { folder: continuation.folder, commit: continuation.next - 1, knownInputs: known, logs: continuation.before.counted + counters.counted },
       version,
     });
   }
 
-  async #plan(): Promise<Plan> {
-    const { inputs: paths, output, temp, overwrite, valueScale } = this.#base.options;
+  async #listInputs(): Promise<InputFile[]> {
+    const { inputs: paths, output, temp, state } = this.#base.options;
     const inputs = await listInputs(paths);
     assertOutside(output, temp, inputs);
-    return planJob(this.#base, { inputs, overwrite, scale: valueScale, history: undefined });
+    if (state !== undefined) assertStateOutside(output, state);
+    return inputs;
+  }
+
+  async #openState(): Promise<Continuation | undefined> {
+    if (this.#base.options.state === undefined) return undefined;
+    const continuation = await Continuation.open(this.#base.options);
+    this.#base.resources.add(() => continuation.close());
+    return continuation;
+  }
+
+  async #plan(inputs: readonly InputFile[], continuation: Continuation | undefined): Promise<Plan> {
+    const { overwrite, valueScale } = this.#base.options;
+    const last = continuation?.last;
+    return planJob(this.#base, {
+      inputs, scale: last?.scale ?? valueScale, history: continuation?.history, rejectsFile: continuation?.rejectsFile,
+      overwrite: overwrite || last !== undefined, // it is a commit of this state, or there is none
+    });
+  }
+
+  /** Every input was counted before. */
+  #nothingNew(continuation: Continuation, known: number, started: number): Summary {
+    const { counters, progress, version, options } = this.#base;
+    const { scale, geoDatabase, commit, rows } = continuation.last!;
+    return summarize(counters, options.memory ?? defaultMemory(availableMemory()), {
+      output: options.output, inputs: 0, jobs: 1, users: 0, regions: 0, valueScale: scale, geoDatabase,
+      seconds: (performance.now() - started) / 1000, phases: progress.seconds, leftBehind: removeTempFolders(options.temp ?? dirname(resolve(options.output))),
+      state: { folder: continuation.folder, commit, knownInputs: known, logs: rows.counted }, version,
+    });
   }
 
   /** Lane 1. */
@@ -123,23 +165,28 @@ class Job {
   }
 
   /** Lane 3 and the commit. */
-  async #publish(plan: Plan, runs: Runs): Promise<{ users: number; regions: number }> {
-    const { options: { groupBy, columns }, counters, context: { signal }, version } = this.#base;
-    const { staging, scale, inputs, geoDatabase } = plan;
-    const { files, users, regions } = await writeFiles(this.#base, plan, runs);
+  async #publish(plan: Plan, runs: Runs, continuation: Continuation | undefined): Promise<{ users: number; regions: number }> {
+    const { counters, context: { signal } } = this.#base;
+    const { inputs } = plan;
     if (counters.bytes === 0) {
       throw new EtlError('ETL_HEADER', `${inputs.length === 1 ? `The input ${inputs[0]!.name} is` : 'All inputs are'} empty: not even a header.`);
     }
-    assertBalanced(counters);
-    const { read, counted, duplicate, rejected } = counters;
-    await describeDataset(staging.folder, {
-      format: 1, version, groupBy, columns: { ...columns }, valueScale: scale, geoDatabase,
-      rows: { read, counted, duplicates: duplicate, rejected },
-      files: files.map(({ path, rows, bytes }) => ({ path, rows, bytes })),
-    });
+    const before = continuation?.before ?? NO_ROWS;
+    const added = continuation && await addTotals(this.#base, plan, runs, continuation);
+    const written = await writeFiles(this.#base, plan, added?.runs ?? runs, continuation !== undefined);
+    assertBalanced(counters, before.counted);
+    const rows = {
+      read: before.read + counters.read,
+      counted: before.counted + counters.counted,
+      duplicates: before.duplicates + counters.duplicate,
+      rejected: before.rejected + counters.rejected,
+    };
+    await describe(this.#base, plan, written, rows);
     signal?.throwIfAborted();
-    await staging.publish();
-    return { users, regions };
+    if (added) await commitAddition(this.#base, plan, continuation, { rows, totals: added.totals });
+    await plan.staging.publish();
+    await continuation?.tidy();
+    return written;
   }
 }
 

@@ -2,7 +2,7 @@
  * What a job does before it reads a row: inputs, memory, threads, folders, a sample, the IP database. Nothing is written yet
  * but in folders of the run's own, each of which is in the job's resources as soon as it is there.
  */
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import { divide, leastMemory, planMemory, regionBytes, type MemoryBudget } from '../core/memory-budget.ts';
 import { availableMemory, defaultMemory } from '../core/memory-limit.ts';
@@ -10,7 +10,7 @@ import type { ColumnNames } from '../core/options.ts';
 import { availableProcessors } from '../core/processors.ts';
 import { letHeapGrow } from '../core/resident.ts';
 import type { IdHistory } from '../dedup/history.ts';
-import { RejectsFile } from '../dataset/rejects-file.ts';
+import { REJECTS_FILE, RejectsFile } from '../dataset/rejects-file.ts';
 import { Staging } from '../dataset/staging.ts';
 import { createTempFolder } from '../dataset/temp-folder.ts';
 import { openRangeTable, type RangeTable } from '../geo/range-table.ts';
@@ -70,6 +70,8 @@ export interface Planned {
   readonly scale: number | undefined;
   /** Ids that were counted before the run; undefined: none, and none are kept. */
   readonly history: IdHistory | undefined;
+  /** Where rejects are written; undefined: in the dataset. */
+  readonly rejectsFile: string | undefined;
 }
 
 export function planJob(base: JobBase, planned: Planned): Promise<Plan> {
@@ -93,7 +95,7 @@ class Planner {
     this.#base = base;
   }
 
-  async plan({ inputs, overwrite, scale: known, history }: Planned): Promise<Plan> {
+  async plan({ inputs, overwrite, scale: known, history, rejectsFile }: Planned): Promise<Plan> {
     this.#history = history;
     const { options: { columns, geoDb, geoField, groupBy }, context, counters, progress, resources } = this.#base;
     const sizes = inputs.map(({ size }) => size);
@@ -106,8 +108,8 @@ class Planner {
     let team = this.#budget.jobs > 1 && !piped ? this.#startTeam() : undefined;
     if (this.#budget.jobs === 1) warmUp(this.#tier).catch(() => undefined); // reported when lane 3 needs it
 
-    const { staging, temp, spill, leftBehind } = await this.#openFolders(overwrite);
-    const rejects = new RejectsFile(staging.folder);
+    const { staging, temp, spill, leftBehind } = await this.#openFolders(overwrite, history !== undefined);
+    const rejects = new RejectsFile(rejectsFile ?? join(staging.folder, REJECTS_FILE));
     resources.add(() => rejects.abandon());
 
     const memory = this.#memory = new LinearMemory({ limit: this.#budget.linear, workspace: this.#budget.workspace });
@@ -145,15 +147,15 @@ class Planner {
   async planPublishing(known: Pick<PublishPlan, 'scale' | 'regions' | 'geoDatabase'>): Promise<PublishPlan> {
     this.#budget = this.#planBudget(0);
     warmUp(this.#tier).catch(() => undefined); // reported when lane 3 needs it
-    const { staging, spill, leftBehind } = await this.#openFolders(true);
+    const { staging, spill, leftBehind } = await this.#openFolders(true, true);
     const memory = new LinearMemory({ limit: this.#budget.linear, workspace: this.#budget.workspace });
     memory.reserve(regionBytes(known.regions.length, this.#base.options.groupBy), `names and files of ${known.regions.length} regions`);
     return { ...known, staging, spill, leftBehind, memory, budget: this.#budget, tier: this.#tier, encoders: undefined };
   }
 
-  async #openFolders(overwrite: boolean) {
+  async #openFolders(overwrite: boolean, linked: boolean) {
     const { options: { output, temp, maxSpill }, resources, counters } = this.#base;
-    const staging = await Staging.open(output, { overwrite });
+    const staging = await Staging.open(output, { overwrite, linked });
     resources.add(() => staging.discard());
     const tempFolder = createTempFolder(temp ?? dirname(resolve(output)));
     resources.add(() => tempFolder.remove());

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { pipeline } from 'node:stream/promises';
 import type { ResultBatch, RegionColumn, SortedRun } from '../core/stage.ts';
+import { describeDataset } from '../dataset/description.ts';
 import { loadKernel } from '../kernels/loader.ts';
 import type { MergeKernel } from '../kernels/twins/merge.ts';
 import type { UsersKernel } from '../kernels/twins/users.ts';
@@ -69,6 +70,16 @@ export async function writeFiles(base: JobBase, plan: PublishPlan, { runs, files
   );
   const users = groupBy === 'region' ? await countUsers(distinct, base.context.signal) : counters.groups;
   return { files: parquet.files, users, regions: regions.size };
+}
+
+/** Writes the dataset's description beside its files. `rows`: all that it was made of. Throws ETL_OUTPUT_WRITE. */
+export async function describe(
+  { options: { groupBy, columns }, version }: JobBase, { staging, scale, geoDatabase }: PublishPlan, { files }: Written, rows: Readonly<Record<string, number>>,
+): Promise<void> {
+  await describeDataset(staging.folder, {
+    format: 1, version, groupBy, columns: { ...columns }, valueScale: scale, geoDatabase, rows: { ...rows },
+    files: files.map(({ path, rows, bytes }) => ({ path, rows, bytes })),
+  });
 }
 
 /** Where memory is short it reads files again and again: an abort ends it, too. */

@@ -20,7 +20,7 @@ export const READ_BYTES_LEAST = CURSOR_BYTES + BLOCK_MOST + BLOCK_SLACK;
 /** The least that a packing area may have. */
 export const PACK_BYTES_LEAST = CURSOR_BYTES + 2 * (BLOCK_MOST + BLOCK_SLACK);
 const DEFAULT_READ_BYTES = 64 << 10;
-const DEFAULT_PACK_BYTES = 256 << 10;
+export const DEFAULT_PACK_BYTES = 256 << 10;
 
 export interface RunFilesOptions {
   readonly spill: SpillSpace;

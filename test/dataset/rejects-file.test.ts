@@ -12,7 +12,7 @@ const reject = (line: number, raw: string): Reject => ({
 
 test('every reject is one JSON line, in order, across many pieces', async (t) => {
   const folder = temporaryFolder(t);
-  const file = new RejectsFile(folder);
+  const file = new RejectsFile(join(folder, REJECTS_FILE));
   const rejects = Array.from({ length: 5000 }, (_, line) => reject(line, `${'x'.repeat(line % 300)}\n"\u0000é`));
   let waits = 0;
   for (const each of rejects) {
@@ -28,7 +28,7 @@ test('every reject is one JSON line, in order, across many pieces', async (t) =>
 
 test('lines that others made are appended, between whole lines, and waited for', async (t) => {
   const folder = temporaryFolder(t);
-  const file = new RejectsFile(folder);
+  const file = new RejectsFile(join(folder, REJECTS_FILE));
   file.begin();
   file.write(reject(1, 'a'));
   file.end();
@@ -42,14 +42,14 @@ test('lines that others made are appended, between whole lines, and waited for',
 
 test('without rejects the file is there and empty', async (t) => {
   const folder = temporaryFolder(t);
-  await new RejectsFile(folder).close();
+  await new RejectsFile(join(folder, REJECTS_FILE)).close();
   assert.equal(readFileSync(join(folder, REJECTS_FILE), 'utf8'), '');
 });
 
 test('a file that cannot be written is a typed error', async (t) => {
   const folder = temporaryFolder(t);
   rmSync(folder, { recursive: true });
-  const file = new RejectsFile(folder);
+  const file = new RejectsFile(join(folder, REJECTS_FILE));
   file.write(reject(1, ''));
   await assert.rejects(file.close(), { code: 'ETL_OUTPUT_WRITE' });
   await file.abandon();

@@ -1,0 +1,110 @@
+/** Totals that a state keeps, and how what was added to it becomes a commit and a dataset. */
+import { stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { newCounters } from '../core/counters.ts';
+import { EtlError, messageOf } from '../core/errors.ts';
+import { Resources } from '../core/resources.ts';
+import { syncFile, syncFolders } from '../core/sync-folder.ts';
+import { DATASET_FILE } from '../dataset/description.ts';
+import { joinRejects, REJECTS_FILE } from '../dataset/rejects-file.ts';
+import { STATE_MARK, writeStateMark } from '../dataset/state-mark.ts';
+import { loadKernel } from '../kernels/loader.ts';
+import type { MergeKernel } from '../kernels/twins/merge.ts';
+import type { SpillKernel } from '../kernels/twins/spill.ts';
+import { mergeInto } from '../merge/passes.ts';
+import { KeptRuns, type KeptRun } from '../spill/kept-runs.ts';
+import { DEFAULT_PACK_BYTES, RunFiles } from '../spill/run-files.ts';
+import type { RowCounts } from '../state/records.ts';
+import type { JobBase } from './base.ts';
+import type { Continuation } from './continuation.ts';
+import { planPublishing, type PublishPlan } from './plan.ts';
+import { describe, writeFiles, type Runs } from './publish.ts';
+import { renumbered } from './renumbered-run.ts';
+
+/** Merges the totals of earlier commits with those of the run, into a file of the state; gives what to publish, and to commit. */
+export async function addTotals(
+  base: JobBase, plan: PublishPlan, { runs, files }: Runs, continuation: Continuation,
+): Promise<{ runs: Runs; totals: KeptRun }> {
+  const { options: { groupBy }, context: { signal }, counters, resources } = base;
+  const { memory, regions, budget: { runBufferBytes, fanIn } } = plan;
+  const kept = await keptRuns(plan, continuation);
+  const { last } = continuation;
+  const all = last ? [...runs, renumbered(await kept.open(last.totals), last.regions, regions, memory)] : runs;
+  let totals: KeptRun | undefined;
+  const merged = await mergeInto(kept.store(`totals-${continuation.next}.run`, (run) => (totals = run)), all, {
+    memory, kernel: await loadKernel<MergeKernel>('merge', memory), byUser: groupBy === 'user', bufferBytes: runBufferBytes, fanIn,
+    temp: files, counters, isStopped: () => signal?.aborted ?? false,
+  });
+  resources.add(() => merged.close());
+  return { runs: { runs: [merged], files }, totals: totals! };
+}
+
+/** Makes all that was written durable, then commits it. */
+export async function commitAddition(
+  base: JobBase, plan: PublishPlan, continuation: Continuation, { rows, totals }: { rows: RowCounts; totals: KeptRun },
+): Promise<void> {
+  const { scale, regions, geoDatabase } = plan;
+  const rejects = [...(continuation.last?.rejects ?? []), ...await ownRejects(continuation.rejectsFile)];
+  await complete(plan, continuation, continuation.next, rejects);
+  base.context.signal?.throwIfAborted();
+  const { readBy } = base.counters;
+  await continuation.commit({ scale, regions, geoDatabase, rows, totals, rejects, version: base.version }, ({ number }) => readBy.get(number) ?? 0);
+}
+
+/** Publishes the last commit from its totals: a process was killed before it did, or somebody removed the dataset. */
+export async function publishAgain(shared: JobBase, continuation: Continuation): Promise<void> {
+  const { scale, regions, geoDatabase, rows, totals, rejects, commit } = continuation.last!;
+  const resources = new Resources();
+  const base: JobBase = { ...shared, resources, counters: newCounters() };
+  let failure: unknown;
+  try {
+    const plan = await planPublishing(base, { scale, regions, geoDatabase });
+    const { spill, memory, budget: { runBufferBytes } } = plan;
+    const kernel = await loadKernel<SpillKernel>('spill', memory);
+    const run = await (await keptRuns(plan, continuation)).open(totals);
+    resources.add(() => run.close());
+    const files = new RunFiles({ spill, memory, kernel, readBytes: runBufferBytes });
+    const written = await writeFiles(base, plan, { runs: [run], files }, true);
+    if (base.counters.published !== rows.counted) {
+      throw new EtlError('ETL_STATE_DAMAGED', `The totals of commit ${commit} have ${base.counters.published} logs, and ${rows.counted} were counted.`, {
+        hint: 'Rebuild the dataset from all logs with --overwrite.',
+      });
+    }
+    await describe(base, plan, written, { ...rows });
+    await complete(plan, continuation, commit, rejects);
+    await plan.staging.publish();
+  } catch (error) {
+    failure = error;
+  }
+  failure = await resources.close(failure);
+  if (failure !== undefined) throw failure;
+}
+
+/** Adds to the staging folder what a dataset of a state has besides; then all of it is on the disk. */
+async function complete({ staging: { folder } }: PublishPlan, continuation: Continuation, commit: number, rejects: readonly string[]): Promise<void> {
+  await joinRejects(rejects.map((file) => join(continuation.folder, file)), folder);
+  await writeStateMark(folder, continuation.mark(commit));
+  try {
+    for (const file of [REJECTS_FILE, STATE_MARK, DATASET_FILE]) await syncFile(join(folder, file));
+    await syncFolders(folder);
+  } catch (cause) {
+    throw new EtlError('ETL_OUTPUT_WRITE', `Could not sync ${folder}: ${messageOf(cause)}.`, { cause });
+  }
+}
+
+/** The run's rejects file, if there is anything in it: it is on the disk then. */
+async function ownRejects(path: string): Promise<string[]> {
+  try {
+    if ((await stat(path)).size === 0) return [];
+    await syncFile(path);
+    return [basename(path)];
+  } catch (cause) {
+    throw new EtlError('ETL_STATE_WRITE', `Could not sync ${path}: ${messageOf(cause)}.`, { cause });
+  }
+}
+
+async function keptRuns({ memory, budget }: PublishPlan, { folder }: Continuation): Promise<KeptRuns> {
+  return new KeptRuns({
+    folder, memory, kernel: await loadKernel<SpillKernel>('spill', memory), readBytes: budget.runBufferBytes, packBytes: DEFAULT_PACK_BYTES,
+  });
+}

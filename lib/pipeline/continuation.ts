@@ -1,0 +1,250 @@
+/**
+ * What a run with a state continues from, and what it commits:
+ *
+ *   DIR/level/               LevelDB: ids, ledger of inputs, head (state/)
+ *   DIR/totals-<n>.run       totals of commit n: sorted, by (region, user) (spill/kept-runs.ts)
+ *   DIR/rejects-<n>.jsonl    what commit n rejected
+ *   OUT/_etl/state.json      which commit of which state the dataset is (dataset/state-mark.ts)
+ *
+ * A commit is the head's: ids, ledger and totals become visible by one synced write. Before it, everything that it tells of is
+ * on the disk, the dataset's files in their staging folder included; after it, that folder gets its name. So what a process leaves
+ * that is killed
+ *
+ *   before the commit    pages, totals and a staging folder that nothing tells of: removed by the next run
+ *   after the commit     a dataset of an earlier commit: published anew, from the totals, by the next run, before anything else
+ */
+import { randomUUID } from 'node:crypto';
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join, resolve, sep } from 'node:path';
+import { EtlError, messageOf } from '../core/errors.ts';
+import type { JobOptions } from '../core/options.ts';
+import { syncFolder } from '../core/sync-folder.ts';
+import { putBack } from '../dataset/staging.ts';
+import { readStateMark, type StateMark } from '../dataset/state-mark.ts';
+import { isThere } from '../dataset/versions.ts';
+import type { IdHistory } from '../dedup/history.ts';
+import { fingerprintOf, sameFile, type Fingerprint } from '../source/fingerprint.ts';
+import type { InputFile } from '../source/inputs.ts';
+import type { KeptRun } from '../spill/kept-runs.ts';
+import type { Head, NewCommit, RowCounts } from '../state/records.ts';
+import { State } from '../state/state.ts';
+
+export const NO_ROWS: RowCounts = { read: 0, counted: 0, duplicates: 0, rejected: 0 };
+/** Files of ours in the state's folder that belong to one commit. */
+const OF_COMMIT = /^(totals-\d+\.run|rejects-\d+\.jsonl)$/;
+
+/** What all runs over a state have in common. */
+interface Schema {
+  readonly columns: JobOptions['columns'];
+  readonly groupBy: JobOptions['groupBy'];
+  readonly valueScale: number;
+}
+
+/** What the last commit has, besides ids. */
+export interface Committed {
+  readonly commit: number;
+  readonly scale: number;
+  readonly regions: readonly string[];
+  readonly geoDatabase: { readonly type: string; readonly buildDate: string };
+  readonly rows: RowCounts;
+  readonly totals: KeptRun;
+  /** Names of files, in order. */
+  readonly rejects: readonly string[];
+}
+
+/** What a run adds. */
+export type Addition = Omit<Committed, 'commit'> & { readonly version: string };
+
+export class Continuation {
+  readonly folder: string;
+  readonly history: IdHistory;
+  /** undefined when there is none, or when the run begins afresh. */
+  readonly last: Committed | undefined;
+  /** The dataset is not what the last commit says. */
+  readonly isUnpublished: boolean;
+  readonly #options: JobOptions;
+  readonly #state: State;
+  readonly #id: string;
+  readonly #isAfresh: boolean;
+  /** Of the inputs that this run reads. */
+  readonly #fingerprints = new Map<InputFile, Fingerprint>();
+
+  private constructor(folder: string, state: State, options: JobOptions, mark: StateMark | undefined, outputExists: boolean) {
+    const { overwrite } = options;
+    const head = state.head;
+    this.folder = folder;
+    this.#state = state;
+    this.#options = options;
+    this.#isAfresh = overwrite && head !== undefined;
+    this.#id = head && !overwrite ? idOf(head) : randomUUID();
+    this.last = head && !overwrite ? committed(head) : undefined;
+    this.isUnpublished = this.last !== undefined && mark?.commit !== this.last.commit;
+    this.history = {
+      pages: this.#isAfresh ? async function* none() {} : (slice) => state.pages(slice),
+      add: (slice, page) => state.add(slice, page),
+    };
+    if (!overwrite) this.#check(mark, outputExists);
+  }
+
+  /**
+   * Opens the state in `options.state`, or makes one there, and looks whether it and the dataset belong together. Throws
+   * ETL_STATE_LOCKED, ETL_STATE_MISMATCH, ETL_STATE_DAMAGED, ETL_STATE_READ, ETL_STATE_WRITE, ETL_OUTPUT_EXISTS.
+   */
+  static async open(options: JobOptions): Promise<Continuation> {
+    const { output, overwrite } = options;
+    const folder = resolve(options.state!);
+    await atWrite(folder, async () => {
+      await mkdir(folder, { recursive: true });
+      await putBack(output);
+    });
+    const mark = await readStateMark(output).catch((error: unknown) => {
+      if (!overwrite) throw error;
+      return undefined;
+    });
+    const state = await State.open(folder, { create: true });
+    try {
+      const continuation = new Continuation(folder, state, options, mark, await isThere(output));
+      await continuation.#removeLeftovers();
+      return continuation;
+    } catch (error) {
+      await state.close().catch(() => undefined); // told what failed first
+      throw error;
+    }
+  }
+
+  /** Where the run's rejects go. */
+  get rejectsFile(): string {
+    return join(this.folder, `rejects-${this.next}.jsonl`);
+  }
+
+  /** Number of the commit that the run makes. */
+  get next(): number {
+    return (this.#state.head?.commit ?? 0) + 1;
+  }
+
+  /** Distinct ids of all commits. */
+  get ids(): number {
+    return this.last?.rows.counted ?? 0;
+  }
+
+  /** Rows of earlier commits. */
+  get before(): RowCounts {
+    return this.last?.rows ?? NO_ROWS;
+  }
+
+  /** What says, in a dataset, that it is commit `commit` of this state. */
+  mark(commit: number): StateMark {
+    return { format: 1, state: this.#id, commit };
+  }
+
+  /** Those that no commit has read as they are, numbered anew. Throws ETL_INPUT_READ, ETL_STATE_READ, ETL_STATE_DAMAGED. */
+  async newInputs(inputs: readonly InputFile[]): Promise<InputFile[]> {
+    const fresh: InputFile[] = [];
+    for (const input of inputs) {
+      const fingerprint = input.size === undefined ? undefined : await fingerprintOf(input.path!);
+      const known = fingerprint && !this.#isAfresh ? await this.#state.input(fingerprint.path) : undefined;
+      if (known && sameFile(fingerprint!, { ...known, ends: known.fingerprint })) continue;
+      const numbered = { ...input, number: fresh.length };
+      fresh.push(numbered);
+      if (fingerprint) this.#fingerprints.set(numbered, fingerprint);
+    }
+    return fresh;
+  }
+
+  /** The commit. `rowsOf`: how many an input has. When it is done it survives a crash; what was there before is forgotten if the run began afresh. */
+  async commit(addition: Addition, rowsOf: (input: InputFile) => number): Promise<void> {
+    const { columns, groupBy } = this.#options;
+    const schema: Schema = { columns, groupBy, valueScale: addition.scale };
+    const { version, rows, totals, regions, geoDatabase, rejects } = addition;
+    await atWrite(this.folder, () => syncFolder(this.folder));
+    const content: NewCommit = {
+      version, when: new Date().toISOString(), schema: { ...schema }, ids: rows.counted, rows, totals: [{ ...totals }], regions,
+      published: { state: this.#id, geoDatabase, rejects },
+    };
+    const inputs = Array.from(this.#fingerprints, ([input, { ends, ...file }]) => ({ ...file, fingerprint: ends, rows: rowsOf(input) }));
+    await this.#state.commit(content, inputs);
+  }
+
+  /** Removes what only earlier commits needed. What cannot be removed goes with a later run. */
+  async tidy(): Promise<void> {
+    await this.#removeLeftovers().catch(() => undefined);
+  }
+
+  close(): Promise<void> {
+    return this.#state.close();
+  }
+
+  /** Throws ETL_STATE_MISMATCH, ETL_STATE_DAMAGED, ETL_OUTPUT_EXISTS. */
+  #check(mark: StateMark | undefined, outputExists: boolean): void {
+    const { output } = this.#options;
+    const head = this.#state.head;
+    if (mark && mark.state !== (head && idOf(head))) {
+      throw mismatch(`The dataset ${output} was not made with the state ${this.folder}`, 'Name its own state with --state, or another output with -o.');
+    }
+    if (!head) return;
+    if (mark && mark.commit > head.commit) {
+      throw new EtlError('ETL_STATE_DAMAGED', `The dataset ${output} is commit ${mark.commit} of the state ${this.folder}, whose last commit is ${head.commit}.`, {
+        hint: 'The state went back: put back the folder that belongs to the dataset, or rebuild both from all logs with --overwrite.',
+      });
+    }
+    if (!mark && outputExists) {
+      throw new EtlError('ETL_OUTPUT_EXISTS', `The output ${output} exists already, and was not made with the state ${this.folder}.`, {
+        hint: 'Choose another output with -o; the dataset of the state is published there. Or add --overwrite to begin afresh.',
+      });
+    }
+    const { columns, groupBy, valueScale } = head.schema as unknown as Schema;
+    for (const role of Object.keys(columns) as (keyof typeof columns)[]) {
+      if (columns[role] !== this.#options.columns[role]) throw differs(`--${role}-column`, columns[role]);
+    }
+    if (groupBy !== this.#options.groupBy) throw differs('--group-by', groupBy);
+    if (this.#options.valueScale !== undefined && this.#options.valueScale !== valueScale) throw differs('--value-scale', valueScale);
+  }
+
+  async #removeLeftovers(): Promise<void> {
+    const head = this.#state.head;
+    const last = head && committed(head);
+    const kept = new Set(last ? [last.totals.file, ...last.rejects] : []);
+    await atWrite(this.folder, async () => {
+      for (const name of await readdir(this.folder)) {
+        if (OF_COMMIT.test(name) && !kept.has(name)) await rm(join(this.folder, name), { force: true });
+      }
+    });
+  }
+}
+
+/** Throws ETL_USAGE when the state would be replaced with the dataset, or stand in what is searched for it. */
+export function assertStateOutside(output: string, state: string): void {
+  const [dataset, folder] = [resolve(output), resolve(state)];
+  if (`${folder}${sep}`.startsWith(`${dataset}${sep}`)) throw new EtlError('ETL_USAGE', `The state ${state} lies in the output folder ${output}.`);
+  if (`${dataset}${sep}`.startsWith(`${folder}${sep}`)) throw new EtlError('ETL_USAGE', `The output folder ${output} lies in the state ${state}.`);
+}
+
+function committed(head: Head): Committed {
+  const { geoDatabase, rejects } = head.published as unknown as Pick<Committed, 'geoDatabase' | 'rejects'>;
+  const { valueScale } = head.schema as unknown as Schema;
+  return {
+    commit: head.commit, scale: valueScale, regions: head.regions, geoDatabase, rows: head.rows,
+    totals: head.totals[0] as unknown as KeptRun, rejects,
+  };
+}
+
+function idOf(head: Head): string {
+  return String(head.published?.state);
+}
+
+function differs(option: string, value: string | number): EtlError {
+  return mismatch(`Earlier runs over this state had ${option} ${JSON.stringify(value)}`, 'Give the same, or rebuild the dataset from all logs with --overwrite.');
+}
+
+function mismatch(what: string, hint: string): EtlError {
+  return new EtlError('ETL_STATE_MISMATCH', `${what}.`, { hint });
+}
+
+async function atWrite<T>(folder: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (cause instanceof EtlError) throw cause;
+    throw new EtlError('ETL_STATE_WRITE', `Writing the state ${folder} failed: ${messageOf(cause)}.`, { cause });
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * A run that adds to a dataset is killed, at every call by which it touches the disk, and at any time; then it is run again. What
+ * stands there between is the whole old or the whole new dataset; what stands there at the end is, byte for byte, what a
+ * run makes that nobody interrupts. `npm run test:crash` tries every call; here some of them are drawn.
+ */
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as after } from 'node:timers/promises';
+import { test, type TestContext } from 'node:test';
+import { random } from '../random.ts';
+import { temporaryFolder } from '../temporary.ts';
+import { answer, placeIn, restore, run, save, start, writeLog, type Place } from './harness.ts';
+
+/** Cases of each test; 0: all there are. */
+const CASES = Number(process.env.ETL_CRASH_CASES ?? 14);
+const SEED = Number(process.env.ETL_CRASH_SEED ?? 1);
+
+interface Scene {
+  readonly place: Place;
+  readonly aside: string;
+  readonly before: Record<string, string>;
+  readonly after: Record<string, string>;
+  /** Calls of a run that is not interrupted, by their names. */
+  readonly calls: readonly string[];
+  readonly seconds: number;
+}
+
+/** A dataset of two logs, and a third log that the run is to add. */
+async function setUp(context: TestContext): Promise<Scene> {
+  const folder = temporaryFolder(context);
+  const place = placeIn(join(folder, 'place'));
+  const aside = join(folder, 'aside');
+  const log = join(folder, 'calls');
+  mkdirSync(place.folder);
+  writeLog(place, 'a.csv', 300, 1);
+  writeLog(place, 'b.csv', 300, 2);
+  await run(place);
+  const before = answer(place);
+  writeLog(place, 'c.csv', 300, 3);
+  save(place, aside);
+  const started = performance.now();
+  const ended = await start(place, { INTERRUPT_BELOW: place.folder, INTERRUPT_AT: '0', INTERRUPT_LOG: log }).ended;
+  assert.equal(ended.code, 0, ended.stderr);
+  const scene = { place, aside, before, after: answer(place), calls: readFileSync(log, 'utf8').trim().split('\n'), seconds: (performance.now() - started) / 1000 };
+  assert.notDeepEqual(scene.before, scene.after);
+  assert.ok(scene.calls.length > 300 && scene.calls.some((call) => call.includes('level.batch')), 'the calls are seen');
+  return scene;
+}
+
+/** So many of the numbers 1 to `most`, at least one of every stretch; all of them when CASES is 0. */
+function draw(most: number, next: () => number): number[] {
+  if (CASES === 0 || CASES >= most) return Array.from({ length: most }, (_, i) => i + 1);
+  return Array.from({ length: CASES }, (_, i) => 1 + Math.floor(((i + next()) / CASES) * most));
+}
+
+/** The dataset is the old or the new one; gives which. */
+function whole({ place, before, after: fresh }: Scene, what: string): 'old' | 'new' {
+  const now = answer(place);
+  if (now[join('_etl', 'dataset.json')] === before[join('_etl', 'dataset.json')]) assert.deepEqual(now, before, what);
+  else assert.deepEqual(now, fresh, what);
+  return now[join('_etl', 'dataset.json')] === before[join('_etl', 'dataset.json')] ? 'old' : 'new';
+}
+
+/** Runs once more; then all is as if nothing had happened. */
+async function assertMended(scene: Scene, what: string): Promise<void> {
+  const { place } = scene;
+  const { stdout } = await run(place);
+  assert.deepEqual(answer(place), scene.after, what);
+  // A folder that was made and not yet marked stays for a day.
+  const filled = (folder: string): string[] => readdirSync(folder).filter((name) => !/staging|temp/.test(name) || readdirSync(join(folder, name)).length > 0);
+  assert.deepEqual(filled(place.folder).sort(), ['.out.versions', 'logs', 'out', 'state'], what);
+  assert.ok(filled(join(place.folder, '.out.versions')).length <= 2, what);
+  assert.deepEqual(readdirSync(place.state).sort(), ['level', 'rejects-1.jsonl', 'rejects-2.jsonl', 'totals-2.run'], what);
+  const { state } = JSON.parse(stdout) as { state: { commit: number; logs: number } };
+  assert.equal(state.commit, 2, what);
+}
+
+test('killed at a call, a run leaves the old or the new dataset, and the next one the new', async (context) => {
+  const scene = await setUp(context);
+  const seen = { old: 0, new: 0 };
+  for (const at of draw(scene.calls.length, random(SEED))) {
+    const what = `killed at call ${scene.calls[at - 1]}`;
+    restore(scene.place, scene.aside);
+    const { signal } = await start(scene.place, { INTERRUPT_BELOW: scene.place.folder, INTERRUPT_AT: String(at) }).ended;
+    assert.equal(signal, 'SIGKILL', what);
+    seen[whole(scene, what)]++;
+    await assertMended(scene, what);
+  }
+  assert.ok(seen.old > 0, 'some were killed before the commit');
+});
+
+test('killed at the calls around the commit and the publication', async (context) => {
+  const scene = await setUp(context);
+  const commit = scene.calls.findLastIndex((call) => call.includes('level.batch done')) + 1;
+  const seen = { old: 0, new: 0 };
+  for (let at = commit - 3; at <= scene.calls.length; at += CASES === 0 ? 1 : 2) {
+    const what = `killed at call ${scene.calls[at - 1]}`;
+    restore(scene.place, scene.aside);
+    const { signal } = await start(scene.place, { INTERRUPT_BELOW: scene.place.folder, INTERRUPT_AT: String(at) }).ended;
+    assert.equal(signal, 'SIGKILL', what);
+    seen[whole(scene, what)]++;
+    await assertMended(scene, what);
+  }
+  assert.ok(seen.old > 0 && seen.new > 0, JSON.stringify(seen));
+});
+
+test('killed at any time, twice', async (context) => {
+  const scene = await setUp(context);
+  const next = random(SEED + 1);
+  for (let round = 0; round < (CASES || 300) / 2; round++) {
+    restore(scene.place, scene.aside);
+    const delays: number[] = [];
+    for (let time = 0; time < 2; time++) {
+      delays.push(Math.floor(next() * scene.seconds * 1000));
+      const { child, ended } = start(scene.place);
+      await Promise.race([after(delays.at(-1)), ended]); // where it is then does not matter
+      child.kill('SIGKILL');
+      await ended;
+      whole(scene, `killed after ${delays.join(' and ')} ms`);
+    }
+    await assertMended(scene, `killed after ${delays.join(' and ')} ms`);
+  }
+});
+
+test('a call that fails is an error, and the next run makes up for it', async (context) => {
+  const scene = await setUp(context);
+  const next = random(SEED + 2);
+  const codes = ['EIO', 'ENOSPC', 'EMFILE'];
+  let failed = 0;
+  for (const at of draw(scene.calls.length, next)) {
+    const code = codes[at % codes.length]!;
+    const what = `${code} at call ${scene.calls[at - 1]}`;
+    restore(scene.place, scene.aside);
+    const ended = await start(scene.place, { INTERRUPT_BELOW: scene.place.folder, INTERRUPT_AT: String(at), INTERRUPT_BY: code }).ended;
+    const which = whole(scene, `${what}: ${ended.stderr}`);
+    if (ended.code === 0) {
+      assert.equal(which, 'new', `${what} was no failure`); // of what is removed at the end, say
+    } else {
+      failed++;
+      assert.equal(ended.code, 1, `${what}: ${ended.stderr}`);
+      assert.match(ended.stderr, /^etl-stream: .*\[ETL_(?!INTERNAL)[A-Z_]+\]$/m, what);
+      assert.doesNotMatch(ended.stderr, /a bug in etl-stream/, what);
+    }
+    await assertMended(scene, what);
+  }
+  assert.ok(failed > 0);
+});
