@@ -120,7 +120,7 @@ function statOf(pid: number | 'self'): [state: string | null, started: string | 
 }
 
 /** undefined when the mark does not say who. */
-function readOwner(path: string): Owner | undefined {
+export function readOwner(path: string): Owner | undefined {
   const owner = orNull(() => JSON.parse(readFileSync(path, 'utf8')) as Partial<Owner> | null);
   if (typeof owner !== 'object' || owner === null) return undefined;
   const { host, boot, bootTime, pidNamespace, pid, started } = owner;

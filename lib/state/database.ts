@@ -1,0 +1,75 @@
+/**
+ * What the state asks of LevelDB. The binding is loaded when it is first needed: a run without a state does not pay for it.
+ */
+import { existsSync, readdirSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+
+export type Operation =
+  | { readonly type: 'put'; readonly key: Uint8Array; readonly value: Uint8Array }
+  | { readonly type: 'del'; readonly key: Uint8Array };
+
+export interface Range {
+  readonly gt?: Uint8Array;
+  readonly gte?: Uint8Array;
+  readonly lt?: Uint8Array;
+  readonly limit?: number;
+}
+
+export interface Snapshot {
+  close(): Promise<void>;
+}
+
+interface ReadOptions {
+  readonly fillCache?: boolean;
+  readonly snapshot?: Snapshot;
+}
+
+/** The part of a `Level` that is used, so that a test can stand between: keys and values are bytes. */
+export interface Database {
+  batch(operations: Operation[], options: { readonly sync: boolean }): Promise<void>;
+  get(key: Uint8Array, options?: ReadOptions): Promise<Uint8Array | undefined>;
+  /** In the order of keys, as the database was when it was called. */
+  iterator(range: Range & ReadOptions): AsyncIterable<[Uint8Array, Uint8Array]>;
+  keys(range: Range & ReadOptions): AsyncIterable<Uint8Array>;
+  clear(range: Range): Promise<void>;
+  snapshot(): Snapshot;
+  /** What is under way ends first. */
+  close(): Promise<void>;
+}
+
+/** Opens the database in a folder, or makes it there. Throws what abstract-level throws. */
+export type OpenDatabase = (folder: string) => Promise<Database>;
+
+export const openLevel: OpenDatabase = async (folder) => {
+  const { Level } = await import('level');
+  const level = new Level<Uint8Array, Uint8Array>(folder, {
+    keyEncoding: 'view',
+    valueEncoding: 'view',
+    // Pages are hashes: nothing to gain.
+    compression: false,
+  });
+  await level.open();
+  return level as unknown as Database;
+};
+
+/** What there is at a database's folder, before it is opened. */
+export function lookAt(folder: string): 'nothing' | 'database' | 'remains' {
+  let names: string[];
+  try {
+    names = readdirSync(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 'nothing';
+    throw error;
+  }
+  if (existsSync(join(folder, 'CURRENT'))) return 'database';
+  // Without CURRENT LevelDB takes the folder for new, and removes all that stands in it. It has no tables or logs before it has that file.
+  return names.some((name) => /\.(ldb|sst|log)$/.test(name)) ? 'remains' : 'nothing';
+}
+
+/** Makes the names in a folder durable, where the system can: LevelDB does so for new manifests, not for new logs (google/leveldb#196). */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r').catch(() => undefined);
+  await handle?.sync().catch(() => undefined);
+  await handle?.close();
+}

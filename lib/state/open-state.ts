@@ -1,0 +1,167 @@
+/**
+ * Opens the database of a state and looks whether it is what its last commit left. What LevelDB does not tell is looked
+ * for here: it opens without a word after it lost the end of a log or of its manifest, and then has an earlier state (log_reader.cc
+ * takes a cut record for one that was being written; db_impl.cc drops damaged ones). Found when it is opened:
+ *
+ *   the head went back           by `atLeast`; without it, by a commit's record, the index or pages that are newer
+ *   the head is missing          by anything else that is there
+ *   an index of another commit   by its seal in the head
+ *   records of inputs            all of them, by their number and the sum of their seals in the head
+ *
+ * A page that is lost or damaged is found when it is read, or by `check`: each has its seal in the index. A commit's record
+ * is looked at when it is read.
+ */
+import { mkdirSync, realpathSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { withCleanupError } from '../core/errors.ts';
+import { lookAt, openLevel, syncFolder, type Database, type OpenDatabase } from './database.ts';
+import { damaged, isLocked, noState, stateError } from './errors.ts';
+import { COMMITS, commitKey, HEAD_KEY, INDEX_KEY, pagesFrom } from './keys.ts';
+import { Ledger } from './ledger.ts';
+import { locked, removeOwnerFile, writeOwnerFile } from './owner-file.ts';
+import { PageIndex } from './page-index.ts';
+import { decodeRecord, encodeRecord, type CommitRecord, type StoredHead } from './records.ts';
+import { Seals, sealText } from './seal.ts';
+
+export interface StateOptions {
+  /** Makes one where there is none. Default: false. */
+  readonly create?: boolean;
+  /** The number of a commit that is known to have been made: an earlier head is a damage. Default: 0. */
+  readonly atLeast?: number;
+  /** Default: LevelDB. */
+  readonly openDatabase?: OpenDatabase;
+}
+
+export interface OpenState {
+  /** As it was named, made absolute. */
+  readonly folder: string;
+  readonly database: Database;
+  readonly seals: Seals;
+  readonly head: StoredHead;
+  readonly index: PageIndex;
+  readonly ledger: Ledger;
+  /** Makes the names of the database's files durable. */
+  syncNames(): Promise<void>;
+  /** Ends it: another process may have it then. */
+  release(): Promise<void>;
+}
+
+/**
+ * Folders that this process has open, without links. LevelDB must not even be asked for one of them again: its lock is the
+ * process's, and lost when any descriptor of the file LOCK is closed (fcntl(2); env_posix.cc, LockFile).
+ */
+const openFolders = new Set<string>();
+
+/** Throws ETL_STATE_LOCKED, ETL_STATE_DAMAGED, ETL_STATE_READ, ETL_STATE_WRITE. */
+export async function openState(name: string, options: StateOptions): Promise<OpenState> {
+  const folder = resolve(name);
+  const { create = false, atLeast = 0, openDatabase = openLevel } = options;
+  const path = prepare(folder, create, atLeast);
+  if (openFolders.has(path)) throw locked(folder);
+  openFolders.add(path);
+  const databaseFolder = databaseIn(path);
+  let database: Database | undefined;
+  const release = async (): Promise<void> => {
+    try {
+      if (database) removeOwnerFile(path);
+      await database?.close();
+    } catch (error) {
+      throw stateError(folder, 'Writing', error);
+    } finally {
+      openFolders.delete(path);
+    }
+  };
+  try {
+    database = await openDatabase(databaseFolder).catch((error: unknown) => {
+      throw isLocked(error) ? locked(folder, error) : error;
+    });
+    writeOwnerFile(path);
+    await syncFolder(databaseFolder);
+    await syncFolder(path);
+    const seals = await Seals.load();
+    return { folder, database, seals, syncNames: () => syncFolder(databaseFolder), release, ...await load(folder, database, seals, create, atLeast) };
+  } catch (error) {
+    const failure = stateError(folder, 'Opening', error);
+    throw await release().then(() => failure, (extra: unknown) => withCleanupError(failure, extra));
+  }
+}
+
+/** LevelDB's own folder, where nothing else is. */
+function databaseIn(folder: string): string {
+  return join(folder, 'level');
+}
+
+/** The folder without links, with a folder for the database in it. */
+function prepare(folder: string, create: boolean, atLeast: number): string {
+  try {
+    const found = lookAt(databaseIn(folder));
+    if (found === 'remains') throw damaged(folder, 'the file level/CURRENT is missing');
+    if (found === 'nothing') {
+      if (atLeast > 0) throw goneBack(folder, 0, atLeast);
+      if (!create) throw noState(folder);
+      mkdirSync(databaseIn(folder), { recursive: true });
+    }
+    return realpathSync(folder);
+  } catch (error) {
+    throw stateError(folder, 'Opening', error);
+  }
+}
+
+function goneBack(folder: string, commit: number, atLeast: number): Error {
+  const last = commit === 0 ? 'it knows of no commit' : `its last commit is number ${commit}`;
+  return damaged(folder, `${last}, and commit ${atLeast} was made`);
+}
+
+async function load(folder: string, database: Database, seals: Seals, create: boolean, atLeast: number): Promise<Pick<OpenState, 'head' | 'index' | 'ledger'>> {
+  const ledger = new Ledger({ database, seals, folder });
+  const head = await loadHead(folder, database, seals) ?? await makeHead(folder, database, seals, ledger, create && atLeast === 0);
+  if (head.format !== 1) throw damaged(folder, `it has format ${String(head.format)}, of another version of etl-stream, and this one reads format 1`);
+  if (head.commit < atLeast) throw goneBack(folder, head.commit, atLeast);
+  const index = await loadIndex(folder, database, seals, head);
+  await checkNewest(folder, database, seals, head.commit);
+  const leftOver = pagesFrom(head.commit + 1); // of a killed run
+  if (await hasKeys(database, leftOver)) await database.clear(leftOver);
+  await ledger.load(head.ledger);
+  return { head, index, ledger };
+}
+
+async function loadHead(folder: string, database: Database, seals: Seals): Promise<StoredHead | undefined> {
+  const bytes = await database.get(HEAD_KEY);
+  return bytes && decodeRecord<StoredHead>(seals, HEAD_KEY, bytes, folder, 'the last commit');
+}
+
+/** The head of a state without commits: it has one before it has anything else. */
+async function makeHead(folder: string, database: Database, seals: Seals, ledger: Ledger, create: boolean): Promise<StoredHead> {
+  if (await hasKeys(database, {})) throw damaged(folder, 'the record of the last commit is missing');
+  if (!create) throw noState(folder);
+  const index = seals.seal(INDEX_KEY, PageIndex.empty.encode());
+  const head: StoredHead = { format: 1, commit: 0, ledger: ledger.sum, index: sealText(index.seal) };
+  await database.batch([
+    { type: 'put', key: INDEX_KEY, value: index.bytes },
+    { type: 'put', key: HEAD_KEY, value: encodeRecord(seals, HEAD_KEY, head).bytes },
+  ], { sync: true });
+  return head;
+}
+
+async function loadIndex(folder: string, database: Database, seals: Seals, head: StoredHead): Promise<PageIndex> {
+  const bytes = await database.get(INDEX_KEY);
+  const opened = bytes && seals.open(INDEX_KEY, bytes);
+  const index = opened && sealText(opened.seal) === head.index ? PageIndex.decode(opened.value) : undefined;
+  if (!index) throw damaged(folder, `the index of pages is not that of commit ${head.commit}`);
+  return index;
+}
+
+/** That nothing is newer than the head says. Pages of the next commit may be there: they are left over. */
+async function checkNewest(folder: string, database: Database, seals: Seals, commit: number): Promise<void> {
+  const isNewer = await hasKeys(database, { gt: commitKey(commit), lt: COMMITS.lt }) || await hasKeys(database, pagesFrom(commit + 2));
+  if (isNewer) throw damaged(folder, `its last commit is said to be number ${commit}, and there is something of a later one`);
+  if (commit === 0) return;
+  const bytes = await database.get(commitKey(commit));
+  if (!bytes) throw damaged(folder, `the record of commit ${commit} is missing`);
+  decodeRecord<CommitRecord>(seals, commitKey(commit), bytes, folder, `commit ${commit}`);
+}
+
+async function hasKeys(database: Database, range: Parameters<Database['keys']>[0]): Promise<boolean> {
+  for await (const _ of database.keys({ ...range, limit: 1 })) return true;
+  return false;
+}
