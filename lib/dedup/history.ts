@@ -8,6 +8,8 @@
 export { ID_SLICE_BITS as SLICE_BITS } from '../kernels/id-page-layout.ts';
 
 export interface IdHistory {
+  /** No ids were committed: there is nothing to ask for. Default: false. */
+  readonly isEmpty?: boolean;
   /**
    * The pages of a slice that were committed, in any order, one at a time; the next is read when it is asked for. A page is
    * a view that is good until then. Throws ETL_STATE_READ.

@@ -78,6 +78,19 @@ export const NODE_KEY = 8;
 /** Bytes behind the users of a batch that the kernel may overwrite. */
 export const COLUMN_SLACK = 8;
 
+// --- Columns that are laid out as rows of a run again (rowsOfColumns). ---
+//
+//   +0 region: u32   +4 next: u32 row   +8 rows: u32   addresses, u32: +12 offsets   +16 users   +20 totals   +24 counts
+
+export const COLUMNS_REGION = 0;
+export const COLUMNS_NEXT = 4;
+export const COLUMNS_ROWS = 8;
+export const COLUMNS_OFFSETS = 12;
+export const COLUMNS_USERS = 16;
+export const COLUMNS_TOTALS = 20;
+export const COLUMNS_COUNTS = 24;
+export const COLUMNS_BYTES = 28;
+
 // --- Why a merge function returned. ---
 
 /** Source `run` has no rows left in its buffer: fill it, set next and end, call again. */

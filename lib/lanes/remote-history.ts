@@ -6,6 +6,8 @@ import type { IdHistory } from '../dedup/history.ts';
 
 /** Bytes of pages after which a call is answered. */
 const ANSWER_BYTES = 256 << 10;
+/** Pages that are on their way from a thread. */
+const ADDED_AT_ONCE = 4;
 
 export interface IdPagesRequest {
   readonly slice: number;
@@ -50,19 +52,47 @@ export function serveHistory(history: IdHistory): HistoryCalls {
   };
 }
 
-/** The history that `call` reaches. */
-export function remoteHistory(call: {
+export interface RemoteCalls {
   idPages(request: IdPagesRequest): Promise<IdPages>;
-  addIds(added: { readonly slice: number; readonly page: Uint8Array }): Promise<void>;
-}): IdHistory {
-  return {
-    async *pages(slice) {
-      for (let first = true, last = false; !last; first = false) {
-        const answer = await call.idPages({ slice, first });
-        yield* answer.pages;
-        ({ last } = answer);
-      }
-    },
-    add: (slice, page) => call.addIds({ slice, page }), // a message is a copy
-  };
+  /** Moves the page. */
+  addIds(added: { readonly slice: number; readonly page: Uint8Array<ArrayBuffer> }): Promise<void>;
+}
+
+/** The history that calls reach: a page that is added is on its way while the next is made. */
+export class RemoteHistory implements IdHistory {
+  readonly #calls: RemoteCalls;
+  readonly #isEmpty: boolean;
+  readonly #adding = new Set<Promise<void>>();
+  #failure: unknown;
+
+  /** `isEmpty`: there are no pages, and nobody need be asked for them. */
+  constructor(calls: RemoteCalls, isEmpty: boolean) {
+    this.#calls = calls;
+    this.#isEmpty = isEmpty;
+  }
+
+  async *pages(slice: number): AsyncGenerator<Uint8Array> {
+    for (let first = true, last = this.#isEmpty; !last; first = false) {
+      const answer = await this.#calls.idPages({ slice, first });
+      yield* answer.pages;
+      ({ last } = answer);
+    }
+  }
+
+  /** Throws what an earlier call failed with, too. */
+  async add(slice: number, page: Uint8Array): Promise<void> {
+    const adding = this.#calls.addIds({ slice, page: new Uint8Array(page) }).catch((error: unknown) => { // a copy: the view is of shared memory
+      this.#failure ??= error;
+    });
+    this.#adding.add(adding);
+    void adding.then(() => this.#adding.delete(adding));
+    while (this.#adding.size >= ADDED_AT_ONCE) await Promise.race(this.#adding);
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** Waits for all that was added. Throws what any call failed with. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#adding);
+    if (this.#failure !== undefined) throw this.#failure;
+  }
 }

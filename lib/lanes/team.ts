@@ -42,7 +42,7 @@ import type { EncoderSetup, MainCalls, ScatterRequest, ThreadCalls, ThreadSetup 
 const HEAP_LIMITS = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 1024 };
 const CLAIMS_BYTES = 64;
 /** For threads that do not ask. */
-const NO_HISTORY: IdHistory = { async *pages() {}, async add() {} };
+const NO_HISTORY: IdHistory = { isEmpty: true, async *pages() {}, async add() {} };
 
 export interface TeamOptions {
   readonly threads: number;

@@ -22,7 +22,7 @@ import { readInTurns } from '../source/turn-source.ts';
 import { SpillSpace } from '../spill/spill-space.ts';
 import { Moved, Peer, type Port } from '../workers/peer.ts';
 import { LaneWorker, type LaneSetup, type Reduced } from './lane-worker.ts';
-import { remoteHistory, type HistoryCalls } from './remote-history.ts';
+import { RemoteHistory, type HistoryCalls } from './remote-history.ts';
 
 export interface ThreadSetup extends LaneSetup {
   readonly arena: Arena;
@@ -30,8 +30,8 @@ export interface ThreadSetup extends LaneSetup {
   readonly spill: { readonly folder: string; readonly maxBytes: number | undefined; readonly used: BigInt64Array };
   /** An input is a pipe: whoever fills it, and the main thread that empties it, go first, or else all wait for them. */
   readonly yields: boolean;
-  /** Whether ids were counted before the run, which main knows. */
-  readonly continues: boolean;
+  /** The ids that were counted before the run, which main knows, and whether there are none; undefined: no matter. */
+  readonly continues: { readonly isEmpty: boolean } | undefined;
   /** Whether anybody looks at the counters before a lane is done. */
   readonly watched: boolean;
 }
@@ -102,6 +102,7 @@ const COUNTERS_MILLISECONDS = 100;
 const counters = newCounters();
 let memory: LinearMemory;
 let worker: LaneWorker;
+let history: RemoteHistory | undefined;
 let encodeTask: ((request: EncodeRequest) => EncodeResponse) | undefined;
 
 const main: Peer<MainCalls> = new Peer(parentPort as Port, {
@@ -110,7 +111,9 @@ const main: Peer<MainCalls> = new Peer(parentPort as Port, {
     if (yields && process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
     adoptModules(kernels);
     memory = new LinearMemory(arena);
-    const history = continues ? remoteHistory({ idPages: (request) => main.call('idPages', request), addIds: (added) => main.call('addIds', added) }) : undefined;
+    history = continues && new RemoteHistory({
+      idPages: (request) => main.call('idPages', request), addIds: (added) => main.call('addIds', added, [added.page.buffer]),
+    }, continues.isEmpty);
     worker = new LaneWorker({ setup, memory, counters, history, spill: new SpillSpace({ ...spill, counters }) });
     if (watched) setInterval(() => void main.call('counters', counters).catch(() => undefined), COUNTERS_MILLISECONDS).unref();
   },
@@ -125,7 +128,9 @@ const main: Peer<MainCalls> = new Peer(parentPort as Port, {
     return { share, counters };
   },
   async reduce({ claims, ...request }: ReduceRequest) {
-    return { ...await worker.reduce({ ...request, claim: claimsAt(claims) }), counters };
+    const reduced = await worker.reduce({ ...request, claim: claimsAt(claims) });
+    await history?.settled();
+    return { ...reduced, counters };
   },
   closeStore: () => worker.closeStore(),
   async reduceLarge({ claims, ...request }: ReduceLargeRequest) {

@@ -11,6 +11,7 @@ import { STATE_MARK, writeStateMark } from '../dataset/state-mark.ts';
 import { loadKernel } from '../kernels/loader.ts';
 import type { MergeKernel } from '../kernels/twins/merge.ts';
 import type { SpillKernel } from '../kernels/twins/spill.ts';
+import { KeepTotals } from '../merge/keep-totals.ts';
 import { mergeInto } from '../merge/passes.ts';
 import { KeptRuns, type KeptRun } from '../spill/kept-runs.ts';
 import { DEFAULT_PACK_BYTES, RunFiles } from '../spill/run-files.ts';
@@ -21,22 +22,42 @@ import { planPublishing, type PublishPlan } from './plan.ts';
 import { describe, writeFiles, type Runs } from './publish.ts';
 import { renumbered } from './renumbered-run.ts';
 
-/** Merges the totals of earlier commits with those of the run, into a file of the state; gives what to publish, and to commit. */
-export async function addTotals(
-  base: JobBase, plan: PublishPlan, { runs, files }: Runs, continuation: Continuation,
-): Promise<{ runs: Runs; totals: KeptRun }> {
+export interface AddedTotals {
+  /** To be published. */
+  readonly runs: Runs;
+  /** Is to have them while they are. */
+  readonly keep: KeepTotals | undefined;
+  /** What to commit, when they are published. Throws ETL_STATE_WRITE. */
+  totals(): Promise<KeptRun>;
+}
+
+/**
+ * Adds the totals of earlier commits to those of the run. By region, what is kept is what is published; by user, totals have to be
+ * merged for it before, since what is published does not say which region they are of.
+ */
+export async function addTotals(base: JobBase, plan: PublishPlan, { runs, files }: Runs, continuation: Continuation): Promise<AddedTotals> {
   const { options: { groupBy }, context: { signal }, counters, resources } = base;
   const { memory, regions, budget: { runBufferBytes, fanIn } } = plan;
   const kept = await keptRuns(plan, continuation);
   const { last } = continuation;
   const all = last ? [...runs, renumbered(await kept.open(last.totals), last.regions, regions, memory)] : runs;
   let totals: KeptRun | undefined;
-  const merged = await mergeInto(kept.store(`totals-${continuation.next}.run`, (run) => (totals = run)), all, {
-    memory, kernel: await loadKernel<MergeKernel>('merge', memory), byUser: groupBy === 'user', bufferBytes: runBufferBytes, fanIn,
-    temp: files, counters, isStopped: () => signal?.aborted ?? false,
+  const store = kept.store(`totals-${continuation.next}.run`, (run) => (totals = run));
+  const kernel = await loadKernel<MergeKernel>('merge', memory);
+  if (groupBy === 'region') {
+    const keep = await KeepTotals.open(store, { memory, kernel, regions });
+    resources.add(() => keep.discard());
+    const finish = async (): Promise<KeptRun> => {
+      await (await keep.finish()).close();
+      return totals!;
+    };
+    return { runs: { runs: all, files }, keep, totals: finish };
+  }
+  const merged = await mergeInto(store, all, {
+    memory, kernel, byUser: true, bufferBytes: runBufferBytes, fanIn, temp: files, counters, isStopped: () => signal?.aborted ?? false,
   });
   resources.add(() => merged.close());
-  return { runs: { runs: [merged], files }, totals: totals! };
+  return { runs: { runs: [merged], files }, keep: undefined, totals: async () => totals! };
 }
 
 /** Makes all that was written durable, then commits it. */
@@ -64,7 +85,7 @@ export async function publishAgain(shared: JobBase, continuation: Continuation):
     const run = await (await keptRuns(plan, continuation)).open(totals);
     resources.add(() => run.close());
     const files = new RunFiles({ spill, memory, kernel, readBytes: runBufferBytes });
-    const written = await writeFiles(base, plan, { runs: [run], files }, true);
+    const written = await writeFiles(base, plan, { runs: [run], files }, { durable: true });
     if (base.counters.published !== rows.counted) {
       throw new EtlError('ETL_STATE_DAMAGED', `The totals of commit ${commit} have ${base.counters.published} logs, and ${rows.counted} were counted.`, {
         hint: 'Rebuild the dataset from all logs with --overwrite.',

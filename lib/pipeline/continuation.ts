@@ -80,6 +80,7 @@ export class Continuation {
     this.last = head && !overwrite ? committed(head) : undefined;
     this.isUnpublished = this.last !== undefined && mark?.commit !== this.last.commit;
     this.history = {
+      isEmpty: this.last === undefined,
       pages: this.#isAfresh ? async function* none() {} : (slice) => state.pages(slice),
       add: (slice, page) => state.add(slice, page),
     };

@@ -173,7 +173,7 @@ class Job {
     }
     const before = continuation?.before ?? NO_ROWS;
     const added = continuation && await addTotals(this.#base, plan, runs, continuation);
-    const written = await writeFiles(this.#base, plan, added?.runs ?? runs, continuation !== undefined);
+    const written = await writeFiles(this.#base, plan, added?.runs ?? runs, { durable: continuation !== undefined, keep: added?.keep });
     assertBalanced(counters, before.counted);
     const rows = {
       read: before.read + counters.read,
@@ -183,7 +183,7 @@ class Job {
     };
     await describe(this.#base, plan, written, rows);
     signal?.throwIfAborted();
-    if (added) await commitAddition(this.#base, plan, continuation, { rows, totals: added.totals });
+    if (added) await commitAddition(this.#base, plan, continuation, { rows, totals: await added.totals() });
     await plan.staging.publish();
     await continuation?.tidy();
     return written;

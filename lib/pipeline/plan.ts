@@ -206,7 +206,7 @@ class Planner {
     team.begin(memory, inputs, () => ({
       ...setup, kernels, spill, arena: memory.arena(threadBytes, threadWorkspace),
       yields: inputs.some(({ size }) => size === undefined), watched: events !== undefined,
-      continues: this.#history !== undefined,
+      continues: this.#history && { isEmpty: this.#history.isEmpty ?? false },
     }));
     const started = new Promise<void>((resolve) => { setImmediate(resolve); }); // not before lane 1 has begun
     team.prepareEncoders(started.then(async () => ({

@@ -7,6 +7,7 @@ import { loadKernel } from '../kernels/loader.ts';
 import type { MergeKernel } from '../kernels/twins/merge.ts';
 import type { UsersKernel } from '../kernels/twins/users.ts';
 import { DistinctUsers } from '../merge/distinct-users.ts';
+import type { KeepTotals } from '../merge/keep-totals.ts';
 import { mergeRuns } from '../merge/merge.ts';
 import { createParquetStage, ROW_GROUP_BYTES, ROW_GROUP_ROWS, type PartFile } from '../parquet/stage.ts';
 import type { RunFiles } from '../spill/run-files.ts';
@@ -26,8 +27,15 @@ export interface Written {
   readonly regions: number;
 }
 
-/** Merges the runs into Parquet files. `durable`: they are on the disk when this is done, but for their folders' entries. */
-export async function writeFiles(base: JobBase, plan: PublishPlan, { runs, files }: Runs, durable = false): Promise<Written> {
+export interface WriteOptions {
+  /** The files are on the disk when this is done, but for their folders' entries. */
+  readonly durable?: boolean;
+  /** Has the totals, too. */
+  readonly keep?: KeepTotals | undefined;
+}
+
+/** Merges the runs into Parquet files. */
+export async function writeFiles(base: JobBase, plan: PublishPlan, { runs, files }: Runs, { durable = false, keep }: WriteOptions = {}): Promise<Written> {
   const { options: { groupBy, columns, compression, parquetEncoding }, counters, resources, version } = base;
   const { staging, spill, encoders, scale, memory, geoDatabase } = plan;
   const { fanIn, runBufferBytes, columnAreas, distinctBytes, writesAtOnce } = plan.budget;
@@ -61,6 +69,7 @@ export async function writeFiles(base: JobBase, plan: PublishPlan, { runs, files
           regions.add(batch.region);
           await distinct.add(batch);
         }
+        await keep?.add(batch);
         if (batch.topRegions) addRegions(regions, batch.topRegions);
         yield batch;
       }

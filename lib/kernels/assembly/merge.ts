@@ -9,6 +9,7 @@
 // refilled at any row. State: ../merge-layout.ts. Every function works until the host has something to do (STATUS_*).
 import { RUN_COUNT, RUN_REGION, RUN_SUM_HI, RUN_SUM_LO, RUN_USER, RUN_USER_LEN } from "../layout";
 import {
+  COLUMN_SLACK, COLUMNS_COUNTS, COLUMNS_NEXT, COLUMNS_OFFSETS, COLUMNS_REGION, COLUMNS_ROWS, COLUMNS_TOTALS, COLUMNS_USERS,
   MERGE_BEST, MERGE_BEST_REGION, MERGE_BYTES, MERGE_BY_USER, MERGE_COUNT, MERGE_COUNTS, MERGE_MAX_BYTES, MERGE_MAX_ROWS,
   MERGE_MAX_TOTAL, MERGE_MIN_TOTAL, MERGE_OFFSETS, MERGE_OPEN, MERGE_OUT, MERGE_OUT_END, MERGE_PART, MERGE_REGION, MERGE_ROWS,
   MERGE_SUM, MERGE_TOPS, MERGE_TOTALS, MERGE_USERS, STATUS_BATCH, STATUS_END, STATUS_OVERFLOW, STATUS_REFILL,
@@ -57,6 +58,30 @@ export function mergeRows(state: u32): u32 {
     }
     if (!nextRow(state, row)) return STATUS_REFILL;
   }
+}
+
+/** See MergeKernel in ../twins/merge.ts. */
+export function rowsOfColumns(columns: u32, out: u32, end: u32): u32 {
+  const region = load<u32>(columns, COLUMNS_REGION);
+  const rows = load<u32>(columns, COLUMNS_ROWS);
+  const offsets = load<u32>(columns, COLUMNS_OFFSETS), users = load<u32>(columns, COLUMNS_USERS);
+  const totals = load<u32>(columns, COLUMNS_TOTALS), counts = load<u32>(columns, COLUMNS_COUNTS);
+  let row = load<u32>(columns, COLUMNS_NEXT);
+  for (; row < rows; row++) {
+    const from = load<u32>(offsets + (row << 2));
+    const len = load<u32>(offsets + (row << 2), 4) - from;
+    if (end - out < <u32>RUN_USER + len + COLUMN_SLACK) break;
+    const total = load<i64>(totals + (row << 3));
+    store<u32>(out, region, RUN_REGION);
+    store<u32>(out, len, RUN_USER_LEN);
+    store<i64>(out, total, RUN_SUM_LO);
+    store<i64>(out, total >> 63, RUN_SUM_HI);
+    store<u64>(out, load<u64>(counts + (row << 3)), RUN_COUNT);
+    copyUser(out + RUN_USER, users + from, len);
+    out += RUN_USER + len;
+  }
+  store<u32>(columns, row, COLUMNS_NEXT);
+  return out;
 }
 
 // @ts-ignore: decorator

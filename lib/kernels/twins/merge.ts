@@ -3,6 +3,7 @@
  * row of every source instead of keeping a tree, so within one merge the two cannot take turns.
  */
 import {
+  COLUMN_SLACK, COLUMNS_COUNTS, COLUMNS_NEXT, COLUMNS_OFFSETS, COLUMNS_REGION, COLUMNS_ROWS, COLUMNS_TOTALS, COLUMNS_USERS,
   MERGE_BEST, MERGE_BEST_REGION, MERGE_BYTES, MERGE_BY_USER, MERGE_COUNT, MERGE_COUNTS, MERGE_MAX_BYTES, MERGE_MAX_ROWS,
   MERGE_MAX_TOTAL, MERGE_MIN_TOTAL, MERGE_OFFSETS, MERGE_OPEN, MERGE_OUT, MERGE_OUT_END, MERGE_PART, MERGE_REGION, MERGE_ROWS,
   MERGE_RUN, MERGE_RUNS, MERGE_SOURCES, MERGE_SUM, MERGE_TOPS, MERGE_TOTALS, MERGE_USERS, SOURCE_BYTES, SOURCE_END, SOURCE_NEXT,
@@ -21,6 +22,11 @@ export interface MergeKernel {
   mergeColumns(state: number): number;
   /** Merges into run rows between out and outEnd; gives STATUS_*. STATUS_BATCH: the next row does not fit. */
   mergeRows(state: number): number;
+  /**
+   * Lays columns of one region out as rows of a run between `out` and `end`, from the row `next` on, which it moves: as many as
+   * there is room for. Gives the end of the last; the bytes up to `end` may be overwritten.
+   */
+  rowsOfColumns(columns: number, out: number, end: number): number;
 }
 
 export function createMergeTwin(memory: LinearMemory): MergeKernel {
@@ -163,6 +169,22 @@ export function createMergeTwin(memory: LinearMemory): MergeKernel {
         }
         if (!advance(state, next)) return STATUS_REFILL;
       }
+    },
+
+    rowsOfColumns(columns, out, end) {
+      let row = get(columns + COLUMNS_NEXT);
+      for (; row < get(columns + COLUMNS_ROWS); row++) {
+        const [from, to] = [0, 4].map((at) => get(get(columns + COLUMNS_OFFSETS) + 4 * row + at)) as [number, number];
+        if (end - out < RUN_USER + to - from + COLUMN_SLACK) break;
+        set(out + RUN_REGION, get(columns + COLUMNS_REGION));
+        set(out + RUN_USER_LEN, to - from);
+        setSum(out + RUN_SUM_LO, getI64(get(columns + COLUMNS_TOTALS) + 8 * row));
+        setI64(out + RUN_COUNT, getI64(get(columns + COLUMNS_COUNTS) + 8 * row));
+        memory.bytes(out + RUN_USER, to - from).set(memory.bytes(get(columns + COLUMNS_USERS) + from, to - from));
+        out += RUN_USER + to - from;
+      }
+      set(columns + COLUMNS_NEXT, row);
+      return out;
     },
   };
 }

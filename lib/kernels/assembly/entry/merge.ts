@@ -1,2 +1,2 @@
-export { mergeColumns, mergeRows } from "../merge";
+export { mergeColumns, mergeRows, rowsOfColumns } from "../merge";
 export { startMerge } from "../merge-tree";
