@@ -86,6 +86,11 @@ export function isLeftBehind(folder: string, now: number, self = thisOwner()): b
   return state === 'gone' || (state === 'unknown' && now - info.mtimeMs > LEFT_AFTER);
 }
 
+/** Whether the process is there for sure: not when nobody can tell. */
+export function isThere(owner: Owner, self = thisOwner()): boolean {
+  return stateOf(owner, 0, 0, self) === 'there';
+}
+
 function stateOf(owner: Owner, touched: number, now: number, self: Owner): 'gone' | 'there' | 'unknown' {
   if (owner.host !== self.host || (owner.boot === null) !== (self.boot === null)) return 'unknown';
   const boots = owner.bootTime - self.bootTime;

@@ -3,6 +3,7 @@
  * for here: it opens without a word after it lost the end of a log or of its manifest, and then has an earlier state (log_reader.cc
  * takes a cut record for one that was being written; db_impl.cc drops damaged ones). Found when it is opened:
  *
+ *   damaged tables               before LevelDB looks at them: level-tables.ts
  *   the head went back           by `atLeast`; without it, by a commit's record, the index or pages that are newer
  *   the head is missing          by anything else that is there
  *   an index of another commit   by its seal in the head
@@ -18,7 +19,8 @@ import { lookAt, openLevel, syncFolder, type Database, type OpenDatabase } from 
 import { damaged, isLocked, noState, stateError } from './errors.ts';
 import { COMMITS, commitKey, HEAD_KEY, INDEX_KEY, pagesFrom } from './keys.ts';
 import { Ledger } from './ledger.ts';
-import { locked, removeOwnerFile, writeOwnerFile } from './owner-file.ts';
+import { damageOfTables } from './level-tables.ts';
+import { isOwned, locked, removeOwnerFile, writeOwnerFile } from './owner-file.ts';
 import { PageIndex } from './page-index.ts';
 import { decodeRecord, encodeRecord, type CommitRecord, type StoredHead } from './records.ts';
 import { Seals, sealText } from './seal.ts';
@@ -72,6 +74,9 @@ export async function openState(name: string, options: StateOptions): Promise<Op
     }
   };
   try {
+    const damage = lookAt(databaseFolder) === 'database' ? await damageOfTables(databaseFolder) : undefined;
+    // Another process may be writing what was read.
+    if (damage !== undefined) throw isOwned(path) ? locked(folder) : damaged(folder, damage);
     database = await openDatabase(databaseFolder).catch((error: unknown) => {
       throw isLocked(error) ? locked(folder, error) : error;
     });

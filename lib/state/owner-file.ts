@@ -5,7 +5,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EtlError } from '../core/errors.ts';
-import { readOwner, thisOwner, type Owner } from '../core/owner.ts';
+import { isThere, readOwner, thisOwner, type Owner } from '../core/owner.ts';
 
 const OWNER_FILE = 'owner.json';
 
@@ -27,6 +27,12 @@ export function removeOwnerFile(folder: string): void {
   } catch {
     // As if the process had been killed.
   }
+}
+
+/** Whether the file's process is another one, and there for sure. */
+export function isOwned(folder: string): boolean {
+  const owner = readOwner(join(folder, OWNER_FILE));
+  return owner !== undefined && owner.pid !== process.pid && isThere(owner);
 }
 
 export function locked(folder: string, cause?: unknown): EtlError {

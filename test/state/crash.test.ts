@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -103,4 +103,14 @@ test('another process has it: ETL_STATE_LOCKED names it, and it goes on; when it
   assert.notEqual(code, 0);
   assert.match(text, new RegExp(`ETL_STATE_LOCKED|in use by process ${process.pid} `));
   await state.close();
+});
+
+test('what another process is writing looks damaged: it is locked; what is damaged and nobody has is damaged', async (t) => {
+  const folder = join(temporaryFolder(t), 'state');
+  const { child } = await victim(t, folder, 3);
+  const manifest = readdirSync(join(folder, 'level')).find((name) => name.startsWith('MANIFEST'))!;
+  writeFileSync(join(folder, 'level', manifest), 'half of it');
+  await assert.rejects(State.open(folder), { code: 'ETL_STATE_LOCKED', message: new RegExp(`by process ${child.pid} `) });
+  await kill(child);
+  await assert.rejects(State.open(folder), { code: 'ETL_STATE_DAMAGED' });
 });

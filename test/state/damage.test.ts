@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { EtlError, messageOf } from '../../lib/core/errors.ts';
 import { openLevel } from '../../lib/state/database.ts';
+import { crc32c } from '../../lib/state/crc32c.ts';
 import { State } from '../../lib/state/state.ts';
 import { random } from '../random.ts';
 import { temporaryFolder } from '../temporary.ts';
@@ -16,7 +17,8 @@ const COMMITS = 6;
 
 /** A state of tables on two levels and a log that has the last commits; and what it held after each commit. */
 async function makeState(folder: string): Promise<Contents[]> {
-  const series = new Series({ seed: SEED });
+  // Some pages fill a block of LevelDB's, some share one.
+  const series = new Series({ seed: SEED, pageBytes: 3000 });
   const history = [structuredClone(series.contents)];
   for (let commit = 1; commit <= COMMITS; commit++) {
     const state = await State.open(folder, { create: true });
@@ -66,6 +68,14 @@ function damage(error: unknown, found: Outcome): Outcome {
   if (error instanceof EtlError && (error.code === 'ETL_STATE_DAMAGED' || error.code === 'ETL_STATE_READ')) return found;
   throw error;
 }
+
+test('CRC-32C', () => {
+  const digits = Buffer.from('xx123456789');
+  assert.equal(crc32c(digits, 2, 11), 0xe3069283, 'the check value of the Catalogue of parametrised CRC algorithms');
+  assert.equal(crc32c(digits, 2, 2), 0);
+  assert.equal(crc32c(new Uint8Array(32), 0, 32), 0x8a9136aa, 'RFC 3720, B.4');
+  assert.equal(crc32c(new Uint8Array(32).fill(255), 0, 32), 0x62a8ab43, 'RFC 3720, B.4');
+});
 
 test(`files that are flipped, cut or missing (seed ${SEED})`, async (t) => {
   const parent = temporaryFolder(t);
