@@ -5,7 +5,7 @@
  *   head                                            record of the last commit
  *   index                                           which pages there are
  *   input/ path: UTF-8                              record of an input
- *   page/ commit: u32, slice: u16, number: u32      a page of ids; the number runs over all pages of the commit
+ *   page/ commit: u32, number: u32, slice: u16      a page of ids; the number runs over all pages of the commit
  *
  * Pages sort by commit before slice: what a commit adds lies behind everything earlier, so LevelDB's compaction hardly
  * ever rewrites a page (by slice first, each commit would overlap every table: a third more time for ten commits of 1024
@@ -51,8 +51,8 @@ export function pageKey({ commit, slice, number }: PagePlace): Uint8Array {
   const key = Buffer.alloc(PAGE_KEY_BYTES);
   key.set(PAGE);
   key.writeUInt32BE(commit, PAGE.length);
-  key.writeUInt16BE(slice, PAGE.length + 4);
-  key.writeUInt32BE(number, PAGE.length + 6);
+  key.writeUInt32BE(number, PAGE.length + 4);
+  key.writeUInt16BE(slice, PAGE.length + 8);
   return plain(key);
 }
 
@@ -65,7 +65,7 @@ export function pagesFrom(commit: number): KeyRange {
 export function pagePlace(key: Uint8Array): PagePlace | undefined {
   if (key.length !== PAGE_KEY_BYTES || !isIn(PAGES, key)) return undefined;
   const view = new DataView(key.buffer, key.byteOffset + PAGE.length);
-  return { commit: view.getUint32(0), slice: view.getUint16(4), number: view.getUint32(6) };
+  return { commit: view.getUint32(0), number: view.getUint32(4), slice: view.getUint16(8) };
 }
 
 export function isIn({ gte, lt }: KeyRange, key: Uint8Array): boolean {
