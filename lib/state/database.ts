@@ -33,6 +33,8 @@ export interface Database {
   iterator(range: Range & ReadOptions): AsyncIterable<[Uint8Array, Uint8Array]>;
   keys(range: Range & ReadOptions): AsyncIterable<Uint8Array>;
   clear(range: Range): Promise<void>;
+  /** Rewrites tables with keys in between, without what was deleted. */
+  compactRange(first: Uint8Array, last: Uint8Array): Promise<void>;
   snapshot(): Snapshot;
   /** What is under way ends first. */
   close(): Promise<void>;

@@ -1,5 +1,5 @@
 /**
- * Which tables a LevelDB has, by its manifest: a log (doc/log_format.md; db/log_reader.cc) of changes (db/version_edit.cc).
+ * Which tables a LevelDB has, by its manifest: a log (doc/log_format.md of google/leveldb; db/log_reader.cc) of changes (db/version_edit.cc).
  * A change that is cut short at the end is none, as for LevelDB.
  */
 import { readFile } from 'node:fs/promises';

@@ -2,14 +2,14 @@
  * Looks at the tables of a LevelDB before LevelDB does. classic-level opens it without paranoid_checks, so it follows the
  * lengths and places in its tables without a look at their checksums: a flipped bit in an index or in a key's length
  * can make it ask for memory that there is not, or cut a key to less than nothing, and the process is aborted (SIGABRT),
- * which no JavaScript can catch. Of each table (doc/table_format.md):
+ * which no JavaScript can catch. Of each table (doc/table_format.md of google/leveldb):
  *
  *   footer         the magic number; two places that are inside
  *   index, filter  by their checksums
  *   data blocks    by their checksums, but for one that is all a single value, as pages are: that its key and value end
  *                  where they should; what the value is, its seal says when it is read
  *
- * All tables are read for it, by the 2 or 4 MB: 0.2 s a gigabyte and what the disk takes; a run reads the same pages afterwards.
+ * All tables are read for it, by the 2 or 4 MB: 0.5 s a gigabyte and what the disk takes; a run reads the same pages afterwards.
  */
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';

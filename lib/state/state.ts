@@ -33,7 +33,9 @@ export class State {
   readonly #replaced = new Set<PageRef>();
   readonly #adding = new Set<Promise<void>>();
   #number = 0;
-  /** A commit or an abandon under way. */
+  /** Keys of pages that commits have removed since `compact`: the first and the last. */
+  #removed: readonly [Uint8Array, Uint8Array] | undefined;
+  /** A commit, an abandon or an abandon under way. */
   #busy: Promise<unknown> | undefined;
   /** Of a write that failed: nothing can be written any more. */
   #broken: EtlError | undefined;
@@ -192,6 +194,8 @@ export class State {
     await this.#writing(() => database.batch(operations, { sync: true }));
     await this.#open.syncNames();
     change.apply();
+    const removed = [...this.#removed ?? [], ...Array.from(this.#replaced, pageKey)].sort(Buffer.compare);
+    if (removed.length > 0) this.#removed = [removed[0]!, removed.at(-1)!];
     this.#head = head;
     this.#index = index;
     this.#startAnew();
@@ -210,6 +214,18 @@ export class State {
       if (batches.written === 0 || this.#broken) return;
       await this.#writing(() => this.#open.database.clear(pagesFrom(this.#head.commit + 1)));
     }, false);
+  }
+
+  /**
+   * Gives the disk space of replaced pages back, that of commits since the state was opened. Else LevelDB does so when its
+   * tables there are full, which may be never. Throws ETL_STATE_WRITE.
+   */
+  compact(): Promise<void> {
+    return this.#alone(async () => {
+      const removed = this.#removed;
+      this.#removed = undefined;
+      if (removed) await this.#writing(() => this.#open.database.compactRange(...removed));
+    });
   }
 
   /** Goes over all of it, at the pace of the disk; gives what is wrong, a sentence each. Throws ETL_STATE_READ when it is closed. */
@@ -281,7 +297,7 @@ export class State {
     if (this.#closed) throw new Error('it is closed');
   }
 
-  /** Runs a commit or an abandon: one at a time, and nothing is added meanwhile. */
+  /** Runs a commit, an abandon or a compaction: one at a time, and nothing is added meanwhile. */
   async #alone<T>(work: () => Promise<T>, writable = true): Promise<T> {
     if (writable) this.#checkWritable();
     else if (this.#busy || this.#closed) throw new EtlError('ETL_INTERNAL', 'A commit was given up while it was made.');

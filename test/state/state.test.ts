@@ -1,6 +1,6 @@
 /** The state: what is committed is there, what is not is not; locks; writes that fail. */
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { IdHistory } from '../../lib/dedup/history.ts';
@@ -78,6 +78,26 @@ test('pages of a commit that is not made are seen by nobody, and gone when it is
   state = await State.open(folder);
   await series.commit(state);
   assert.deepEqual(await contentsOf(state), series.contents);
+  await state.close();
+});
+
+test('compacted after pages were replaced: their space is free', async (t) => {
+  const folder = temporaryFolder(t);
+  const { content } = planOf(new Series({ seed: SEED }));
+  const bytesOnDisk = (): number => readdirSync(join(folder, 'level')).reduce((sum, name) => sum + statSync(join(folder, 'level', name)).size, 0);
+  const state = await State.open(folder, { create: true });
+  for (let commit = 1; commit <= 3; commit++) {
+    for (let slice = 0; slice < 100; slice++) await state.add(slice, new Uint8Array(100_000).fill(commit));
+    await state.commit(content, []);
+  }
+  for (let slice = 0; slice < 100; slice++) await state.replace(slice, state.committed(slice), Uint8Array.of(slice));
+  await state.commit(content, []);
+  assert.ok(bytesOnDisk() > 25e6);
+  await state.compact();
+  assert.ok(bytesOnDisk() < 5e6, `${bytesOnDisk()} bytes`);
+  await state.compact();
+  assert.deepEqual(await state.check(), []);
+  for (let slice = 0; slice < 100; slice++) assert.deepEqual(await all(state.pages(slice)), [Uint8Array.of(slice)]);
   await state.close();
 });
 
