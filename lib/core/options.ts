@@ -1,4 +1,5 @@
 /** What a job is told, validated once at the door (`validateOptions`) and passed inwards as is. */
+import { basename, dirname, join, resolve } from 'node:path';
 import { EtlError } from './errors.ts';
 
 /** The user's names for the four columns. */
@@ -51,6 +52,12 @@ export interface JobOptions {
 
 export const defaultColumns: ColumnNames = { id: 'log_id', user: 'user_id', ip: 'ip_address', value: 'watch_time(min)' };
 export const DEFAULT_OUTPUT = './etl-output';
+
+/** Where the state of an output stands unless something else is said: beside it. Absolute. */
+export function defaultState(output: string): string {
+  const path = resolve(output);
+  return join(dirname(path), `.${basename(path)}.state`);
+}
 
 /** What a caller of the library may leave out. */
 export type RunOptions = Partial<Omit<JobOptions, 'inputs' | 'columns'>> & {

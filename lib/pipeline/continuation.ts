@@ -34,7 +34,7 @@ export const NO_ROWS: RowCounts = { read: 0, counted: 0, duplicates: 0, rejected
 const OF_COMMIT = /^(totals-\d+\.run|rejects-\d+\.jsonl)$/;
 
 /** What all runs over a state have in common. */
-interface Schema {
+export interface Schema {
   readonly columns: JobOptions['columns'];
   readonly groupBy: JobOptions['groupBy'];
   readonly valueScale: number;
@@ -220,7 +220,8 @@ export function assertStateOutside(output: string, state: string): void {
   if (`${dataset}${sep}`.startsWith(`${folder}${sep}`)) throw new EtlError('ETL_USAGE', `The output folder ${output} lies in the state ${state}.`);
 }
 
-function committed(head: Head): Committed {
+/** What the head says besides. */
+export function committed(head: Head): Committed {
   const { geoDatabase, rejects } = head.published as unknown as Pick<Committed, 'geoDatabase' | 'rejects'>;
   const { valueScale } = head.schema as unknown as Schema;
   return {
@@ -229,7 +230,8 @@ function committed(head: Head): Committed {
   };
 }
 
-function idOf(head: Head): string {
+/** The state's own id. */
+export function idOf(head: Head): string {
   return String(head.published?.state);
 }
 
