@@ -35,7 +35,7 @@ export function reportError(error: unknown): number {
 }
 
 /** Text from an input (a header, a name) must not reach a terminal as control codes. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 
