@@ -74,7 +74,7 @@ function inputCells({ path, commit, when, rows, size: bytes }: InputRecord): str
 }
 
 function rest(earlier: number): string[] {
-  return earlier > 0 ? [`and ${number(earlier)} before: --json has all`] : [];
+  return earlier > 0 ? [`and ${number(earlier)} earlier: --json has all`] : [];
 }
 
 /** Columns, the first `left` of them aligned on the left. */

@@ -29,13 +29,13 @@ export interface IdsFound {
 
 /**
  * `expected`: how many ids there should be. `tell` is told what is wrong; a page that the database does not give as it was
- * written is none of it, as State.check finds it. Throws ETL_MEMORY.
+ * written is none of it, as State.check finds it. `tableBytes`: tests have a smaller table. Throws ETL_MEMORY.
  */
-export async function checkIds(state: State, expected: number, tell: (problem: string) => void): Promise<IdsFound> {
+export async function checkIds(state: State, expected: number, tell: (problem: string) => void, tableBytes = TABLE_MOST): Promise<IdsFound> {
   const memory = new LinearMemory();
   const kernel = await loadKernel<DedupKernel & IdPageKernel>('dedup', memory);
   const pages = new IdPages({ memory, kernel, most: 0 });
-  const table = new IdTable({ memory, kernel, maxBytes: TABLE_MOST });
+  const table = new IdTable({ memory, kernel, maxBytes: tableBytes });
   const found = { pages: 0, ids: 0 };
   let complete = true;
   for (let slice = 0; slice < 1 << SLICE_BITS; slice++) {
