@@ -53,6 +53,7 @@ export async function checkIds(state: State, expected: number, tell: (problem: s
         }
         distinct += table.size;
         table.clear();
+        if (!whole) break; // told
       }
       if (whole && distinct !== ids) tell(`The slice ${slice} has ${ids} ids, ${ids - distinct} of them more than once.`);
     } catch (error) {
