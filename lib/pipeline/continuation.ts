@@ -76,7 +76,7 @@ export class Continuation {
     this.#state = state;
     this.#options = options;
     this.#isAfresh = overwrite && head !== undefined;
-    this.#id = head && !overwrite ? idOf(head) : randomUUID();
+    this.#id = head ? idOf(head) : randomUUID();
     this.last = head && !overwrite ? committed(head) : undefined;
     this.isUnpublished = this.last !== undefined && mark?.commit !== this.last.commit;
     this.history = {
@@ -163,7 +163,7 @@ export class Continuation {
       published: { state: this.#id, geoDatabase, rejects },
     };
     const inputs = Array.from(this.#fingerprints, ([input, { ends, ...file }]) => ({ ...file, fingerprint: ends, rows: rowsOf(input) }));
-    await this.#state.commit(content, inputs);
+    await this.#state.commit(content, inputs, { afresh: this.#isAfresh });
   }
 
   /** Removes what only earlier commits needed. What cannot be removed goes with a later run. */
