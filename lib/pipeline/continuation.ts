@@ -22,7 +22,7 @@ import { syncFolder } from '../core/sync-folder.ts';
 import { putBack } from '../dataset/staging.ts';
 import { readStateMark, type StateMark } from '../dataset/state-mark.ts';
 import { isThere } from '../dataset/versions.ts';
-import type { IdHistory } from '../dedup/history.ts';
+import type { CountedHistory } from '../dedup/history.ts';
 import { fingerprintOf, sameFile, type Fingerprint } from '../source/fingerprint.ts';
 import type { InputFile } from '../source/inputs.ts';
 import type { KeptRun } from '../spill/kept-runs.ts';
@@ -57,7 +57,7 @@ export type Addition = Omit<Committed, 'commit'> & { readonly version: string };
 
 export class Continuation {
   readonly folder: string;
-  readonly history: IdHistory;
+  readonly history: CountedHistory;
   /** undefined when there is none, or when the run begins afresh. */
   readonly last: Committed | undefined;
   /** The dataset is not what the last commit says. */
@@ -80,7 +80,7 @@ export class Continuation {
     this.last = head && !overwrite ? committed(head) : undefined;
     this.isUnpublished = this.last !== undefined && mark?.commit !== this.last.commit;
     this.history = {
-      isEmpty: this.last === undefined,
+      ids: this.last?.rows.counted ?? 0,
       pages: this.#isAfresh ? async function* none() {} : (slice) => state.pages(slice),
       add: (slice, page) => state.add(slice, page),
     };
