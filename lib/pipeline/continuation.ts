@@ -61,37 +61,36 @@ export class Continuation {
   /** undefined when there is none, or when the run begins afresh. */
   readonly last: Committed | undefined;
   /** The dataset is not what the last commit says. */
-  readonly isUnpublished: boolean;
+  isUnpublished = false;
   readonly #options: JobOptions;
   readonly #state: State;
   readonly #id: string;
   readonly #isAfresh: boolean;
-  /** Of the inputs that this run reads. */
+  /** Of new inputs; and of those that the commit tells of. */
   readonly #fingerprints = new Map<InputFile, Fingerprint>();
+  readonly #taken = new Map<InputFile, Fingerprint>();
 
-  private constructor(folder: string, state: State, options: JobOptions, mark: StateMark | undefined, outputExists: boolean) {
-    const { overwrite } = options;
+  private constructor(folder: string, state: State, options: JobOptions, afresh: boolean) {
     const head = state.head;
     this.folder = folder;
     this.#state = state;
     this.#options = options;
-    this.#isAfresh = overwrite && head !== undefined;
+    this.#isAfresh = afresh && head !== undefined;
     this.#id = head ? idOf(head) : randomUUID();
-    this.last = head && !overwrite ? committed(head) : undefined;
-    this.isUnpublished = this.last !== undefined && mark?.commit !== this.last.commit;
+    this.last = head && !afresh ? committed(head) : undefined;
     this.history = {
       ids: this.last?.rows.counted ?? 0,
       pages: this.#isAfresh ? async function* none() {} : (slice) => state.pages(slice),
       add: (slice, page) => state.add(slice, page),
     };
-    if (!overwrite) this.#check(mark, outputExists);
   }
 
   /**
-   * Opens the state in `options.state`, or makes one there, and looks whether it and the dataset belong together. Throws
+   * Opens the state in `options.state`, or makes one there, and looks whether it and the dataset belong together; not for a `first`
+   * part of a run, which did so. Throws
    * ETL_STATE_LOCKED, ETL_STATE_MISMATCH, ETL_STATE_DAMAGED, ETL_STATE_READ, ETL_STATE_WRITE, ETL_OUTPUT_EXISTS.
    */
-  static async open(options: JobOptions): Promise<Continuation> {
+  static async open(options: JobOptions, first: boolean): Promise<Continuation> {
     const { output, overwrite } = options;
     const folder = resolve(options.state!);
     await atWrite(folder, async () => {
@@ -104,7 +103,9 @@ export class Continuation {
     });
     const state = await State.open(folder, { create: true });
     try {
-      const continuation = new Continuation(folder, state, options, mark, await isThere(output));
+      const continuation = new Continuation(folder, state, options, overwrite && first);
+      if (first && !overwrite) continuation.#check(mark, await isThere(output));
+      continuation.isUnpublished = continuation.last !== undefined && mark?.commit !== continuation.last.commit;
       await continuation.#removeLeftovers();
       return continuation;
     } catch (error) {
@@ -138,18 +139,27 @@ export class Continuation {
     return { format: 1, state: this.#id, commit };
   }
 
-  /** Those that no commit has read as they are, numbered anew. Throws ETL_INPUT_READ, ETL_STATE_READ, ETL_STATE_DAMAGED. */
+  /** Those that no commit has read as they are, Throws ETL_INPUT_READ, ETL_STATE_READ, ETL_STATE_DAMAGED. */
   async newInputs(inputs: readonly InputFile[]): Promise<InputFile[]> {
     const fresh: InputFile[] = [];
     for (const input of inputs) {
       const fingerprint = input.size === undefined ? undefined : await fingerprintOf(input.path!);
       const known = fingerprint && !this.#isAfresh ? await this.#state.input(fingerprint.path) : undefined;
       if (known && sameFile(fingerprint!, { ...known, ends: known.fingerprint })) continue;
-      const numbered = { ...input, number: fresh.length };
-      fresh.push(numbered);
-      if (fingerprint) this.#fingerprints.set(numbered, fingerprint);
+      fresh.push(input);
+      if (fingerprint) this.#fingerprints.set(input, fingerprint);
     }
     return fresh;
+  }
+
+  /** Some of `newInputs`, as the inputs of the run: numbered, and in the ledger by its commit. */
+  take(inputs: readonly InputFile[]): InputFile[] {
+    return inputs.map((input, number) => {
+      const taken = { ...input, number };
+      const fingerprint = this.#fingerprints.get(input);
+      if (fingerprint) this.#taken.set(taken, fingerprint);
+      return taken;
+    });
   }
 
   /** The commit. `rowsOf`: how many an input has. When it is done it survives a crash; what was there before is forgotten if the run began afresh. */
@@ -162,7 +172,7 @@ export class Continuation {
       version, when: new Date().toISOString(), schema: { ...schema }, ids: rows.counted, rows, totals: [{ ...totals }], regions,
       published: { state: this.#id, geoDatabase, rejects },
     };
-    const inputs = Array.from(this.#fingerprints, ([input, { ends, ...file }]) => ({ ...file, fingerprint: ends, rows: rowsOf(input) }));
+    const inputs = Array.from(this.#taken, ([input, { ends, ...file }]) => ({ ...file, fingerprint: ends, rows: rowsOf(input) }));
     await this.#state.commit(content, inputs, { afresh: this.#isAfresh });
   }
 

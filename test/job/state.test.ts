@@ -1,6 +1,7 @@
 /** Runs that continue from a state: what they add up to is what one run over all logs gives, and nothing counts twice. */
 import assert from 'node:assert/strict';
 import { appendFileSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { EventEmitter } from 'node:events';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { validateOptions, type GroupBy, type RunOptions } from '../../lib/core/options.ts';
@@ -170,5 +171,44 @@ test('an empty first run makes no state that matters', async (t) => {
   assert.equal((await run(scene.options)).rows.read, 0);
   writeFileSync(join(scene.logs, 'b.csv'), `${HEADER}2,u,t,8.8.8.8,9\n`);
   assert.equal((await run(scene.options)).rows.counted, 1);
+  await assertSameAsOneRun(scene);
+});
+
+for (const groupBy of ['region', 'user'] as const) {
+  test(`a run in parts is as one in one, stopped between them or not, grouped by ${groupBy}`, async (t) => {
+    const scene = sceneIn(t, { groupBy, checkpoint: 1 });
+    await generateLogs({ folder: scene.logs, size: 1e6, users: 3000, files: 4, badRows: 0.01, duplicates: 0.2 });
+    const pause = new AbortController();
+    let scatters = 0;
+    const events = { emit: (event: string, phase: unknown) => void (event === 'phase' && phase === 'scatter' && ++scatters === 2 && pause.abort(new Error('enough'))) };
+    await assert.rejects(run(scene.options, { pause: pause.signal, events }), {
+      code: 'ETL_ABORTED', message: /2 inputs of it are counted, 2 inputs are not/, hint: /again/,
+    });
+    assert.equal(existsSync(scene.output), false);
+    const again = new EventEmitter();
+    const phases: string[] = [];
+    again.on('phase', (phase: string) => phases.push(phase));
+    const { inputs, state, rows } = await run(scene.options, { events: again });
+    assert.deepEqual([inputs, state!.commit, state!.knownInputs], [2, 4, 2]);
+    assert.ok(rows.duplicates > 0 && rows.rejected > 0 && rows.read < state!.logs * 2);
+    assert.deepEqual(phases.filter((phase) => phase === 'scatter').length, 2);
+    await assertSameAsOneRun(scene);
+    assert.deepEqual(readdirSync(scene.options.state!).sort().filter((name) => !/rejects/.test(name)), ['level', 'totals-4.run']);
+    rmSync(scene.output);
+    rmSync(scene.options.state!, { recursive: true });
+    const whole = await run(scene.options);
+    assert.deepEqual([whole.inputs, whole.state!.commit, whole.rows.read], [4, 4, whole.rows.counted + whole.rows.duplicates + whole.rows.rejected]);
+    await assertSameAsOneRun(scene);
+  });
+}
+
+test('a run in parts begins afresh once', async (t) => {
+  const scene = sceneIn(t, { checkpoint: 1 });
+  for (const name of ['a', 'b', 'c']) writeFileSync(join(scene.logs, `${name}.csv`), `${HEADER}${name},u,t,8.8.8.8,5\n1,u,t,8.8.8.8,5\n`);
+  await run({ ...scene.options, output: scene.output, state: undefined as never });
+  const { rows, state } = await run({ ...scene.options, overwrite: true });
+  assert.deepEqual([rows.counted, rows.duplicates, state!.commit], [4, 2, 3]);
+  const again = await run({ ...scene.options, overwrite: true });
+  assert.deepEqual([again.rows.counted, again.rows.duplicates, again.state!.commit], [4, 2, 6]);
   await assertSameAsOneRun(scene);
 });
