@@ -14,8 +14,8 @@
  *   after the commit     a dataset of an earlier commit: published anew, from the totals, by the next run, before anything else
  */
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, rm } from 'node:fs/promises';
-import { join, resolve, sep } from 'node:path';
+import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
+import { dirname, join, resolve, sep } from 'node:path';
 import { EtlError, messageOf } from '../core/errors.ts';
 import type { JobOptions } from '../core/options.ts';
 import { syncFolder } from '../core/sync-folder.ts';
@@ -66,6 +66,8 @@ export class Continuation {
   readonly #state: State;
   readonly #id: string;
   readonly #isAfresh: boolean;
+  /** The topmost folder that was made for the state, by this run. */
+  #made: string | undefined;
   /** Of new inputs; and of those that the commit tells of. */
   readonly #fingerprints = new Map<InputFile, Fingerprint>();
   readonly #taken = new Map<InputFile, Fingerprint>();
@@ -93,8 +95,9 @@ export class Continuation {
   static async open(options: JobOptions, first: boolean): Promise<Continuation> {
     const { output, overwrite } = options;
     const folder = resolve(options.state!);
+    let made: string | undefined;
     await atWrite(folder, async () => {
-      await mkdir(folder, { recursive: true });
+      made = await mkdir(folder, { recursive: true });
       await putBack(output);
     });
     const mark = await readStateMark(output).catch((error: unknown) => {
@@ -105,11 +108,13 @@ export class Continuation {
     try {
       const continuation = new Continuation(folder, state, options, overwrite && first);
       if (first && !overwrite) continuation.#check(mark, await isThere(output));
+      continuation.#made = made;
       continuation.isUnpublished = continuation.last !== undefined && mark?.commit !== continuation.last.commit;
       await continuation.#removeLeftovers();
       return continuation;
     } catch (error) {
       await state.close().catch(() => undefined); // told what failed first
+      await removeMade(folder, made).catch(() => undefined);
       throw error;
     }
   }
@@ -181,8 +186,11 @@ export class Continuation {
     await this.#removeLeftovers().catch(() => undefined);
   }
 
-  close(): Promise<void> {
-    return this.#state.close();
+  /** A state that was made for a run which committed nothing is gone then. */
+  async close(): Promise<void> {
+    const isEmpty = this.#state.head === undefined;
+    await this.#state.close();
+    if (isEmpty) await removeMade(this.folder, this.#made);
   }
 
   /** Throws ETL_STATE_MISMATCH, ETL_STATE_DAMAGED, ETL_OUTPUT_EXISTS. */
@@ -228,6 +236,16 @@ export function assertStateOutside(output: string, state: string): void {
   const [dataset, folder] = [resolve(output), resolve(state)];
   if (`${folder}${sep}`.startsWith(`${dataset}${sep}`)) throw new EtlError('ETL_USAGE', `The state ${state} lies in the output folder ${output}.`);
   if (`${dataset}${sep}`.startsWith(`${folder}${sep}`)) throw new EtlError('ETL_USAGE', `The output folder ${output} lies in the state ${state}.`);
+}
+
+/** Removes a folder that this run made, if it did, and what it made above it as far as that is empty. */
+async function removeMade(folder: string, topmost: string | undefined): Promise<void> {
+  if (topmost === undefined) return;
+  await rm(folder, { recursive: true, force: true });
+  for (let above = folder; above !== topmost; ) {
+    above = dirname(above);
+    if (!(await rmdir(above).then(() => true, () => false))) return; // something else is in it now
+  }
 }
 
 function committed(head: Head): Committed {

@@ -10,6 +10,8 @@ import { linkedVersion } from '../../lib/dataset/versions.ts';
 import { generateLogs } from '../../lib/generate/generate.ts';
 import { run } from '../../lib/index.ts';
 import { runJob, type JobContext } from '../../lib/pipeline/job.ts';
+import { writeMmdb } from '../geo/mmdb-writer.ts';
+import { compareTotals, readResult } from '../oracle/duckdb.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { contents } from './contents.ts';
 
@@ -165,8 +167,8 @@ test('a run that fails leaves state and dataset as they were', async (t) => {
 test('an empty first run makes no state that matters', async (t) => {
   const scene = sceneIn(t);
   writeFileSync(join(scene.logs, 'a.csv'), '');
-  await assert.rejects(run(scene.options), { code: 'ETL_HEADER' });
-  assert.equal(existsSync(scene.output), false);
+  await assert.rejects(run({ ...scene.options, state: join(scene.folder, 'deep', 'state') }), { code: 'ETL_HEADER' });
+  assert.deepEqual(readdirSync(scene.folder), ['logs']);
   writeFileSync(join(scene.logs, 'a.csv'), HEADER);
   assert.equal((await run(scene.options)).rows.read, 0);
   writeFileSync(join(scene.logs, 'b.csv'), `${HEADER}2,u,t,8.8.8.8,9\n`);
@@ -199,6 +201,28 @@ for (const groupBy of ['region', 'user'] as const) {
     const whole = await run(scene.options);
     assert.deepEqual([whole.inputs, whole.state!.commit, whole.rows.read], [4, 4, whole.rows.counted + whole.rows.duplicates + whole.rows.rejected]);
     await assertSameAsOneRun(scene);
+  });
+}
+
+for (const groupBy of ['region', 'user'] as const) {
+  test(`regions that an IP database knows besides, or no more, grouped by ${groupBy}`, async (t) => {
+    const scene = sceneIn(t, { groupBy });
+    const database = (name: string, ...codes: string[]): string => {
+      const path = join(scene.folder, `${name}.mmdb`);
+      writeFileSync(path, writeMmdb({ recordSize: 24, ipVersion: 4, networks: codes.map((code, i) => [`${10 + i}.0.0.0/8`, { country_code: code }]) }));
+      return path;
+    };
+    writeFileSync(join(scene.logs, 'a.csv'), `${HEADER}1,u,t,10.0.0.1,5\n2,u,t,11.0.0.1,7\n3,v,t,11.0.0.1,1\n`);
+    await run({ ...scene.options, geoDb: database('first', 'BB', 'DD') });
+    writeFileSync(join(scene.logs, 'b.csv'), `${HEADER}4,u,t,10.0.0.1,20\n5,u,t,11.0.0.1,1\n6,w,t,12.0.0.1,1\n`);
+    await assert.rejects(run({ ...scene.options, geoDb: database('fewer', 'BB', 'CC') }), { code: 'ETL_STATE_MISMATCH', message: /the region DD/ });
+    await run({ ...scene.options, geoDb: database('more', 'DD', 'BB', 'AA', 'CC') });
+    // Logs stay in the region that they were counted in.
+    const expected: [string, string, bigint, bigint][] = groupBy === 'region'
+      ? [['AA', 'w', 1n, 1n], ['BB', 'u', 6n, 2n], ['DD', 'u', 27n, 2n], ['DD', 'v', 1n, 1n]]
+      : [['DD', 'u', 33n, 4n], ['DD', 'v', 1n, 1n], ['AA', 'w', 1n, 1n]];
+    const rows = expected.map(([region, user, total, count]) => ({ region, user, total, count }));
+    assert.deepEqual(compareTotals(await readResult(scene.output), rows), []);
   });
 }
 
