@@ -24,13 +24,14 @@ export { generateLogs, type GenerateOptions } from './generate/generate.ts';
  * Runs one job: reads `options.inputs`, counts every log once and publishes the totals at `options.output`.
  *
  * `signal` stops it: the promise rejects with ETL_ABORTED, nothing is published and nothing is left behind.
+ * `pause` ends it at the next checkpoint, if it has a state and one before its end: ETL_ABORTED, and the next run goes on from there.
  * `events` hears `phase` and `progress` (see JobEvents). Rejects with EtlError; an earlier output is then untouched.
  */
 export async function run(
   options: RunOptions,
-  { signal, events }: { signal?: AbortSignal | undefined; events?: JobListener | undefined } = {},
+  { signal, pause, events }: { signal?: AbortSignal | undefined; pause?: AbortSignal | undefined; events?: JobListener | undefined } = {},
 ): Promise<Summary> {
-  return runJob(validateOptions(options), { signal, events });
+  return runJob(validateOptions(options), { signal, pause, events });
 }
 
 /**

@@ -41,18 +41,26 @@ export function printable(text: string): string {
 
 /**
  * Runs `work` with a signal that SIGINT, SIGTERM and SIGHUP abort. A second one ends the process without waiting for
- * what is under way; its folders are removed all the same (core/own-folder.ts).
+ * what is under way; its folders are removed all the same (core/own-folder.ts). Where it `pauses`, a first SIGINT only aborts
+ * `pause`.
  */
-export async function untilSignalled<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function untilSignalled<T>(work: (signal: AbortSignal, pause: AbortSignal) => Promise<T>, pauses = false): Promise<T> {
   const controller = new AbortController();
+  const pause = new AbortController();
   const stop = (signal: StopSignal): void => {
+    const reason = new StoppedBySignal(signal);
+    if (pauses && signal === 'SIGINT' && !pause.signal.aborted) {
+      pause.abort(reason);
+      process.stderr.write('etl-stream: stops at the next checkpoint, or when it is done; once more stops it at once\n');
+      return;
+    }
     if (controller.signal.aborted) process.exit(EXIT_SIGNAL[signal]);
-    controller.abort(new StoppedBySignal(signal));
+    controller.abort(reason);
   };
   const names = Object.keys(EXIT_SIGNAL) as StopSignal[];
   for (const name of names) process.on(name, stop);
   try {
-    return await work(controller.signal);
+    return await work(controller.signal, pause.signal);
   } finally {
     for (const name of names) process.off(name, stop);
   }

@@ -40,6 +40,7 @@ export function createProgram(done: (code: number) => void): Command {
     .addOption(new Option('--parquet-encoding <how>', 'smallest encodings, or plain for old readers').choices(parquetEncodings).default('auto'))
     .option('-j, --jobs <count>', 'most threads that work at once (default: as many as there are processors for it)', wholeNumber)
     .option('--state <folder>', 'count only what earlier runs over the same state have not, and add it to what they published')
+    .option('--checkpoint <size>', 'with --state: how much is read before it is committed, so that a run that ends early is continued (default: 4GB)')
     .option('--temp <folder>', 'folder for temporary files (default: beside the output)')
     .option('--memory <size>', 'most memory that the process may have resident (default: half of what there is, 128MB to 2GB)')
     .option('--max-spill <size>', 'most that temporary files may take (default: no limit)')

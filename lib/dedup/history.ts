@@ -8,8 +8,6 @@
 export { ID_SLICE_BITS as SLICE_BITS } from '../kernels/id-page-layout.ts';
 
 export interface IdHistory {
-  /** No ids were committed: there is nothing to ask for. Default: false. */
-  readonly isEmpty?: boolean;
   /**
    * The pages of a slice that were committed, in any order, one at a time; the next is read when it is asked for. A page is
    * a view that is good until then. Throws ETL_STATE_READ.
@@ -17,4 +15,9 @@ export interface IdHistory {
   pages(slice: number): AsyncIterable<Uint8Array>;
   /** Adds new ids of a slice, as a page, to what the run will commit. Settled when the bytes may be reused. Throws ETL_STATE_WRITE. */
   add(slice: number, page: Uint8Array): Promise<void>;
+}
+
+export interface CountedHistory extends IdHistory {
+  /** How many ids were committed; 0: there are no pages to ask for. */
+  readonly ids: number;
 }

@@ -2,7 +2,7 @@
  * The ids that earlier runs counted, from a thread: main owns the state, and its pages come and go by calls. Pages come
  * several at once, so that a slice of usual size is one call.
  */
-import type { IdHistory } from '../dedup/history.ts';
+import type { CountedHistory, IdHistory } from '../dedup/history.ts';
 
 /** Bytes of pages after which a call is answered. */
 const ANSWER_BYTES = 256 << 10;
@@ -59,20 +59,19 @@ export interface RemoteCalls {
 }
 
 /** The history that calls reach: a page that is added is on its way while the next is made. */
-export class RemoteHistory implements IdHistory {
+export class RemoteHistory implements CountedHistory {
   readonly #calls: RemoteCalls;
-  readonly #isEmpty: boolean;
+  readonly ids: number;
   readonly #adding = new Set<Promise<void>>();
   #failure: unknown;
 
-  /** `isEmpty`: there are no pages, and nobody need be asked for them. */
-  constructor(calls: RemoteCalls, isEmpty: boolean) {
+  constructor(calls: RemoteCalls, ids: number) {
     this.#calls = calls;
-    this.#isEmpty = isEmpty;
+    this.ids = ids;
   }
 
   async *pages(slice: number): AsyncGenerator<Uint8Array> {
-    for (let first = true, last = this.#isEmpty; !last; first = false) {
+    for (let first = true, last = this.ids === 0; !last; first = false) {
       const answer = await this.#calls.idPages({ slice, first });
       yield* answer.pages;
       ({ last } = answer);

@@ -32,7 +32,7 @@ import { OpenInput } from '../source/open-input.ts';
 import { ReadTurns } from '../source/read-turns.ts';
 import { Crew } from '../workers/crew.ts';
 import type { Calls, Peer } from '../workers/peer.ts';
-import type { IdHistory } from '../dedup/history.ts';
+import type { CountedHistory } from '../dedup/history.ts';
 import type { Encoders, Lanes, MadeRun } from './lanes.ts';
 import { planSplitters } from './range-plan.ts';
 import { serveHistory } from './remote-history.ts';
@@ -42,14 +42,14 @@ import type { EncoderSetup, MainCalls, ScatterRequest, ThreadCalls, ThreadSetup 
 const HEAP_LIMITS = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 1024 };
 const CLAIMS_BYTES = 64;
 /** For threads that do not ask. */
-const NO_HISTORY: IdHistory = { isEmpty: true, async *pages() {}, async add() {} };
+const NO_HISTORY: CountedHistory = { ids: 0, async *pages() {}, async add() {} };
 
 export interface TeamOptions {
   readonly threads: number;
   /** What the threads count is added here. */
   readonly counters: Counters;
   /** Ids that were counted before the run; undefined: none. */
-  readonly history?: IdHistory | undefined;
+  readonly history?: CountedHistory | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

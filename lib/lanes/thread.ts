@@ -30,8 +30,8 @@ export interface ThreadSetup extends LaneSetup {
   readonly spill: { readonly folder: string; readonly maxBytes: number | undefined; readonly used: BigInt64Array };
   /** An input is a pipe: whoever fills it, and the main thread that empties it, go first, or else all wait for them. */
   readonly yields: boolean;
-  /** The ids that were counted before the run, which main knows, and whether there are none; undefined: no matter. */
-  readonly continues: { readonly isEmpty: boolean } | undefined;
+  /** How many ids were counted before the run, which main has; undefined: they are no matter. */
+  readonly knownIds: number | undefined;
   /** Whether anybody looks at the counters before a lane is done. */
   readonly watched: boolean;
 }
@@ -106,14 +106,14 @@ let history: RemoteHistory | undefined;
 let encodeTask: ((request: EncodeRequest) => EncodeResponse) | undefined;
 
 const main: Peer<MainCalls> = new Peer(parentPort as Port, {
-  begin({ arena, kernels, spill, watched, yields, continues, ...setup }: ThreadSetup): void {
+  begin({ arena, kernels, spill, watched, yields, knownIds, ...setup }: ThreadSetup): void {
     // Linux has priorities of threads; others would take it for the process's.
     if (yields && process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
     adoptModules(kernels);
     memory = new LinearMemory(arena);
-    history = continues && new RemoteHistory({
+    history = knownIds === undefined ? undefined : new RemoteHistory({
       idPages: (request) => main.call('idPages', request), addIds: (added) => main.call('addIds', added, [added.page.buffer]),
-    }, continues.isEmpty);
+    }, knownIds);
     worker = new LaneWorker({ setup, memory, counters, history, spill: new SpillSpace({ ...spill, counters }) });
     if (watched) setInterval(() => void main.call('counters', counters).catch(() => undefined), COUNTERS_MILLISECONDS).unref();
   },

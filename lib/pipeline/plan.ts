@@ -9,7 +9,7 @@ import { availableMemory, defaultMemory } from '../core/memory-limit.ts';
 import type { ColumnNames } from '../core/options.ts';
 import { availableProcessors } from '../core/processors.ts';
 import { letHeapGrow } from '../core/resident.ts';
-import type { IdHistory } from '../dedup/history.ts';
+import type { CountedHistory } from '../dedup/history.ts';
 import { REJECTS_FILE, RejectsFile } from '../dataset/rejects-file.ts';
 import { Staging } from '../dataset/staging.ts';
 import { createTempFolder } from '../dataset/temp-folder.ts';
@@ -69,7 +69,7 @@ export interface Planned {
   /** Decimal places of the value, if they are not to be found out. */
   readonly scale: number | undefined;
   /** Ids that were counted before the run; undefined: none, and none are kept. */
-  readonly history: IdHistory | undefined;
+  readonly history: CountedHistory | undefined;
   /** Where rejects are written; undefined: in the dataset. */
   readonly rejectsFile: string | undefined;
 }
@@ -87,7 +87,7 @@ export function planPublishing(
 
 class Planner {
   readonly #base: JobBase;
-  #history: IdHistory | undefined;
+  #history: CountedHistory | undefined;
   #budget!: MemoryBudget;
   #memory!: LinearMemory;
 
@@ -186,7 +186,7 @@ class Planner {
     const { options: { memory, jobs = availableProcessors() }, process } = this.#base;
     const limit = memory ?? Math.max(defaultMemory(availableMemory()), leastMemory(process));
     const planned = planMemory({ limit, jobs: this.#needsThreads(totalBytes) ? jobs : 1, piped: totalBytes === undefined, ...process });
-    return { ...planned, partitionBits: Math.min(planned.partitionBits, usefulBits(totalBytes)), ...this.#base.context.limits };
+    return { ...planned, partitionBits: Math.min(planned.partitionBits, usefulBits(totalBytes, this.#history?.ids)), ...this.#base.context.limits };
   }
 
   #startTeam(): Team {
@@ -206,7 +206,7 @@ class Planner {
     team.begin(memory, inputs, () => ({
       ...setup, kernels, spill, arena: memory.arena(threadBytes, threadWorkspace),
       yields: inputs.some(({ size }) => size === undefined), watched: events !== undefined,
-      continues: this.#history && { isEmpty: this.#history.isEmpty ?? false },
+      knownIds: this.#history?.ids,
     }));
     const started = new Promise<void>((resolve) => { setImmediate(resolve); }); // not before lane 1 has begun
     team.prepareEncoders(started.then(async () => ({
@@ -228,9 +228,9 @@ class Planner {
   }
 }
 
-/** log2 of as many partitions as an input is worth dividing into: one for each MiB. */
-function usefulBits(bytes = Infinity): number {
-  return Math.ceil(Math.log2(Math.max(bytes / 2 ** 20, 1)));
+/** log2 of as many partitions as an input is worth dividing into: one for each MiB, and for as many ids that are known as that has. */
+function usefulBits(bytes = Infinity, known = 0): number {
+  return Math.ceil(Math.log2(Math.max(bytes / 2 ** 20, known / 2 ** 13, 1)));
 }
 
 /** What the first input says that has a row to tell by. */

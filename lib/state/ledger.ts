@@ -104,6 +104,28 @@ export class Ledger {
     };
   }
 
+  /** What it takes to have these and no others. */
+  async replacement(records: Iterable<InputRecord>): Promise<LedgerChange> {
+    const { database, seals, folder } = this.#options;
+    const anew = new Ledger({ database, seals, folder });
+    const { operations, sum, apply } = anew.change(records);
+    const kept = new Set(operations.map(({ key }) => Buffer.from(key).toString('hex')));
+    const gone: Operation[] = [];
+    for await (const key of database.keys(INPUTS)) {
+      if (!kept.has(Buffer.from(key).toString('hex'))) gone.push({ type: 'del', key });
+    }
+    return {
+      operations: [...operations, ...gone],
+      sum,
+      apply: () => {
+        apply();
+        this.#known.clear();
+        this.#sum = 0n;
+        for (const [hash, seal] of anew.#known) this.#set(hash, seal);
+      },
+    };
+  }
+
   #set(hash: bigint, seal: bigint): void {
     this.#sum = BigInt.asUintN(64, this.#sum + seal - (this.#known.get(hash) ?? 0n));
     this.#known.set(hash, seal);

@@ -159,34 +159,36 @@ export class State {
 
   /**
    * Makes the commit: when the promise is fulfilled it survives a crash of the machine. Inputs that were committed before
-   * get new records. Throws ETL_STATE_WRITE; then only opening the state again tells whether the commit is there.
+   * get new records. `afresh`: of earlier commits nothing is left but their records. Throws ETL_STATE_WRITE; then only opening the state again tells whether the commit is there.
    */
-  commit(content: NewCommit, inputs: Iterable<NewInput>): Promise<Head> {
-    return this.#alone(() => this.#commit(content, inputs));
+  commit(content: NewCommit, inputs: Iterable<NewInput>, { afresh = false }: { readonly afresh?: boolean } = {}): Promise<Head> {
+    return this.#alone(() => this.#commit(content, inputs, afresh));
   }
 
-  async #commit(content: NewCommit, inputs: Iterable<NewInput>): Promise<Head> {
+  async #commit(content: NewCommit, inputs: Iterable<NewInput>, afresh: boolean): Promise<Head> {
     const { database, seals, ledger } = this.#open;
     await Promise.all(this.#adding);
     await this.#batches.flush();
     const commit = this.#head.commit + 1;
     const { when } = content;
     const records = Array.from(inputs, (input): InputRecord => ({ ...input, commit, when }));
-    const change = ledger.change(records);
-    const index = this.#index.with(this.#added, this.#replaced);
+    const change = afresh ? await ledger.replacement(records) : ledger.change(records);
+    const replaced = afresh ? new Set(this.#index.all()) : this.#replaced;
+    const before = afresh ? undefined : this.#head.content;
+    const index = this.#index.with(this.#added, replaced);
     const sealedIndex = seals.seal(INDEX_KEY, index.encode());
     const head: StoredHead = { format: 1, commit, content, ledger: change.sum, index: sealText(sealedIndex.seal) };
     const record: CommitRecord = {
       commit,
       when,
       inputs: records.length,
-      rows: rowsSince(content.rows, this.#head.content?.rows),
-      ids: content.ids - (this.#head.content?.ids ?? 0),
+      rows: rowsSince(content.rows, before?.rows),
+      ids: content.ids - (before?.ids ?? 0),
       bytes: this.#added.reduce((sum, { bytes }) => sum + bytes, 0),
     };
     const operations: Operation[] = [
       ...change.operations,
-      ...Array.from(this.#replaced, (page): Operation => ({ type: 'del', key: pageKey(page) })),
+      ...Array.from(replaced, (page): Operation => ({ type: 'del', key: pageKey(page) })),
       { type: 'put', key: commitKey(commit), value: encodeRecord(seals, commitKey(commit), record).bytes },
       { type: 'put', key: INDEX_KEY, value: sealedIndex.bytes },
       { type: 'put', key: HEAD_KEY, value: encodeRecord(seals, HEAD_KEY, head).bytes },

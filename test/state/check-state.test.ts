@@ -78,6 +78,15 @@ for (const options of [{}, { groupBy: 'user', compression: 'gzip' }, { compressi
   });
 }
 
+test('nothing is wrong after a run that began afresh, and what it made room for is given back', async (t) => {
+  const place = await twoCommits(t);
+  await run({ inputs: [join(place.logs, 'b.csv')], output: place.output, state: place.state, overwrite: true });
+  await compactState(place);
+  assert.deepEqual(await problemsOf(place), []);
+  const { commits, inputs, ids } = await describeState(place);
+  assert.deepEqual([commits.length, inputs.length, ids], [3, 1, commits[2]!.ids]);
+});
+
 test(`a bit of the totals (seed ${SEED})`, async (t) => {
   const place = await twoCommits(t);
   const path = join(place.state, 'totals-2.run');

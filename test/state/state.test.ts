@@ -101,6 +101,30 @@ test('compacted after pages were replaced: their space is free', async (t) => {
   await state.close();
 });
 
+test('a commit afresh: nothing is left of earlier ones, in memory and in the database', async (t) => {
+  const folder = temporaryFolder(t);
+  const series = new Series({ seed: SEED });
+  let state = await State.open(folder, { create: true });
+  for (let commit = 1; commit <= 3; commit++) await series.commit(state);
+  const input = { path: '/logs/a', size: 1, mtime: '2', fingerprint: '3', rows: 4 };
+  const { content } = planOf(new Series({ seed: SEED + 1 }));
+  const page = Uint8Array.of(7);
+  await state.add(5, page);
+  await state.commit({ ...content, ids: 1 }, [input], { afresh: true });
+  for (let opened = 0; opened < 2; opened++) {
+    assert.equal(state.head!.commit, 4);
+    assert.deepEqual(await state.check(), []);
+    assert.deepEqual((await all(state.inputs())).map(({ path }) => path), ['/logs/a']);
+    for (let slice = 0; slice < 1024; slice++) assert.deepEqual(await all(state.pages(slice)), slice === 5 ? [page] : []);
+    const records = await all(state.commits());
+    assert.deepEqual([records.length, records.at(-1)!.ids, records.at(-1)!.rows], [4, 1, content.rows]);
+    await state.close();
+    assert.equal(await pageKeys(folder), 1);
+    state = await State.open(folder);
+  }
+  await state.close();
+});
+
 test('pages that are being read stay as they were when a commit replaces them', async (t) => {
   const state = await State.open(temporaryFolder(t), { create: true });
   const series = new Series({ seed: SEED });
