@@ -18,7 +18,7 @@ import { KeptRuns, type KeptRun } from '../spill/kept-runs.ts';
 import { DEFAULT_PACK_BYTES, RunFiles } from '../spill/run-files.ts';
 import type { RowCounts } from '../state/records.ts';
 import type { JobBase } from './base.ts';
-import type { Continuation } from './continuation.ts';
+import type { Addition, Continuation } from './continuation.ts';
 import { planPublishing, type PublishPlan } from './plan.ts';
 import { describe, writeFiles, type Runs } from './publish.ts';
 import { renumbered } from './renumbered-run.ts';
@@ -88,22 +88,22 @@ export async function commitAddition(
   const rejects = await allRejects(continuation);
   await complete(plan, continuation, continuation.next, rejects);
   base.context.signal?.throwIfAborted();
-  await commit(base, plan, continuation, { rows, totals, rejects });
+  await commit(base, plan, continuation, { rows, totals, rejects, isComplete: true });
 }
 
 /** Commits what is not published. */
 export async function commitCheckpoint(
   base: JobBase, plan: PublishPlan, continuation: Continuation, added: { rows: RowCounts; totals: KeptRun },
 ): Promise<void> {
-  await commit(base, plan, continuation, { ...added, rejects: await allRejects(continuation) });
+  await commit(base, plan, continuation, { ...added, rejects: await allRejects(continuation), isComplete: false });
   await continuation.tidy();
 }
 
 async function commit(
-  base: JobBase, { scale, regions, geoDatabase }: PublishPlan, continuation: Continuation, { rows, totals, rejects }: { rows: RowCounts; totals: KeptRun; rejects: readonly string[] },
+  base: JobBase, { scale, regions, geoDatabase }: PublishPlan, continuation: Continuation, added: Pick<Addition, 'rows' | 'totals' | 'rejects' | 'isComplete'>,
 ): Promise<void> {
   const { readBy } = base.counters;
-  await continuation.commit({ scale, regions, geoDatabase, rows, totals, rejects, version: base.version }, ({ number }) => readBy.get(number) ?? 0);
+  await continuation.commit({ ...added, scale, regions, geoDatabase, version: base.version }, ({ number }) => readBy.get(number) ?? 0);
 }
 
 /** Publishes the last commit from its totals: a process was killed before it did, or somebody removed the dataset. */

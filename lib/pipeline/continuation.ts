@@ -11,7 +11,8 @@
  * that is killed
  *
  *   before the commit    pages, totals and a staging folder that nothing tells of: removed by the next run
- *   after the commit     a dataset of an earlier commit: published anew, from the totals, by the next run, before anything else
+ *   after the commit     a dataset of an earlier commit: published anew, from the totals, by the next run, before anything else;
+ *                        after a checkpoint, when there is nothing more to be read
  */
 import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
@@ -50,6 +51,8 @@ export interface Committed {
   readonly totals: KeptRun;
   /** Names of files, in order. */
   readonly rejects: readonly string[];
+  /** It ended a run; else it is a checkpoint of one that goes on, and not to be published while it may. */
+  readonly isComplete: boolean;
 }
 
 /** What a run adds. */
@@ -171,11 +174,11 @@ export class Continuation {
   async commit(addition: Addition, rowsOf: (input: InputFile) => number): Promise<void> {
     const { columns, groupBy } = this.#options;
     const schema: Schema = { columns, groupBy, valueScale: addition.scale };
-    const { version, rows, totals, regions, geoDatabase, rejects } = addition;
+    const { version, rows, totals, regions, geoDatabase, rejects, isComplete } = addition;
     await atWrite(this.folder, () => syncFolder(this.folder));
     const content: NewCommit = {
       version, when: new Date().toISOString(), schema: { ...schema }, ids: rows.counted, rows, totals: [{ ...totals }], regions,
-      published: { state: this.#id, geoDatabase, rejects },
+      published: { state: this.#id, geoDatabase, rejects, isComplete },
     };
     const inputs = Array.from(this.#taken, ([input, { ends, ...file }]) => ({ ...file, fingerprint: ends, rows: rowsOf(input) }));
     await this.#state.commit(content, inputs, { afresh: this.#isAfresh });
@@ -250,11 +253,11 @@ async function removeMade(folder: string, topmost: string | undefined): Promise<
 
 /** What the head says besides. */
 export function committed(head: Head): Committed {
-  const { geoDatabase, rejects } = head.published as unknown as Pick<Committed, 'geoDatabase' | 'rejects'>;
+  const { geoDatabase, rejects, isComplete } = head.published as unknown as Pick<Committed, 'geoDatabase' | 'rejects' | 'isComplete'>;
   const { valueScale } = head.schema as unknown as Schema;
   return {
     commit: head.commit, scale: valueScale, regions: head.regions, geoDatabase, rows: head.rows,
-    totals: head.totals[0] as unknown as KeptRun, rejects,
+    totals: head.totals[0] as unknown as KeptRun, rejects, isComplete,
   };
 }
 

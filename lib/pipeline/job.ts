@@ -89,10 +89,13 @@ class Job {
     const { counters, progress, version, options } = this.#base;
     const listed = await this.#listInputs();
     const continuation = await this.#openState(part);
-    if (continuation?.isUnpublished && part.number === 0) await progress.during('publish', () => publishAgain(this.#base, continuation));
+    if (continuation?.isUnpublished && continuation.last!.isComplete && part.number === 0) await this.#publishAgain(continuation);
     const fresh = (await continuation?.newInputs(listed) ?? listed).filter(({ name }) => !part.done.has(name));
     const known = listed.length - fresh.length - part.done.size;
-    if (continuation && fresh.length === 0) return this.#nothingNew(continuation, known, started);
+    if (continuation && fresh.length === 0) {
+      if (continuation.isUnpublished) await this.#publishAgain(continuation);
+      return this.#nothingNew(continuation, known, started);
+    }
     const inputs = continuation?.take(nextPart(fresh, options.checkpoint)) ?? fresh;
     const left = fresh.length - inputs.length;
 
@@ -142,6 +145,11 @@ class Job {
       inputs, scale: last?.scale ?? valueScale, history: continuation?.history, rejectsFile: continuation?.rejectsFile,
       overwrite: overwrite || last !== undefined, // it is a commit of this state, or there is none
     });
+  }
+
+  async #publishAgain(continuation: Continuation): Promise<void> {
+    await this.#base.progress.during('publish', () => publishAgain(this.#base, continuation));
+    continuation.isUnpublished = false;
   }
 
   /** Every input was counted before. */

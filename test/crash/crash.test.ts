@@ -131,6 +131,7 @@ for (const [how, added, more] of [['at once', ['c.csv'], []], ['in parts', ['c.c
         delays.push(Math.floor(next() * scene.seconds * 1000));
         const { child, ended } = start(scene.place, {}, more);
         const reading = poll(scene, ended, `killed after ${delays.join(' and ')} ms`);
+        reading.catch(() => undefined); // awaited when the run has ended
         await Promise.race([after(delays.at(-1)), ended]); // where it is then does not matter
         child.kill('SIGKILL');
         await ended;

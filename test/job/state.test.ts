@@ -187,6 +187,11 @@ for (const groupBy of ['region', 'user'] as const) {
       code: 'ETL_ABORTED', message: /2 inputs of it are counted, 2 inputs are not/, hint: /again/,
     });
     assert.equal(existsSync(scene.output), false);
+    // What a checkpoint has is published when nothing is left to be read.
+    const [first, second] = readdirSync(scene.logs).sort().map((name) => join(scene.logs, name));
+    const partly = await run({ ...scene.options, inputs: [first!, second!], output: join(scene.folder, 'partly') });
+    assert.deepEqual([partly.inputs, partly.state!.commit], [0, 2]);
+    assert.ok(existsSync(join(scene.folder, 'partly', '_SUCCESS')));
     const again = new EventEmitter();
     const phases: string[] = [];
     again.on('phase', (phase: string) => phases.push(phase));
