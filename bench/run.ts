@@ -1,6 +1,6 @@
 /**
  * npm run bench [-- quick | full | small | formulations] [--rounds N] [--keep]
- * npm run bench -- memory: see memory.ts; -- scale: see scale.ts
+ * npm run bench -- memory: see memory.ts; -- scale: see scale.ts; -- state: see state.ts
  *
  * etl-stream beside its peers on the same files and the same output, turn by turn, each as a whole process. All answers
  * are compared row for row before a figure is printed. See README.md here for the method.
@@ -19,6 +19,7 @@ import { duckdb, etlStream, outputs, polars, pyspark, python, pythonEnvironment,
 import { chart, context, figures, otherWork, provenance, publish, ratios, table } from './report.ts';
 import type { Contender } from './report.ts';
 import { scaleBenchmark } from './scale.ts';
+import { stateBenchmark } from './state.ts';
 
 const modes = {
   /** 100 MB. */
@@ -30,7 +31,7 @@ const modes = {
 };
 type Mode = keyof typeof modes;
 
-const usage = `usage: npm run bench [-- ${[...Object.keys(modes), 'formulations', 'scale', 'memory'].join(' | ')}] [--rounds 1..] [--of duckdb|polars|pyspark] [--sizes GB,..] [--budgets MB,..] [--keep]`;
+const usage = `usage: npm run bench [-- ${[...Object.keys(modes), 'formulations', 'scale', 'memory', 'state'].join(' | ')}] [--rounds 1..] [--of duckdb|polars|pyspark] [--sizes GB,..] [--budgets MB,..] [--days N] [--keep]`;
 
 /** etl-stream in all its forms, then the peers. */
 async function fieldOf(mode: Mode, data: Data, ranges: string, versions: Record<string, string>): Promise<{ ours: Runner[]; others: Runner[]; missing: string }> {
@@ -116,7 +117,7 @@ async function main(): Promise<void> {
     allowPositionals: true,
     options: {
       rounds: { type: 'string' }, keep: { type: 'boolean', default: false }, of: { type: 'string', default: 'duckdb' },
-      sizes: { type: 'string' }, budgets: { type: 'string' },
+      sizes: { type: 'string' }, budgets: { type: 'string' }, days: { type: 'string', default: '30' },
     },
   });
   const mode = positionals[0] ?? 'full';
@@ -131,6 +132,8 @@ async function main(): Promise<void> {
     await memoryBenchmark({ sizes: numbers(values.sizes ?? '0.1,1,10'), budgets: numbers(values.budgets ?? '128,256,512,2000'), rounds: rounds(1) });
   } else if (mode === 'scale') {
     await scaleBenchmark({ sizes: numbers(values.sizes ?? '0.1,1,3'), rounds: rounds(3) });
+  } else if (mode === 'state') {
+    await stateBenchmark({ days: Number(values.days), rounds: rounds(5) });
   } else if (mode === 'formulations') {
     await formulations(values.of, rounds(2));
   } else if (Object.hasOwn(modes, mode)) {

@@ -13,9 +13,11 @@
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { EtlError, messageOf, withCleanupError } from '../core/errors.ts';
-import { OwnFolder } from '../core/own-folder.ts';
+import { OwnFolder, removeLeftBehind } from '../core/own-folder.ts';
 import { checkReplaceable, exists, isDataset } from './replaceable.ts';
 import { linkedVersion, pruneVersions, publishVersion, versionsOf } from './versions.ts';
+
+const VERSION_STAGING = 'staging';
 
 export class Staging {
   readonly #own: OwnFolder;
@@ -53,7 +55,7 @@ export class Staging {
       await putBack(output);
       await checkReplaceable(output, options.overwrite);
       const linked = options.linked === true || await linkedVersion(output) !== undefined;
-      const own = OwnFolder.create(linked ? { parent: versionsOf(output), prefix: 'staging' } : { parent, prefix: `.${name}.staging` });
+      const own = OwnFolder.create(linked ? { parent: versionsOf(output), prefix: VERSION_STAGING } : { parent, prefix: `.${name}.staging` });
       return new Staging(own, output, options.overwrite, linked);
     } catch (cause) {
       throw cause instanceof EtlError ? cause : writeError(`Cannot prepare the output ${path}`, cause);
@@ -94,13 +96,18 @@ export class Staging {
     }
     // The new output stands. What is left of the old one, if this fails, goes with the next run.
     if (replaces) await rm(this.#previous, { recursive: true, force: true }).catch(() => undefined);
-    if (this.#linked) await pruneVersions(this.#output, [before, await linkedVersion(this.#output)]);
+    if (this.#linked) await pruneVersions(this.#output);
   }
 
   /** Removes everything that was written; idempotent, and harmless after `publish`. */
   async discard(): Promise<void> {
     await this.#own.remove();
   }
+}
+
+/** Removes staging folders of versions of an output that killed runs left; gives their paths. */
+export function removeStagings(path: string): string[] {
+  return removeLeftBehind(versionsOf(resolve(path)), VERSION_STAGING);
 }
 
 /** Undoes the first half of a replacement that a killed process left. Throws what the file system throws. */

@@ -48,13 +48,22 @@ export async function publishVersion(output: string, folder: string): Promise<vo
   await syncFolder(dirname(output));
 }
 
-/** Removes all versions but those. What cannot be removed goes with a later publication. */
-export async function pruneVersions(output: string, keep: readonly (string | undefined)[]): Promise<void> {
+/**
+ * Removes all versions but the one that is published and the newest of the others: the one before, or, after a process was killed,
+ * maybe one that was never published. What cannot be removed goes with a later run.
+ */
+export async function pruneVersions(output: string): Promise<void> {
   const versions = versionsOf(output);
+  const published = await linkedVersion(output);
+  const others: { path: string; made: number }[] = [];
   for (const name of await readdir(versions).catch(() => [])) {
     const path = join(versions, name);
-    if (VERSION.test(name) && !keep.includes(path)) await rm(path, { recursive: true, force: true }).catch(() => undefined);
+    if (!VERSION.test(name) || path === published) continue;
+    const info = await lstat(path).catch(() => undefined);
+    if (info) others.push({ path, made: info.isDirectory() ? info.mtimeMs : 0 });
   }
+  others.sort((a, b) => b.made - a.made);
+  for (const { path } of others.slice(others[0]?.made ? 1 : 0)) await rm(path, { recursive: true, force: true }).catch(() => undefined);
 }
 
 /** Whether there is anything behind the path: a link to nothing is nothing. */

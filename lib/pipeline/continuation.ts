@@ -18,6 +18,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { EtlError, messageOf } from '../core/errors.ts';
+import { availableMemory, defaultMemory } from '../core/memory-limit.ts';
 import type { JobOptions } from '../core/options.ts';
 import { syncFolder } from '../core/sync-folder.ts';
 import { putBack } from '../dataset/staging.ts';
@@ -30,6 +31,9 @@ import type { KeptRun } from '../spill/kept-runs.ts';
 import type { Head, NewCommit, RowCounts } from '../state/records.ts';
 import { State } from '../state/state.ts';
 
+/** With so much memory, new ids may wait for LevelDB: others have work to do meanwhile. */
+const QUEUE_FROM = 1e9;
+const QUEUE_BYTES = 64 << 20;
 export const NO_ROWS: RowCounts = { read: 0, counted: 0, duplicates: 0, rejected: 0 };
 /** Files of ours in the state's folder that belong to one commit. */
 const OF_COMMIT = /^(totals-\d+\.run|rejects-\d+\.jsonl)$/;
@@ -96,7 +100,7 @@ export class Continuation {
    * ETL_STATE_LOCKED, ETL_STATE_MISMATCH, ETL_STATE_DAMAGED, ETL_STATE_READ, ETL_STATE_WRITE, ETL_OUTPUT_EXISTS.
    */
   static async open(options: JobOptions, first: boolean): Promise<Continuation> {
-    const { output, overwrite } = options;
+    const { output, overwrite, memory = defaultMemory(availableMemory()) } = options;
     const folder = resolve(options.state!);
     let made: string | undefined;
     await atWrite(folder, async () => {
@@ -107,7 +111,7 @@ export class Continuation {
       if (!overwrite) throw error;
       return undefined;
     });
-    const state = await State.open(folder, { create: true });
+    const state = await State.open(folder, { create: true, queueBytes: memory >= QUEUE_FROM ? QUEUE_BYTES : undefined });
     try {
       const continuation = new Continuation(folder, state, options, overwrite && first);
       if (first && !overwrite) continuation.#check(mark, await isThere(output));

@@ -25,6 +25,8 @@ import type { JobOptions } from '../core/options.ts';
 import { collectGarbage, keepHeapSmall, residentBytes } from '../core/resident.ts';
 import { Resources } from '../core/resources.ts';
 import { packageVersion } from '../core/version.ts';
+import { removeStagings } from '../dataset/staging.ts';
+import { pruneVersions } from '../dataset/versions.ts';
 import { removeTempFolders } from '../dataset/temp-folder.ts';
 import { loadKernel } from '../kernels/loader.ts';
 import type { AggregateKernel } from '../kernels/twins/aggregate.ts';
@@ -94,6 +96,7 @@ class Job {
     const known = listed.length - fresh.length - part.done.size;
     if (continuation && fresh.length === 0) {
       if (continuation.isUnpublished) await this.#publishAgain(continuation);
+      else await pruneVersions(resolve(options.output)); // of runs that were killed
       return this.#nothingNew(continuation, known, started);
     }
     const inputs = continuation?.take(nextPart(fresh, options.checkpoint)) ?? fresh;
@@ -158,7 +161,7 @@ class Job {
     const { scale, geoDatabase, commit, rows } = continuation.last!;
     const outcome: Outcome = {
       output: options.output, inputs: 0, jobs: 1, users: 0, regions: 0, valueScale: scale, geoDatabase,
-      seconds: (performance.now() - started) / 1000, phases: progress.seconds, leftBehind: removeTempFolders(options.temp ?? dirname(resolve(options.output))),
+      seconds: (performance.now() - started) / 1000, phases: progress.seconds, leftBehind: [...removeTempFolders(options.temp ?? dirname(resolve(options.output))), ...removeStagings(options.output)],
       state: { folder: continuation.folder, commit, knownInputs: known, logs: rows.counted }, version,
     };
     return { outcome, counters, memory: options.memory ?? defaultMemory(availableMemory()), inputs: [], left: 0 };

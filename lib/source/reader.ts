@@ -63,7 +63,10 @@ export class InputReader {
     await pipe;
     const fd = this.#fd;
     this.#fd = undefined;
-    if (fd !== undefined && fd !== STDIN && !this.#pipe) await close(fd);
+    if (fd === undefined || fd === STDIN || this.#pipe) return;
+    await close(fd).catch((cause: unknown) => {
+      throw unreadable(this.#input, cause);
+    });
   }
 
   async #fill(target: Uint8Array): Promise<number> {

@@ -30,6 +30,8 @@ export interface StateOptions {
   readonly create?: boolean;
   /** The number of a commit that is known to have been made: an earlier head is a damage. Default: 0. */
   readonly atLeast?: number;
+  /** Bytes of pages that may wait to be written: more where there is memory, and others have work to do. Default: BATCH_BYTES. */
+  readonly queueBytes?: number | undefined;
   /** Default: LevelDB. */
   readonly openDatabase?: OpenDatabase;
 }
@@ -42,6 +44,8 @@ export interface OpenState {
   readonly head: StoredHead;
   readonly index: PageIndex;
   readonly ledger: Ledger;
+  /** See StateOptions. */
+  readonly queueBytes: number | undefined;
   /** Makes the names of the database's files durable. */
   syncNames(): Promise<void>;
   /** Ends it: another process may have it then. */
@@ -84,7 +88,7 @@ export async function openState(name: string, options: StateOptions): Promise<Op
     await syncFolder(databaseFolder);
     await syncFolder(path);
     const seals = await Seals.load();
-    return { folder, database, seals, syncNames: () => syncFolder(databaseFolder), release, ...await load(folder, database, seals, create, atLeast) };
+    return { folder, database, seals, syncNames: () => syncFolder(databaseFolder), queueBytes: options.queueBytes, release, ...await load(folder, database, seals, create, atLeast) };
   } catch (error) {
     const failure = stateError(folder, 'Opening', error);
     throw await release().then(() => failure, (extra: unknown) => withCleanupError(failure, extra));

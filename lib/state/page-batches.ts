@@ -1,6 +1,6 @@
 /**
  * Pages on their way into the database: gathered, and written in batches of about BATCH_BYTES. While one batch is
- * written another is gathered, and whoever has a page more waits: memory is bounded by two of them and a page.
+ * written others are gathered, up to `queueBytes`; then whoever has a page more waits: memory is bounded by that, a batch and a page.
  *
  * Every batch is synced. It has to be: LevelDB syncs the log that a synced write goes to and no other, and begins a new one
  * when its write buffer is full (db_impl.cc: Write, MakeRoomForWrite). What stands unsynced in the log before may be lost
@@ -15,15 +15,19 @@ import type { Database, Operation } from './database.ts';
 /** LevelDB's write buffer: larger ones gain nothing. */
 export const BATCH_BYTES = 4 << 20;
 
+type Put = Extract<Operation, { readonly type: 'put' }>;
+
 export interface PageBatchesOptions {
   readonly database: Pick<Database, 'batch'>;
   /** Makes an error of a failed write. */
   readonly failed: (cause: unknown) => EtlError;
+  /** Bytes of pages that may wait to be written, at least BATCH_BYTES, which is the default. */
+  readonly queueBytes?: number | undefined;
 }
 
 export class PageBatches {
   readonly #options: PageBatchesOptions;
-  #gathered: Operation[] = [];
+  #gathered: Put[] = [];
   #gatheredBytes = 0;
   #writingBytes = 0;
   /** Never rejects. */
@@ -49,7 +53,7 @@ export class PageBatches {
 
   /** Copies the page when there is room for it; settled then. Throws ETL_STATE_WRITE when any write failed. */
   async add(key: Uint8Array, page: Uint8Array): Promise<void> {
-    while (this.#gatheredBytes >= BATCH_BYTES) await this.#next();
+    while (this.#gatheredBytes >= (this.#options.queueBytes ?? BATCH_BYTES)) await this.#next();
     this.#check();
     this.#gathered.push({ type: 'put', key, value: page.slice() });
     this.#gatheredBytes += page.length;
@@ -79,10 +83,12 @@ export class PageBatches {
   }
 
   #write(): void {
-    const batch = this.#gathered;
-    this.#writingBytes = this.#gatheredBytes;
-    this.#gathered = [];
-    this.#gatheredBytes = 0;
+    let end = 0;
+    let bytes = 0;
+    while (end < this.#gathered.length && bytes < BATCH_BYTES) bytes += this.#gathered[end++]!.value.length;
+    const batch = this.#gathered.splice(0, end);
+    this.#writingBytes = bytes;
+    this.#gatheredBytes -= bytes;
     this.#written++;
     this.#writing = this.#options.database
       .batch(batch, { sync: true })
@@ -92,6 +98,7 @@ export class PageBatches {
       .finally(() => {
         this.#writing = undefined;
         this.#writingBytes = 0;
+        if (this.#gatheredBytes >= BATCH_BYTES && !this.#error && !this.#stopped) this.#write();
       });
   }
 

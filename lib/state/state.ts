@@ -259,7 +259,7 @@ export class State {
   }
 
   #newBatches(): PageBatches {
-    return new PageBatches({ database: this.#open.database, failed: (cause) => this.#break(cause) });
+    return new PageBatches({ database: this.#open.database, queueBytes: this.#open.queueBytes, failed: (cause) => this.#break(cause) });
   }
 
   #startAnew(): void {
