@@ -81,7 +81,7 @@ export class Continuation {
     this.isUnpublished = this.last !== undefined && mark?.commit !== this.last.commit;
     this.history = {
       ids: this.last?.rows.counted ?? 0,
-      pages: this.#isAfresh ? async function* none() {} : (slice) => state.pages(slice),
+      pages: this.#isAfresh ? async function* none() {} : (first, last) => state.pages(first, last),
       add: (slice, page) => state.add(slice, page),
     };
     if (!overwrite) this.#check(mark, outputExists);

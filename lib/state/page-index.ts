@@ -71,8 +71,13 @@ export class PageIndex {
     return this.#slices[slice] ?? [];
   }
 
-  *all(): Generator<PageRef> {
-    for (const pages of this.#slices) yield* pages;
+  /** Of slices `first` to `last`, one after the other. */
+  *from(first: number, last: number): Generator<PageRef> {
+    for (let slice = first; slice <= last; slice++) yield* this.of(slice);
+  }
+
+  all(): Generator<PageRef> {
+    return this.from(0, SLICES - 1);
   }
 
   /** This index with some pages more and, before, some fewer. */

@@ -28,7 +28,7 @@ async function pageKeys(folder: string): Promise<number> {
 test('a state is the history of a key set, with as many slices', async (t) => {
   const state = await State.open(temporaryFolder(t), { create: true });
   const history: IdHistory = state;
-  assert.deepEqual(await all(history.pages(0)), []);
+  assert.deepEqual(await all(history.pages(0, 0)), []);
   assert.equal(SLICES, 1 << SLICE_BITS);
   await state.close();
 });
@@ -97,7 +97,7 @@ test('compacted after pages were replaced: their space is free', async (t) => {
   assert.ok(bytesOnDisk() < 5e6, `${bytesOnDisk()} bytes`);
   await state.compact();
   assert.deepEqual(await state.check(), []);
-  for (let slice = 0; slice < 100; slice++) assert.deepEqual(await all(state.pages(slice)), [Uint8Array.of(slice)]);
+  for (let slice = 0; slice < 100; slice++) assert.deepEqual(await all(state.pages(slice)), [{ slice, page: Uint8Array.of(slice) }]);
   await state.close();
 });
 
@@ -115,7 +115,7 @@ test('a commit afresh: nothing is left of earlier ones, in memory and in the dat
     assert.equal(state.head!.commit, 4);
     assert.deepEqual(await state.check(), []);
     assert.deepEqual((await all(state.inputs())).map(({ path }) => path), ['/logs/a']);
-    for (let slice = 0; slice < 1024; slice++) assert.deepEqual(await all(state.pages(slice)), slice === 5 ? [page] : []);
+    for (let slice = 0; slice < 1024; slice++) assert.deepEqual(await all(state.pages(slice)), slice === 5 ? [{ slice, page }] : []);
     const records = await all(state.commits());
     assert.deepEqual([records.length, records.at(-1)!.ids, records.at(-1)!.rows], [4, 1, content.rows]);
     await state.close();
@@ -133,13 +133,13 @@ test('pages that are being read stay as they were when a commit replaces them', 
   const { content } = planOf(series);
   await state.commit(content, []);
   const reading = state.pages(7);
-  assert.deepEqual((await reading.next()).value, Uint8Array.of(1));
+  assert.deepEqual((await reading.next()).value, { slice: 7, page: Uint8Array.of(1) });
   await state.replace(7, state.committed(7), Uint8Array.of(1, 2));
   await assert.rejects(state.replace(7, state.committed(7).slice(1), Uint8Array.of(9)), { code: 'ETL_INTERNAL' });
   await state.commit(content, []);
-  assert.deepEqual((await reading.next()).value, Uint8Array.of(2));
+  assert.deepEqual((await reading.next()).value, { slice: 7, page: Uint8Array.of(2) });
   assert.equal((await reading.next()).done, true);
-  assert.deepEqual(await all(state.pages(7)), [Uint8Array.of(1, 2)]);
+  assert.deepEqual(await all(state.pages(7)), [{ slice: 7, page: Uint8Array.of(1, 2) }]);
   await state.close();
 });
 
@@ -311,6 +311,6 @@ test('an add that waits when the commit is given up is told so', async (t) => {
   assert.deepEqual(await state.check(), []);
   await state.add(1, Uint8Array.of(5));
   await state.commit(planOf(new Series({ seed: SEED })).content, []);
-  assert.deepEqual(await all(state.pages(1)), [Uint8Array.of(5)]);
+  assert.deepEqual(await all(state.pages(1)), [{ slice: 1, page: Uint8Array.of(5) }]);
   await state.close();
 });
