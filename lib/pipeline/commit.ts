@@ -8,7 +8,9 @@ import { syncFile, syncFolders } from '../core/sync-folder.ts';
 import { DATASET_FILE } from '../dataset/description.ts';
 import { joinRejects, REJECTS_FILE } from '../dataset/rejects-file.ts';
 import { STATE_MARK, writeStateMark } from '../dataset/state-mark.ts';
+import { PageMerger } from '../dedup/page-merger.ts';
 import { loadKernel } from '../kernels/loader.ts';
+import type { IdPageKernel } from '../kernels/twins/id-pages.ts';
 import type { MergeKernel } from '../kernels/twins/merge.ts';
 import type { SpillKernel } from '../kernels/twins/spill.ts';
 import { KeepTotals } from '../merge/keep-totals.ts';
@@ -64,10 +66,12 @@ export async function addTotals(base: JobBase, plan: PublishPlan, { runs, files 
 export async function commitAddition(
   base: JobBase, plan: PublishPlan, continuation: Continuation, { rows, totals }: { rows: RowCounts; totals: KeptRun },
 ): Promise<void> {
-  const { scale, regions, geoDatabase } = plan;
+  const { scale, regions, geoDatabase, memory } = plan;
+  const { signal } = base.context;
+  await continuation.mergePages(new PageMerger({ memory, kernel: await loadKernel<IdPageKernel>('dedup', memory), signal }));
   const rejects = [...(continuation.last?.rejects ?? []), ...await ownRejects(continuation.rejectsFile)];
   await complete(plan, continuation, continuation.next, rejects);
-  base.context.signal?.throwIfAborted();
+  signal?.throwIfAborted();
   const { readBy } = base.counters;
   await continuation.commit({ scale, regions, geoDatabase, rows, totals, rejects, version: base.version }, ({ number }) => readBy.get(number) ?? 0);
 }

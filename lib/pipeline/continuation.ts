@@ -23,6 +23,7 @@ import { putBack } from '../dataset/staging.ts';
 import { readStateMark, type StateMark } from '../dataset/state-mark.ts';
 import { isThere } from '../dataset/versions.ts';
 import type { CountedHistory } from '../dedup/history.ts';
+import type { PageMerger } from '../dedup/page-merger.ts';
 import { fingerprintOf, sameFile, type Fingerprint } from '../source/fingerprint.ts';
 import type { InputFile } from '../source/inputs.ts';
 import type { KeptRun } from '../spill/kept-runs.ts';
@@ -68,6 +69,8 @@ export class Continuation {
   readonly #isAfresh: boolean;
   /** Of the inputs that this run reads. */
   readonly #fingerprints = new Map<InputFile, Fingerprint>();
+  /** Of pages that the run adds. */
+  #addedBytes = 0;
 
   private constructor(folder: string, state: State, options: JobOptions, mark: StateMark | undefined, outputExists: boolean) {
     const { overwrite } = options;
@@ -82,7 +85,10 @@ export class Continuation {
     this.history = {
       ids: this.last?.rows.counted ?? 0,
       pages: this.#isAfresh ? async function* none() {} : (first, last) => state.pages(first, last),
-      add: (slice, page) => state.add(slice, page),
+      add: (slice, page) => {
+        this.#addedBytes += page.length;
+        return state.add(slice, page);
+      },
     };
     if (!overwrite) this.#check(mark, outputExists);
   }
@@ -150,6 +156,11 @@ export class Continuation {
       if (fingerprint) this.#fingerprints.set(numbered, fingerprint);
     }
     return fresh;
+  }
+
+  /** Merges pages of earlier commits, as a part of the commit. Throws ETL_STATE_DAMAGED, ETL_STATE_READ, ETL_STATE_WRITE. */
+  async mergePages(merger: PageMerger): Promise<void> {
+    if (!this.#isAfresh) await merger.merge(this.#state, { commit: this.next, addedBytes: this.#addedBytes });
   }
 
   /** The commit. `rowsOf`: how many an input has. When it is done it survives a crash; what was there before is forgotten if the run began afresh. */
