@@ -5,6 +5,8 @@
  *   const summary = await run({ inputs: ['logs/'], output: 'totals' }, { signal, events });
  */
 import { validateOptions, type RunOptions } from './core/options.ts';
+import type { StateCheck } from './pipeline/check-state.ts';
+import type { StateDescription, StateOf } from './pipeline/inspect.ts';
 import { runJob } from './pipeline/job.ts';
 import type { JobListener } from './progress.ts';
 import type { Summary } from './summary.ts';
@@ -12,6 +14,8 @@ import type { Summary } from './summary.ts';
 export { EtlError, errorCodes, type ErrorCode } from './core/errors.ts';
 export type { ColumnNames, Compression, GroupBy, ParquetEncoding, RunOptions } from './core/options.ts';
 export type { JobEvents, JobListener, Phase, Progress } from './progress.ts';
+export type { StateCheck } from './pipeline/check-state.ts';
+export type { CommitRecord, InputRecord, Published, RowCounts, StateDescription, StateOf } from './pipeline/inspect.ts';
 export type { Summary } from './summary.ts';
 export { parseCsv, type CsvBatch, type CsvRecord, type ParseCsvOptions } from './parse/records.ts';
 export { generateLogs, type GenerateOptions } from './generate/generate.ts';
@@ -20,11 +24,36 @@ export { generateLogs, type GenerateOptions } from './generate/generate.ts';
  * Runs one job: reads `options.inputs`, counts every log once and publishes the totals at `options.output`.
  *
  * `signal` stops it: the promise rejects with ETL_ABORTED, nothing is published and nothing is left behind.
+ * `pause` ends it at the next checkpoint, if it has a state and one before its end: ETL_ABORTED, and the next run goes on from there.
  * `events` hears `phase` and `progress` (see JobEvents). Rejects with EtlError; an earlier output is then untouched.
  */
 export async function run(
   options: RunOptions,
-  { signal, events }: { signal?: AbortSignal | undefined; events?: JobListener | undefined } = {},
+  { signal, pause, events }: { signal?: AbortSignal | undefined; pause?: AbortSignal | undefined; events?: JobListener | undefined } = {},
 ): Promise<Summary> {
-  return runJob(validateOptions(options), { signal, events });
+  return runJob(validateOptions(options), { signal, pause, events });
+}
+
+/**
+ * What the state of the dataset `of.output` holds: commits, inputs (`lastInputs`: at most so many, the last), sizes. Nothing of it
+ * is changed, but LevelDB writes when it is opened: see pipeline/inspect.ts. Rejects with ETL_STATE_LOCKED while a run has the
+ * state, ETL_STATE_READ when there is none, ETL_STATE_DAMAGED when it cannot be opened.
+ */
+export async function describeState(of: StateOf, options: { readonly lastInputs?: number } = {}): Promise<StateDescription> {
+  return (await inspecting()).describeState(of, options);
+}
+
+/** Verifies all of a state and its dataset, each against what it was made from, and gives what is wrong. Rejects as describeState does. */
+export async function checkState(of: StateOf): Promise<StateCheck> {
+  return (await import('./pipeline/check-state.ts')).checkState(of);
+}
+
+/** Gives back disk space that the state's database no longer needs. `before`, `after`: its bytes. Rejects as describeState does. */
+export async function compactState(of: StateOf): Promise<{ readonly folder: string; readonly before: number; readonly after: number }> {
+  return (await inspecting()).compactState(of);
+}
+
+/** Loaded when it is needed: a run does not pay for it. */
+function inspecting() {
+  return import('./pipeline/inspect.ts');
 }

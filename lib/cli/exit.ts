@@ -35,24 +35,32 @@ export function reportError(error: unknown): number {
 }
 
 /** Text from an input (a header, a name) must not reach a terminal as control codes. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 
 /**
  * Runs `work` with a signal that SIGINT, SIGTERM and SIGHUP abort. A second one ends the process without waiting for
- * what is under way; its folders are removed all the same (core/own-folder.ts).
+ * what is under way; its folders are removed all the same (core/own-folder.ts). Where it `pauses`, a first SIGINT only aborts
+ * `pause`.
  */
-export async function untilSignalled<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function untilSignalled<T>(work: (signal: AbortSignal, pause: AbortSignal) => Promise<T>, pauses = false): Promise<T> {
   const controller = new AbortController();
+  const pause = new AbortController();
   const stop = (signal: StopSignal): void => {
+    const reason = new StoppedBySignal(signal);
+    if (pauses && signal === 'SIGINT' && !pause.signal.aborted) {
+      pause.abort(reason);
+      process.stderr.write('etl-stream: stops at the next checkpoint, or when it is done; once more stops it at once\n');
+      return;
+    }
     if (controller.signal.aborted) process.exit(EXIT_SIGNAL[signal]);
-    controller.abort(new StoppedBySignal(signal));
+    controller.abort(reason);
   };
   const names = Object.keys(EXIT_SIGNAL) as StopSignal[];
   for (const name of names) process.on(name, stop);
   try {
-    return await work(controller.signal);
+    return await work(controller.signal, pause.signal);
   } finally {
     for (const name of names) process.off(name, stop);
   }

@@ -6,6 +6,7 @@ import { packageVersion } from '../core/version.ts';
 import type { GenerateFlags } from './generate.ts';
 import type { ParseFlags } from './parse.ts';
 import type { RunFlags } from './run.ts';
+import type { StateFlags } from './state.ts';
 
 const EXAMPLES = `
 Examples:
@@ -39,6 +40,7 @@ export function createProgram(done: (code: number) => void): Command {
     .addOption(new Option('--parquet-encoding <how>', 'smallest encodings, or plain for old readers').choices(parquetEncodings).default('auto'))
     .option('-j, --jobs <count>', 'most threads that work at once (default: as many as there are processors for it)', wholeNumber)
     .option('--state <folder>', 'count only what earlier runs over the same state have not, and add it to what they published')
+    .option('--checkpoint <size>', 'with --state: how much is read before it is committed, so that a run that ends early is continued (default: 4GB)')
     .option('--temp <folder>', 'folder for temporary files (default: beside the output)')
     .option('--memory <size>', 'most memory that the process may have resident (default: half of what there is, 128MB to 2GB)')
     .option('--max-spill <size>', 'most that temporary files may take (default: no limit)')
@@ -77,8 +79,43 @@ export function createProgram(done: (code: number) => void): Command {
       done(await parseCommand(file ?? '-', flags));
     });
 
+  addState(program, done);
   for (const command of program.commands) command.exitOverride();
   return program;
+}
+
+/** `state` shows; an output that is called like one of its commands is named with its path: ./check. */
+function addState(program: Command, done: (code: number) => void): void {
+  const FOLDER = ['--state <folder>', 'the state (default: .<name of output>.state beside the output)'] as const;
+  const state = program
+    .command('state')
+    .description('show what the state of a dataset holds: commits, inputs, ids, sizes')
+    .argument('<output>', 'the dataset')
+    .enablePositionalOptions() // else the options of check and compact are taken for its own
+    .option(...FOLDER)
+    .option('--json', 'print all of it as JSON on stdout')
+    .action(async (output: string, flags: StateFlags) => {
+      const { showCommand } = await import('./state.ts');
+      done(await showCommand(output, flags));
+    });
+  state
+    .command('check')
+    .description('verify the state and the dataset, one against the other; a line on stderr for each problem')
+    .argument('<output>', 'the dataset')
+    .option(...FOLDER)
+    .action(async (output: string, flags: StateFlags) => {
+      const { checkCommand } = await import('./state.ts');
+      done(await checkCommand(output, { ...state.opts(), ...flags }));
+    });
+  state
+    .command('compact')
+    .description('give back disk space that the state no longer needs')
+    .argument('<output>', 'the dataset')
+    .option(...FOLDER)
+    .action(async (output: string, flags: StateFlags) => {
+      const { compactCommand } = await import('./state.ts');
+      done(await compactCommand(output, { ...state.opts(), ...flags }));
+    });
 }
 
 function wholeNumber(text: string): number {

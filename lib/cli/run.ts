@@ -20,6 +20,7 @@ export interface RunFlags {
   compression: Compression;
   parquetEncoding: ParquetEncoding;
   state?: string;
+  checkpoint?: string;
   temp?: string;
   jobs?: number;
   memory?: string;
@@ -29,17 +30,18 @@ export interface RunFlags {
 }
 
 export async function runCommand(inputs: readonly string[], flags: RunFlags): Promise<number> {
-  const { idColumn, userColumn, ipColumn, valueColumn, memory, maxSpill, json, quiet, ...same } = flags;
+  const { idColumn, userColumn, ipColumn, valueColumn, memory, maxSpill, checkpoint, json, quiet, ...same } = flags;
   const options: RunOptions = {
     ...same,
     inputs,
     columns: { id: idColumn, user: userColumn, ip: ipColumn, value: valueColumn },
     memory: memory === undefined ? undefined : parseSize(memory, '--memory'),
     maxSpill: maxSpill === undefined ? undefined : parseSize(maxSpill, '--max-spill'),
+    checkpoint: checkpoint === undefined ? undefined : parseSize(checkpoint, '--checkpoint'),
   };
 
   if (!quiet) warnOfLimit(options.memory);
-  const summary = await untilSignalled((signal) => run(options, { signal }));
+  const summary = await untilSignalled((signal, pause) => run(options, { signal, pause }), options.state !== undefined);
   if (json) process.stdout.write(`${JSON.stringify(summary, null, 2)}\n`);
   else if (!quiet) process.stderr.write(formatSummary(summary));
   return EXIT_DONE;

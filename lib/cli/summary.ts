@@ -45,15 +45,15 @@ function scaleHint({ rejectedBy, valueScale }: Summary): string {
 }
 
 /** `1 run`, `2 runs`. */
-function count(things: number, name: string): string {
+export function count(things: number, name: string): string {
   return `${number(things)} ${name}${things === 1 ? '' : 's'}`;
 }
 
-function number(value: number): string {
+export function number(value: number): string {
   return value.toLocaleString('en-US');
 }
 
-function size(bytes: number): string {
+export function size(bytes: number): string {
   const units = ['B', 'KB', 'MB', 'GB', 'TB'];
   let power = 0;
   while (power < units.length - 1 && bytes >= 1000 ** (power + 1)) power++;

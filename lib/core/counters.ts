@@ -64,15 +64,19 @@ const UNBALANCED_HINT = 'Nothing was published. Please report this with the inpu
 
 /** Throws ETL_UNBALANCED unless every record read is accounted for, and every one counted is in the result, with those `before` the run. */
 export function assertBalanced(counters: Counters, before = 0): void {
-  const { read, counted, duplicate, rejected, published } = counters;
-  if (read !== counted + duplicate + rejected) {
-    throw new EtlError(
-      'ETL_UNBALANCED',
-      `${read} rows were read, but ${counted} counted + ${duplicate} duplicate + ${rejected} rejected = ${counted + duplicate + rejected}.`,
-      { hint: UNBALANCED_HINT },
-    );
-  }
+  assertRead(counters);
+  const { counted, published } = counters;
   if (published !== before + counted) {
     throw new EtlError('ETL_UNBALANCED', `${before + counted} rows were counted, but the result has ${published}.`, { hint: UNBALANCED_HINT });
   }
+}
+
+/** Throws ETL_UNBALANCED unless every record read is accounted for. */
+export function assertRead({ read, counted, duplicate, rejected }: Counters): void {
+  if (read === counted + duplicate + rejected) return;
+  throw new EtlError(
+    'ETL_UNBALANCED',
+    `${read} rows were read, but ${counted} counted + ${duplicate} duplicate + ${rejected} rejected = ${counted + duplicate + rejected}.`,
+    { hint: UNBALANCED_HINT },
+  );
 }

@@ -1,4 +1,5 @@
 /** What a job is told, validated once at the door (`validateOptions`) and passed inwards as is. */
+import { basename, dirname, join, resolve } from 'node:path';
 import { EtlError } from './errors.ts';
 
 /** The user's names for the four columns. */
@@ -39,6 +40,8 @@ export interface JobOptions {
   readonly parquetEncoding: ParquetEncoding;
   /** Folder of the state that the run continues from; undefined = none: every input is read, and nothing is kept for later runs. */
   readonly state: string | undefined;
+  /** With a state: bytes of inputs after which a run commits what it has. */
+  readonly checkpoint: number;
   /** Folder for temporary files; undefined = beside the output. */
   readonly temp: string | undefined;
   /** Most bytes that temporary files may take at a time; undefined = as many as there are. */
@@ -51,9 +54,18 @@ export interface JobOptions {
 
 export const defaultColumns: ColumnNames = { id: 'log_id', user: 'user_id', ip: 'ip_address', value: 'watch_time(min)' };
 export const DEFAULT_OUTPUT = './etl-output';
+/** Some ten seconds of work. */
+export const DEFAULT_CHECKPOINT = 4e9;
+
+/** Where the state of an output stands unless something else is said: beside it. Absolute. */
+export function defaultState(output: string): string {
+  const path = resolve(output);
+  return join(dirname(path), `.${basename(path)}.state`);
+}
 
 /** What a caller of the library may leave out. */
-export type RunOptions = Partial<Omit<JobOptions, 'inputs' | 'columns'>> & {
+export type RunOptions = Partial<Omit<JobOptions, 'inputs' | 'columns' | 'checkpoint'>> & {
+  readonly checkpoint?: number | undefined;
   readonly inputs: readonly string[];
   readonly columns?: { readonly [Role in keyof ColumnNames]?: string | undefined };
 };
@@ -80,7 +92,7 @@ export function validateOptions(options: RunOptions): JobOptions {
   if (typeof output !== 'string' || output === '') throw usage('--output must be the path of a folder');
   if (options.temp !== undefined && (typeof options.temp !== 'string' || options.temp === '')) throw usage('--temp must be the path of a folder');
   if (options.state !== undefined && (typeof options.state !== 'string' || options.state === '')) throw usage('--state must be the path of a folder');
-  for (const [option, bytes] of [['--memory', options.memory], ['--max-spill', options.maxSpill]] as const) {
+  for (const [option, bytes] of [['--memory', options.memory], ['--max-spill', options.maxSpill], ['--checkpoint', options.checkpoint]] as const) {
     if (bytes !== undefined && !(Number.isSafeInteger(bytes) && bytes > 0)) throw usage(`${option} must be a whole number of bytes, at least 1, not ${String(bytes)}`);
   }
   const { jobs } = options;
@@ -97,6 +109,7 @@ export function validateOptions(options: RunOptions): JobOptions {
     compression: oneOf('--compression', options.compression ?? 'zstd', compressions),
     parquetEncoding: oneOf('--parquet-encoding', options.parquetEncoding ?? 'auto', parquetEncodings),
     state: options.state,
+    checkpoint: options.checkpoint ?? DEFAULT_CHECKPOINT,
     temp: options.temp,
     maxSpill: options.maxSpill,
     memory: options.memory,

@@ -18,10 +18,11 @@ export async function syncFile(path: string): Promise<void> {
   }
 }
 
-/** The names in a folder and in all folders below it. Throws what the file system throws. */
+/** The names in a folder and in all folders below it, those of one folder at once. Throws what the file system throws. */
 export async function syncFolders(folder: string): Promise<void> {
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
-    if (entry.isDirectory()) await syncFolders(join(folder, entry.name));
-  }
+  const entries = await readdir(folder, { withFileTypes: true });
+  const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(folder, name));
+  const ends = await Promise.allSettled(folders.map(syncFolders));
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
   await syncFolder(folder);
 }

@@ -11,7 +11,8 @@ import { REJECTS_FILE } from './rejects-file.ts';
 import { STATE_MARK } from './state-mark.ts';
 import { isThere, linkedVersion } from './versions.ts';
 
-const ALWAYS = new Set(['_SUCCESS', REJECTS_FILE, DATASET_FILE, STATE_MARK]);
+/** What each dataset has besides its Parquet files, the mark only one of a state. */
+export const ALWAYS: ReadonlySet<string> = new Set(['_SUCCESS', REJECTS_FILE, DATASET_FILE, STATE_MARK]);
 
 /** Throws ETL_OUTPUT_EXISTS unless the path `output` is free, or may be replaced and `overwrite` says so. */
 export async function checkReplaceable(output: string, overwrite: boolean): Promise<void> {

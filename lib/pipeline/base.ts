@@ -7,6 +7,8 @@ import type { JobListener, ProgressTeller } from '../progress.ts';
 
 export interface JobContext {
   readonly signal?: AbortSignal | undefined;
+  /** Stops the run at the next checkpoint, if it has any before its end. */
+  readonly pause?: AbortSignal | undefined;
   readonly events?: JobListener | undefined;
   /** Tests tighten shares of the memory budget; nothing in a result depends on them. */
   readonly limits?: Partial<MemoryBudget>;

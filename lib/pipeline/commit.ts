@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { newCounters } from '../core/counters.ts';
 import { EtlError, messageOf } from '../core/errors.ts';
 import { Resources } from '../core/resources.ts';
+import type { SortedRun } from '../core/stage.ts';
 import { syncFile, syncFolders } from '../core/sync-folder.ts';
 import { DATASET_FILE } from '../dataset/description.ts';
 import { joinRejects, REJECTS_FILE } from '../dataset/rejects-file.ts';
@@ -40,11 +41,8 @@ export interface AddedTotals {
 export async function addTotals(base: JobBase, plan: PublishPlan, { runs, files }: Runs, continuation: Continuation): Promise<AddedTotals> {
   const { options: { groupBy }, context: { signal }, counters, resources } = base;
   const { memory, regions, budget: { runBufferBytes, fanIn } } = plan;
-  const kept = await keptRuns(plan, continuation);
-  const { last } = continuation;
-  const all = last ? [...runs, renumbered(await kept.open(last.totals), last.regions, regions, memory)] : runs;
   let totals: KeptRun | undefined;
-  const store = kept.store(`totals-${continuation.next}.run`, (run) => (totals = run));
+  const { store, all } = await withEarlier(plan, runs, continuation, (run) => (totals = run));
   const kernel = await loadKernel<MergeKernel>('merge', memory);
   if (groupBy === 'region') {
     const keep = await KeepTotals.open(store, { memory, kernel, regions });
@@ -62,16 +60,52 @@ export async function addTotals(base: JobBase, plan: PublishPlan, { runs, files 
   return { runs: { runs: [merged], files }, keep: undefined, totals: async () => totals! };
 }
 
+/** The same when nothing is to be published. */
+export async function addTotalsAlone(base: JobBase, plan: PublishPlan, { runs, files }: Runs, continuation: Continuation): Promise<KeptRun> {
+  const { options: { groupBy }, context: { signal }, counters } = base;
+  const { memory, budget: { runBufferBytes, fanIn } } = plan;
+  let totals: KeptRun | undefined;
+  const { store, all } = await withEarlier(plan, runs, continuation, (run) => (totals = run));
+  const merged = await mergeInto(store, all, {
+    memory, kernel: await loadKernel<MergeKernel>('merge', memory), byUser: groupBy === 'user', bufferBytes: runBufferBytes, fanIn, temp: files,
+    counters, isStopped: () => signal?.aborted ?? false,
+  });
+  await merged.close();
+  return totals!;
+}
+
+/** All that is to be merged, and where to. */
+async function withEarlier(plan: PublishPlan, runs: readonly SortedRun[], continuation: Continuation, kept: (run: KeptRun) => void) {
+  const { memory, regions } = plan;
+  const { last, next } = continuation;
+  const files = await keptRuns(plan, continuation);
+  const all = last ? [...runs, renumbered(await files.open(last.totals), last.regions, regions, memory)] : runs;
+  return { store: files.store(`totals-${next}.run`, kept), all };
+}
+
 /** Makes all that was written durable, then commits it. */
 export async function commitAddition(
   base: JobBase, plan: PublishPlan, continuation: Continuation, { rows, totals }: { rows: RowCounts; totals: KeptRun },
 ): Promise<void> {
-  const { scale, regions, geoDatabase, memory } = plan;
-  const { signal } = base.context;
-  await continuation.mergePages(new PageMerger({ memory, kernel: await loadKernel<IdPageKernel>('dedup', memory), signal }));
-  const rejects = [...(continuation.last?.rejects ?? []), ...await ownRejects(continuation.rejectsFile)];
+  const rejects = await allRejects(continuation);
   await complete(plan, continuation, continuation.next, rejects);
-  signal?.throwIfAborted();
+  base.context.signal?.throwIfAborted();
+  await commit(base, plan, continuation, { rows, totals, rejects });
+}
+
+/** Commits what is not published. */
+export async function commitCheckpoint(
+  base: JobBase, plan: PublishPlan, continuation: Continuation, added: { rows: RowCounts; totals: KeptRun },
+): Promise<void> {
+  await commit(base, plan, continuation, { ...added, rejects: await allRejects(continuation) });
+  await continuation.tidy();
+}
+
+async function commit(
+  base: JobBase, { scale, regions, geoDatabase, memory }: PublishPlan, continuation: Continuation, { rows, totals, rejects }: { rows: RowCounts; totals: KeptRun; rejects: readonly string[] },
+): Promise<void> {
+  const kernel = await loadKernel<IdPageKernel>('dedup', memory);
+  await continuation.mergePages(new PageMerger({ memory, kernel, signal: base.context.signal }));
   const { readBy } = base.counters;
   await continuation.commit({ scale, regions, geoDatabase, rows, totals, rejects, version: base.version }, ({ number }) => readBy.get(number) ?? 0);
 }
@@ -115,6 +149,10 @@ async function complete({ staging: { folder } }: PublishPlan, continuation: Cont
   } catch (cause) {
     throw new EtlError('ETL_OUTPUT_WRITE', `Could not sync ${folder}: ${messageOf(cause)}.`, { cause });
   }
+}
+
+async function allRejects(continuation: Continuation): Promise<string[]> {
+  return [...(continuation.last?.rejects ?? []), ...await ownRejects(continuation.rejectsFile)];
 }
 
 /** The run's rejects file, if there is anything in it: it is on the disk then. */

@@ -14,8 +14,8 @@
  *   after the commit     a dataset of an earlier commit: published anew, from the totals, by the next run, before anything else
  */
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, rm } from 'node:fs/promises';
-import { join, resolve, sep } from 'node:path';
+import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
+import { dirname, join, resolve, sep } from 'node:path';
 import { EtlError, messageOf } from '../core/errors.ts';
 import type { JobOptions } from '../core/options.ts';
 import { syncFolder } from '../core/sync-folder.ts';
@@ -35,7 +35,7 @@ export const NO_ROWS: RowCounts = { read: 0, counted: 0, duplicates: 0, rejected
 const OF_COMMIT = /^(totals-\d+\.run|rejects-\d+\.jsonl)$/;
 
 /** What all runs over a state have in common. */
-interface Schema {
+export interface Schema {
   readonly columns: JobOptions['columns'];
   readonly groupBy: JobOptions['groupBy'];
   readonly valueScale: number;
@@ -62,26 +62,27 @@ export class Continuation {
   /** undefined when there is none, or when the run begins afresh. */
   readonly last: Committed | undefined;
   /** The dataset is not what the last commit says. */
-  readonly isUnpublished: boolean;
+  isUnpublished = false;
   readonly #options: JobOptions;
   readonly #state: State;
   readonly #id: string;
   readonly #isAfresh: boolean;
-  /** Of the inputs that this run reads. */
+  /** The topmost folder that was made for the state, by this run. */
+  #made: string | undefined;
+  /** Of new inputs; and of those that the commit tells of. */
   readonly #fingerprints = new Map<InputFile, Fingerprint>();
+  readonly #taken = new Map<InputFile, Fingerprint>();
   /** Of pages that the run adds. */
   #addedBytes = 0;
 
-  private constructor(folder: string, state: State, options: JobOptions, mark: StateMark | undefined, outputExists: boolean) {
-    const { overwrite } = options;
+  private constructor(folder: string, state: State, options: JobOptions, afresh: boolean) {
     const head = state.head;
     this.folder = folder;
     this.#state = state;
     this.#options = options;
-    this.#isAfresh = overwrite && head !== undefined;
+    this.#isAfresh = afresh && head !== undefined;
     this.#id = head ? idOf(head) : randomUUID();
-    this.last = head && !overwrite ? committed(head) : undefined;
-    this.isUnpublished = this.last !== undefined && mark?.commit !== this.last.commit;
+    this.last = head && !afresh ? committed(head) : undefined;
     this.history = {
       ids: this.last?.rows.counted ?? 0,
       pages: this.#isAfresh ? async function* none() {} : (first, last) => state.pages(first, last),
@@ -90,18 +91,19 @@ export class Continuation {
         return state.add(slice, page);
       },
     };
-    if (!overwrite) this.#check(mark, outputExists);
   }
 
   /**
-   * Opens the state in `options.state`, or makes one there, and looks whether it and the dataset belong together. Throws
+   * Opens the state in `options.state`, or makes one there, and looks whether it and the dataset belong together; not for a `first`
+   * part of a run, which did so. Throws
    * ETL_STATE_LOCKED, ETL_STATE_MISMATCH, ETL_STATE_DAMAGED, ETL_STATE_READ, ETL_STATE_WRITE, ETL_OUTPUT_EXISTS.
    */
-  static async open(options: JobOptions): Promise<Continuation> {
+  static async open(options: JobOptions, first: boolean): Promise<Continuation> {
     const { output, overwrite } = options;
     const folder = resolve(options.state!);
+    let made: string | undefined;
     await atWrite(folder, async () => {
-      await mkdir(folder, { recursive: true });
+      made = await mkdir(folder, { recursive: true });
       await putBack(output);
     });
     const mark = await readStateMark(output).catch((error: unknown) => {
@@ -110,11 +112,15 @@ export class Continuation {
     });
     const state = await State.open(folder, { create: true });
     try {
-      const continuation = new Continuation(folder, state, options, mark, await isThere(output));
+      const continuation = new Continuation(folder, state, options, overwrite && first);
+      if (first && !overwrite) continuation.#check(mark, await isThere(output));
+      continuation.#made = made;
+      continuation.isUnpublished = continuation.last !== undefined && mark?.commit !== continuation.last.commit;
       await continuation.#removeLeftovers();
       return continuation;
     } catch (error) {
       await state.close().catch(() => undefined); // told what failed first
+      await removeMade(folder, made).catch(() => undefined);
       throw error;
     }
   }
@@ -144,16 +150,15 @@ export class Continuation {
     return { format: 1, state: this.#id, commit };
   }
 
-  /** Those that no commit has read as they are, numbered anew. Throws ETL_INPUT_READ, ETL_STATE_READ, ETL_STATE_DAMAGED. */
+  /** Those that no commit has read as they are, Throws ETL_INPUT_READ, ETL_STATE_READ, ETL_STATE_DAMAGED. */
   async newInputs(inputs: readonly InputFile[]): Promise<InputFile[]> {
     const fresh: InputFile[] = [];
     for (const input of inputs) {
       const fingerprint = input.size === undefined ? undefined : await fingerprintOf(input.path!);
       const known = fingerprint && !this.#isAfresh ? await this.#state.input(fingerprint.path) : undefined;
       if (known && sameFile(fingerprint!, { ...known, ends: known.fingerprint })) continue;
-      const numbered = { ...input, number: fresh.length };
-      fresh.push(numbered);
-      if (fingerprint) this.#fingerprints.set(numbered, fingerprint);
+      fresh.push(input);
+      if (fingerprint) this.#fingerprints.set(input, fingerprint);
     }
     return fresh;
   }
@@ -161,6 +166,16 @@ export class Continuation {
   /** Merges pages of earlier commits, as a part of the commit. Throws ETL_STATE_DAMAGED, ETL_STATE_READ, ETL_STATE_WRITE. */
   async mergePages(merger: PageMerger): Promise<void> {
     if (!this.#isAfresh) await merger.merge(this.#state, { commit: this.next, addedBytes: this.#addedBytes });
+  }
+
+  /** Some of `newInputs`, as the inputs of the run: numbered, and in the ledger by its commit. */
+  take(inputs: readonly InputFile[]): InputFile[] {
+    return inputs.map((input, number) => {
+      const taken = { ...input, number };
+      const fingerprint = this.#fingerprints.get(input);
+      if (fingerprint) this.#taken.set(taken, fingerprint);
+      return taken;
+    });
   }
 
   /** The commit. `rowsOf`: how many an input has. When it is done it survives a crash; what was there before is forgotten if the run began afresh. */
@@ -173,7 +188,7 @@ export class Continuation {
       version, when: new Date().toISOString(), schema: { ...schema }, ids: rows.counted, rows, totals: [{ ...totals }], regions,
       published: { state: this.#id, geoDatabase, rejects },
     };
-    const inputs = Array.from(this.#fingerprints, ([input, { ends, ...file }]) => ({ ...file, fingerprint: ends, rows: rowsOf(input) }));
+    const inputs = Array.from(this.#taken, ([input, { ends, ...file }]) => ({ ...file, fingerprint: ends, rows: rowsOf(input) }));
     await this.#state.commit(content, inputs, { afresh: this.#isAfresh });
   }
 
@@ -182,8 +197,11 @@ export class Continuation {
     await this.#removeLeftovers().catch(() => undefined);
   }
 
-  close(): Promise<void> {
-    return this.#state.close();
+  /** A state that was made for a run which committed nothing is gone then. */
+  async close(): Promise<void> {
+    const isEmpty = this.#state.head === undefined;
+    await this.#state.close();
+    if (isEmpty) await removeMade(this.folder, this.#made);
   }
 
   /** Throws ETL_STATE_MISMATCH, ETL_STATE_DAMAGED, ETL_OUTPUT_EXISTS. */
@@ -231,7 +249,18 @@ export function assertStateOutside(output: string, state: string): void {
   if (`${dataset}${sep}`.startsWith(`${folder}${sep}`)) throw new EtlError('ETL_USAGE', `The output folder ${output} lies in the state ${state}.`);
 }
 
-function committed(head: Head): Committed {
+/** Removes a folder that this run made, if it did, and what it made above it as far as that is empty. */
+async function removeMade(folder: string, topmost: string | undefined): Promise<void> {
+  if (topmost === undefined) return;
+  await rm(folder, { recursive: true, force: true });
+  for (let above = folder; above !== topmost; ) {
+    above = dirname(above);
+    if (!(await rmdir(above).then(() => true, () => false))) return; // something else is in it now
+  }
+}
+
+/** What the head says besides. */
+export function committed(head: Head): Committed {
   const { geoDatabase, rejects } = head.published as unknown as Pick<Committed, 'geoDatabase' | 'rejects'>;
   const { valueScale } = head.schema as unknown as Schema;
   return {
@@ -240,7 +269,8 @@ function committed(head: Head): Committed {
   };
 }
 
-function idOf(head: Head): string {
+/** The state's own id. */
+export function idOf(head: Head): string {
   return String(head.published?.state);
 }
 

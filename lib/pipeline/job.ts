@@ -18,7 +18,7 @@
  */
 import { dirname, resolve, sep } from 'node:path';
 import { openRun } from '../aggregate/runs.ts';
-import { assertBalanced, newCounters } from '../core/counters.ts';
+import { assertBalanced, assertRead, newCounters } from '../core/counters.ts';
 import { EtlError, messageOf } from '../core/errors.ts';
 import { availableMemory, defaultMemory } from '../core/memory-limit.ts';
 import type { JobOptions } from '../core/options.ts';
@@ -32,9 +32,11 @@ import type { SpillKernel } from '../kernels/twins/spill.ts';
 import { ProgressTeller } from '../progress.ts';
 import { listInputs, type InputFile } from '../source/inputs.ts';
 import { RunFiles } from '../spill/run-files.ts';
-import { summarize, type Summary } from '../summary.ts';
+import type { RowCounts } from '../state/records.ts';
+import type { Outcome, Summary } from '../summary.ts';
 import type { JobBase, JobContext } from './base.ts';
-import { addTotals, commitAddition, publishAgain } from './commit.ts';
+import { inParts, nextPart, type Part, type PartDone } from './checkpoints.ts';
+import { addTotals, addTotalsAlone, commitAddition, commitCheckpoint, publishAgain } from './commit.ts';
 import { assertStateOutside, Continuation, NO_ROWS } from './continuation.ts';
 import { planJob, type Plan } from './plan.ts';
 import { describe, writeFiles, type Runs } from './publish.ts';
@@ -48,22 +50,26 @@ let ranBefore = false;
  * Runs a job from start to publication. Rejects with EtlError (ETL_ABORTED when `signal` stopped it, with the reason as
  * cause); then nothing was published and nothing is left behind.
  */
-export async function runJob(options: JobOptions, context: JobContext = {}): Promise<Summary> {
+export function runJob(options: JobOptions, context: JobContext = {}): Promise<Summary> {
+  return inParts((part) => runPart(options, context, part), context.pause);
+}
+
+async function runPart(options: JobOptions, context: JobContext, part: Part): Promise<PartDone> {
   const warm = ranBefore;
   if (warm) await collectGarbage();
   ranBefore = true;
   const resources = new Resources();
-  let summary: Summary | undefined;
+  let done: PartDone | undefined;
   let failure: unknown;
   try {
     context.signal?.throwIfAborted();
-    summary = await new Job(options, context, resources, warm).run();
+    done = await new Job(options, context, resources, warm).run(part);
   } catch (error) {
     failure = asAborted(error, context.signal);
   }
   failure = await resources.close(failure);
-  if (failure !== undefined || summary === undefined) throw failure;
-  return summary;
+  if (failure !== undefined || done === undefined) throw failure;
+  return done;
 }
 
 class Job {
@@ -78,22 +84,26 @@ class Job {
     this.#base = { options, context, resources, counters, progress, version: packageVersion(), process };
   }
 
-  async run(): Promise<Summary> {
+  async run(part: Part): Promise<PartDone> {
     const started = performance.now();
     const { counters, progress, version, options } = this.#base;
     const listed = await this.#listInputs();
-    const continuation = await this.#openState();
-    if (continuation?.isUnpublished) await progress.during('publish', () => publishAgain(this.#base, continuation));
-    const inputs = await continuation?.newInputs(listed) ?? listed;
-    const known = listed.length - inputs.length;
-    if (continuation && inputs.length === 0) return this.#nothingNew(continuation, known, started);
+    const continuation = await this.#openState(part);
+    if (continuation?.isUnpublished && part.number === 0) await progress.during('publish', () => publishAgain(this.#base, continuation));
+    const fresh = (await continuation?.newInputs(listed) ?? listed).filter(({ name }) => !part.done.has(name));
+    const known = listed.length - fresh.length - part.done.size;
+    if (continuation && fresh.length === 0) return this.#nothingNew(continuation, known, started);
+    const inputs = continuation?.take(nextPart(fresh, options.checkpoint)) ?? fresh;
+    const left = fresh.length - inputs.length;
 
     const plan = await progress.during('plan', () => this.#plan(inputs, continuation));
     await progress.during('scatter', () => this.#scatter(plan));
     const runs = await progress.during('reduce', () => this.#reduce(plan));
-    const { users, regions } = await progress.during('publish', () => this.#publish(plan, runs, continuation));
+    const { users, regions } = await progress.during('publish', () => (
+      continuation && left > 0 ? this.#checkpoint(plan, runs, continuation) : this.#publish(plan, runs, continuation)
+    ));
     const { limit, jobs } = plan.budget;
-    return summarize(counters, limit, {
+    const outcome: Outcome = {
       output: options.output,
       inputs: plan.inputs.length,
       jobs,
@@ -106,7 +116,8 @@ class Job {
       leftBehind: plan.leftBehind,
       state: continuation && { folder: continuation.folder, commit: continuation.next - 1, knownInputs: known, logs: continuation.before.counted + counters.counted },
       version,
-    });
+    };
+    return { outcome, counters, memory: limit, inputs, left };
   }
 
   async #listInputs(): Promise<InputFile[]> {
@@ -117,9 +128,9 @@ class Job {
     return inputs;
   }
 
-  async #openState(): Promise<Continuation | undefined> {
+  async #openState(part: Part): Promise<Continuation | undefined> {
     if (this.#base.options.state === undefined) return undefined;
-    const continuation = await Continuation.open(this.#base.options);
+    const continuation = await Continuation.open(this.#base.options, part.number === 0);
     this.#base.resources.add(() => continuation.close());
     return continuation;
   }
@@ -134,14 +145,15 @@ class Job {
   }
 
   /** Every input was counted before. */
-  #nothingNew(continuation: Continuation, known: number, started: number): Summary {
+  #nothingNew(continuation: Continuation, known: number, started: number): PartDone {
     const { counters, progress, version, options } = this.#base;
     const { scale, geoDatabase, commit, rows } = continuation.last!;
-    return summarize(counters, options.memory ?? defaultMemory(availableMemory()), {
+    const outcome: Outcome = {
       output: options.output, inputs: 0, jobs: 1, users: 0, regions: 0, valueScale: scale, geoDatabase,
       seconds: (performance.now() - started) / 1000, phases: progress.seconds, leftBehind: removeTempFolders(options.temp ?? dirname(resolve(options.output))),
       state: { folder: continuation.folder, commit, knownInputs: known, logs: rows.counted }, version,
-    });
+    };
+    return { outcome, counters, memory: options.memory ?? defaultMemory(availableMemory()), inputs: [], left: 0 };
   }
 
   /** Lane 1. */
@@ -168,25 +180,36 @@ class Job {
   async #publish(plan: Plan, runs: Runs, continuation: Continuation | undefined): Promise<{ users: number; regions: number }> {
     const { counters, context: { signal } } = this.#base;
     const { inputs } = plan;
-    if (counters.bytes === 0) {
+    if (counters.bytes === 0 && !continuation?.last) {
       throw new EtlError('ETL_HEADER', `${inputs.length === 1 ? `The input ${inputs[0]!.name} is` : 'All inputs are'} empty: not even a header.`);
     }
     const before = continuation?.before ?? NO_ROWS;
     const added = continuation && await addTotals(this.#base, plan, runs, continuation);
     const written = await writeFiles(this.#base, plan, added?.runs ?? runs, { durable: continuation !== undefined, keep: added?.keep });
     assertBalanced(counters, before.counted);
-    const rows = {
-      read: before.read + counters.read,
-      counted: before.counted + counters.counted,
-      duplicates: before.duplicates + counters.duplicate,
-      rejected: before.rejected + counters.rejected,
-    };
-    await describe(this.#base, plan, written, rows);
+    const rows = this.#rowsWith(before);
+    await describe(this.#base, plan, written, { ...rows });
     signal?.throwIfAborted();
     if (added) await commitAddition(this.#base, plan, continuation, { rows, totals: await added.totals() });
     await plan.staging.publish();
     await continuation?.tidy();
     return written;
+  }
+
+  /** A commit without a dataset: more is to come. */
+  async #checkpoint(plan: Plan, runs: Runs, continuation: Continuation): Promise<{ users: number; regions: number }> {
+    const totals = await addTotalsAlone(this.#base, plan, runs, continuation);
+    assertRead(this.#base.counters);
+    this.#base.context.signal?.throwIfAborted();
+    await commitCheckpoint(this.#base, plan, continuation, { rows: this.#rowsWith(continuation.before), totals });
+    return { users: 0, regions: 0 };
+  }
+
+  #rowsWith(before: RowCounts): RowCounts {
+    const { read, counted, duplicate, rejected } = this.#base.counters;
+    return {
+      read: before.read + read, counted: before.counted + counted, duplicates: before.duplicates + duplicate, rejected: before.rejected + rejected,
+    };
   }
 }
 

@@ -2,7 +2,7 @@
  * What the state asks of LevelDB. The binding is loaded when it is first needed: a run without a state does not pay for it.
  */
 import { existsSync, readdirSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 export type Operation =
@@ -69,6 +69,20 @@ export function lookAt(folder: string): 'nothing' | 'database' | 'remains' {
   if (existsSync(join(folder, 'CURRENT'))) return 'database';
   // Without CURRENT LevelDB takes the folder for new, and removes all that stands in it. It has no tables or logs before it has that file.
   return names.some((name) => /\.(ldb|sst|log)$/.test(name)) ? 'remains' : 'nothing';
+}
+
+/** Bytes of all files of a database's folder, there or not. A file that LevelDB removes meanwhile has none. Throws what the file system throws. */
+export async function bytesOf(folder: string): Promise<number> {
+  const names = await readdir(folder).catch(noneIfMissing<string[]>([]));
+  const sizes = await Promise.all(names.map((name) => stat(join(folder, name)).then(({ size }) => size, noneIfMissing(0))));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+function noneIfMissing<T>(none: T): (error: unknown) => T {
+  return (error) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return none;
+    throw error;
+  };
 }
 
 /** Makes the names in a folder durable, where the system can: LevelDB does so for new manifests, not for new logs (google/leveldb#196). */

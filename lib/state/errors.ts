@@ -13,7 +13,7 @@ export function damaged(folder: string, what: string, cause?: unknown): EtlError
 }
 
 export function noState(folder: string): EtlError {
-  return new EtlError('ETL_STATE_READ', `There is no state in ${folder}.`);
+  return new EtlError('ETL_STATE_READ', `There is no state in ${folder}.`, { hint: 'Name the folder of the state with --state.' });
 }
 
 /** What LevelDB, or the file system under it, says. */

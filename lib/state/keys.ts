@@ -30,6 +30,8 @@ const INPUT = bytesOf('input/');
 const PAGE = bytesOf('page/');
 const PAGE_KEY_BYTES = PAGE.length + 10;
 
+/** The first that there may be, and what is behind the last. */
+export const ALL_KEYS = [Uint8Array.of(0), Uint8Array.of(255)] as const;
 export const HEAD_KEY = bytesOf('head');
 export const INDEX_KEY = bytesOf('index');
 export const COMMITS = rangeOf(COMMIT);

@@ -92,7 +92,7 @@ export async function openState(name: string, options: StateOptions): Promise<Op
 }
 
 /** LevelDB's own folder, where nothing else is. */
-function databaseIn(folder: string): string {
+export function databaseIn(folder: string): string {
   return join(folder, 'level');
 }
 

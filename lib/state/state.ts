@@ -12,10 +12,10 @@
  */
 import { EtlError } from '../core/errors.ts';
 import { checkAll } from './check.ts';
-import type { Operation, Snapshot } from './database.ts';
+import { bytesOf, type Operation, type Snapshot } from './database.ts';
 import { damaged, stateError } from './errors.ts';
-import { COMMITS, commitKey, HEAD_KEY, INDEX_KEY, pageKey, pagesFrom } from './keys.ts';
-import { openState, type OpenState, type StateOptions } from './open-state.ts';
+import { ALL_KEYS, COMMITS, commitKey, HEAD_KEY, INDEX_KEY, pageKey, pagesFrom } from './keys.ts';
+import { databaseIn, openState, type OpenState, type StateOptions } from './open-state.ts';
 import { PageBatches } from './page-batches.ts';
 import { isPage, SLICES, type PageIndex, type PageRef } from './page-index.ts';
 import {
@@ -253,15 +253,20 @@ export class State {
   }
 
   /**
-   * Gives the disk space of replaced pages back, that of commits since the state was opened. Else LevelDB does so when its
-   * tables there are full, which may be never. Throws ETL_STATE_WRITE.
+   * Gives the disk space of replaced pages back, that of commits since the state was opened; `all`: of whatever was ever
+   * removed or written anew. Else LevelDB does so when its tables there are full, which may be never. Throws ETL_STATE_WRITE.
    */
-  compact(): Promise<void> {
+  compact({ all = false }: { readonly all?: boolean } = {}): Promise<void> {
     return this.#alone(async () => {
-      const removed = this.#removed;
+      const range = all ? ALL_KEYS : this.#removed;
       this.#removed = undefined;
-      if (removed) await this.#writing(() => this.#open.database.compactRange(...removed));
+      if (range) await this.#writing(() => this.#open.database.compactRange(...range));
     });
+  }
+
+  /** What the database takes on the disk just now, in bytes. Throws ETL_STATE_READ. */
+  bytes(): Promise<number> {
+    return this.#reading(() => bytesOf(databaseIn(this.folder)));
   }
 
   /** Goes over all of it, at the pace of the disk; gives what is wrong, a sentence each. Throws ETL_STATE_READ when it is closed. */

@@ -19,6 +19,8 @@ const SEED = Number(process.env.ETL_CRASH_SEED ?? 1);
 interface Scene {
   readonly place: Place;
   readonly aside: string;
+  /** Options of the runs. */
+  readonly more: readonly string[];
   readonly before: Record<string, string>;
   readonly after: Record<string, string>;
   /** Calls of a run that is not interrupted, by their names. */
@@ -26,8 +28,8 @@ interface Scene {
   readonly seconds: number;
 }
 
-/** A dataset of two logs, and a third log that the run is to add. */
-async function setUp(context: TestContext): Promise<Scene> {
+/** A dataset of two logs, and more that the run is to add. */
+async function setUp(context: TestContext, added = ['c.csv'], more: readonly string[] = []): Promise<Scene> {
   const folder = temporaryFolder(context);
   const place = placeIn(join(folder, 'place'));
   const aside = join(folder, 'aside');
@@ -37,12 +39,12 @@ async function setUp(context: TestContext): Promise<Scene> {
   writeLog(place, 'b.csv', 300, 2);
   await run(place);
   const before = answer(place);
-  writeLog(place, 'c.csv', 300, 3);
+  for (const [i, name] of added.entries()) writeLog(place, name, 300, 3 + i);
   save(place, aside);
   const started = performance.now();
-  const ended = await start(place, { INTERRUPT_BELOW: place.folder, INTERRUPT_AT: '0', INTERRUPT_LOG: log }).ended;
+  const ended = await start(place, { INTERRUPT_BELOW: place.folder, INTERRUPT_AT: '0', INTERRUPT_LOG: log }, more).ended;
   assert.equal(ended.code, 0, ended.stderr);
-  const scene = { place, aside, before, after: answer(place), calls: readFileSync(log, 'utf8').trim().split('\n'), seconds: (performance.now() - started) / 1000 };
+  const scene = { place, aside, more, before, after: answer(place), calls: readFileSync(log, 'utf8').trim().split('\n'), seconds: (performance.now() - started) / 1000 };
   assert.notDeepEqual(scene.before, scene.after);
   assert.ok(scene.calls.length > 300 && scene.calls.some((call) => call.includes('level.batch')), 'the calls are seen');
   return scene;
@@ -65,15 +67,15 @@ function whole({ place, before, after: fresh }: Scene, what: string): 'old' | 'n
 /** Runs once more; then all is as if nothing had happened. */
 async function assertMended(scene: Scene, what: string): Promise<void> {
   const { place } = scene;
-  const { stdout } = await run(place);
+  const { stdout } = await run(place, scene.more);
   assert.deepEqual(answer(place), scene.after, what);
   // A folder that was made and not yet marked stays for a day.
   const filled = (folder: string): string[] => readdirSync(folder).filter((name) => !/staging|temp/.test(name) || readdirSync(join(folder, name)).length > 0);
   assert.deepEqual(filled(place.folder).sort(), ['.out.versions', 'logs', 'out', 'state'], what);
   assert.ok(filled(join(place.folder, '.out.versions')).length <= 2, what);
-  assert.deepEqual(readdirSync(place.state).sort(), ['level', 'rejects-1.jsonl', 'rejects-2.jsonl', 'totals-2.run'], what);
   const { state } = JSON.parse(stdout) as { state: { commit: number; logs: number } };
-  assert.equal(state.commit, 2, what);
+  const rejects = Array.from({ length: state.commit }, (_, i) => `rejects-${i + 1}.jsonl`);
+  assert.deepEqual(readdirSync(place.state).sort(), ['level', ...rejects, `totals-${state.commit}.run`], what);
 }
 
 test('killed at a call, a run leaves the old or the new dataset, and the next one the new', async (context) => {
@@ -105,21 +107,54 @@ test('killed at the calls around the commit and the publication', async (context
   assert.ok(seen.old > 0 && seen.new > 0, JSON.stringify(seen));
 });
 
-test('killed at any time, twice', async (context) => {
-  const scene = await setUp(context);
-  const next = random(SEED + 1);
-  for (let round = 0; round < (CASES || 300) / 2; round++) {
-    restore(scene.place, scene.aside);
-    const delays: number[] = [];
-    for (let time = 0; time < 2; time++) {
-      delays.push(Math.floor(next() * scene.seconds * 1000));
-      const { child, ended } = start(scene.place);
-      await Promise.race([after(delays.at(-1)), ended]); // where it is then does not matter
-      child.kill('SIGKILL');
-      await ended;
-      whole(scene, `killed after ${delays.join(' and ')} ms`);
+/** Reads the dataset again and again while others change it: each time it is the old or the new one, whole. */
+async function poll(scene: Scene, ended: Promise<unknown>, what: string): Promise<number> {
+  let over = false;
+  void ended.then(() => (over = true));
+  let reads = 0;
+  for (; !over; reads++) {
+    whole(scene, `${what}, read ${reads}`);
+    await new Promise(setImmediate);
+  }
+  return reads;
+}
+
+for (const [how, added, more] of [['at once', ['c.csv'], []], ['in parts', ['c.csv', 'd.csv'], ['--checkpoint', '1']]] as const) {
+  test(`killed at any time, twice, while it adds ${how}, and read all the time`, async (context) => {
+    const scene = await setUp(context, [...added], more);
+    const next = random(SEED + 1);
+    let reads = 0;
+    for (let round = 0; round < (CASES || 600) / 4; round++) {
+      restore(scene.place, scene.aside);
+      const delays: number[] = [];
+      for (let time = 0; time < 2; time++) {
+        delays.push(Math.floor(next() * scene.seconds * 1000));
+        const { child, ended } = start(scene.place, {}, more);
+        const reading = poll(scene, ended, `killed after ${delays.join(' and ')} ms`);
+        await Promise.race([after(delays.at(-1)), ended]); // where it is then does not matter
+        child.kill('SIGKILL');
+        await ended;
+        reads += await reading;
+      }
+      await assertMended(scene, `killed after ${delays.join(' and ')} ms`);
     }
-    await assertMended(scene, `killed after ${delays.join(' and ')} ms`);
+    restore(scene.place, scene.aside);
+    const { ended } = start(scene.place, {}, more);
+    reads += await poll(scene, ended, 'not killed');
+    assert.equal(whole(scene, 'not killed'), 'new');
+    assert.ok(reads > 20, `${reads} reads`);
+  });
+}
+
+test('a run in parts is killed at a call', async (context) => {
+  const scene = await setUp(context, ['c.csv', 'd.csv', 'e.csv'], ['--checkpoint', '1']);
+  for (const at of draw(scene.calls.length, random(SEED + 3))) {
+    const what = `killed at call ${scene.calls[at - 1]}`;
+    restore(scene.place, scene.aside);
+    const { signal } = await start(scene.place, { INTERRUPT_BELOW: scene.place.folder, INTERRUPT_AT: String(at) }, scene.more).ended;
+    assert.equal(signal, 'SIGKILL', what);
+    whole(scene, what);
+    await assertMended(scene, what);
   }
 });
 

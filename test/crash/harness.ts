@@ -1,6 +1,6 @@
 /** A dataset with a state that a run adds to, in a folder of its own; and that run, interrupted and not. */
 import { spawn } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { contents } from '../job/contents.ts';
@@ -81,8 +81,8 @@ export function restore(place: Place, aside: string): void {
   for (const name of readdirSync(aside)) cpSync(join(aside, name), join(place.folder, name), { recursive: true, verbatimSymlinks: true });
 }
 
-/** All files of the dataset but the mark, which names a state that is another one in each place. */
+/** All files of the dataset but the mark, which has the number of the commit; of the version that it is when this is called. */
 export function answer(place: Place): Record<string, string> {
-  const { [join('_etl', 'state.json')]: mark, ...rest } = contents(place.output);
+  const { [join('_etl', 'state.json')]: mark, ...rest } = contents(realpathSync(place.output));
   return { ...rest, mark: mark === undefined ? 'missing' : 'there' };
 }

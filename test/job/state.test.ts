@@ -1,6 +1,7 @@
 /** Runs that continue from a state: what they add up to is what one run over all logs gives, and nothing counts twice. */
 import assert from 'node:assert/strict';
 import { appendFileSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { EventEmitter } from 'node:events';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { validateOptions, type GroupBy, type RunOptions } from '../../lib/core/options.ts';
@@ -9,6 +10,8 @@ import { linkedVersion } from '../../lib/dataset/versions.ts';
 import { generateLogs } from '../../lib/generate/generate.ts';
 import { run } from '../../lib/index.ts';
 import { runJob, type JobContext } from '../../lib/pipeline/job.ts';
+import { writeMmdb } from '../geo/mmdb-writer.ts';
+import { compareTotals, readResult } from '../oracle/duckdb.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { contents } from './contents.ts';
 
@@ -164,11 +167,72 @@ test('a run that fails leaves state and dataset as they were', async (t) => {
 test('an empty first run makes no state that matters', async (t) => {
   const scene = sceneIn(t);
   writeFileSync(join(scene.logs, 'a.csv'), '');
-  await assert.rejects(run(scene.options), { code: 'ETL_HEADER' });
-  assert.equal(existsSync(scene.output), false);
+  await assert.rejects(run({ ...scene.options, state: join(scene.folder, 'deep', 'state') }), { code: 'ETL_HEADER' });
+  assert.deepEqual(readdirSync(scene.folder), ['logs']);
   writeFileSync(join(scene.logs, 'a.csv'), HEADER);
   assert.equal((await run(scene.options)).rows.read, 0);
   writeFileSync(join(scene.logs, 'b.csv'), `${HEADER}2,u,t,8.8.8.8,9\n`);
   assert.equal((await run(scene.options)).rows.counted, 1);
+  await assertSameAsOneRun(scene);
+});
+
+for (const groupBy of ['region', 'user'] as const) {
+  test(`a run in parts is as one in one, stopped between them or not, grouped by ${groupBy}`, async (t) => {
+    const scene = sceneIn(t, { groupBy, checkpoint: 1 });
+    await generateLogs({ folder: scene.logs, size: 1e6, users: 3000, files: 4, badRows: 0.01, duplicates: 0.2 });
+    const pause = new AbortController();
+    let scatters = 0;
+    const events = { emit: (event: string, phase: unknown) => void (event === 'phase' && phase === 'scatter' && ++scatters === 2 && pause.abort(new Error('enough'))) };
+    await assert.rejects(run(scene.options, { pause: pause.signal, events }), {
+      code: 'ETL_ABORTED', message: /2 inputs of it are counted, 2 inputs are not/, hint: /again/,
+    });
+    assert.equal(existsSync(scene.output), false);
+    const again = new EventEmitter();
+    const phases: string[] = [];
+    again.on('phase', (phase: string) => phases.push(phase));
+    const { inputs, state, rows } = await run(scene.options, { events: again });
+    assert.deepEqual([inputs, state!.commit, state!.knownInputs], [2, 4, 2]);
+    assert.ok(rows.duplicates > 0 && rows.rejected > 0 && rows.read < state!.logs * 2);
+    assert.deepEqual(phases.filter((phase) => phase === 'scatter').length, 2);
+    await assertSameAsOneRun(scene);
+    assert.deepEqual(readdirSync(scene.options.state!).sort().filter((name) => !/rejects/.test(name)), ['level', 'totals-4.run']);
+    rmSync(scene.output);
+    rmSync(scene.options.state!, { recursive: true });
+    const whole = await run(scene.options);
+    assert.deepEqual([whole.inputs, whole.state!.commit, whole.rows.read], [4, 4, whole.rows.counted + whole.rows.duplicates + whole.rows.rejected]);
+    await assertSameAsOneRun(scene);
+  });
+}
+
+for (const groupBy of ['region', 'user'] as const) {
+  test(`regions that an IP database knows besides, or no more, grouped by ${groupBy}`, async (t) => {
+    const scene = sceneIn(t, { groupBy });
+    const database = (name: string, ...codes: string[]): string => {
+      const path = join(scene.folder, `${name}.mmdb`);
+      writeFileSync(path, writeMmdb({ recordSize: 24, ipVersion: 4, networks: codes.map((code, i) => [`${10 + i}.0.0.0/8`, { country_code: code }]) }));
+      return path;
+    };
+    writeFileSync(join(scene.logs, 'a.csv'), `${HEADER}1,u,t,10.0.0.1,5\n2,u,t,11.0.0.1,7\n3,v,t,11.0.0.1,1\n`);
+    await run({ ...scene.options, geoDb: database('first', 'BB', 'DD') });
+    writeFileSync(join(scene.logs, 'b.csv'), `${HEADER}4,u,t,10.0.0.1,20\n5,u,t,11.0.0.1,1\n6,w,t,12.0.0.1,1\n`);
+    await assert.rejects(run({ ...scene.options, geoDb: database('fewer', 'BB', 'CC') }), { code: 'ETL_STATE_MISMATCH', message: /the region DD/ });
+    await run({ ...scene.options, geoDb: database('more', 'DD', 'BB', 'AA', 'CC') });
+    // Logs stay in the region that they were counted in.
+    const expected: [string, string, bigint, bigint][] = groupBy === 'region'
+      ? [['AA', 'w', 1n, 1n], ['BB', 'u', 6n, 2n], ['DD', 'u', 27n, 2n], ['DD', 'v', 1n, 1n]]
+      : [['DD', 'u', 33n, 4n], ['DD', 'v', 1n, 1n], ['AA', 'w', 1n, 1n]];
+    const rows = expected.map(([region, user, total, count]) => ({ region, user, total, count }));
+    assert.deepEqual(compareTotals(await readResult(scene.output), rows), []);
+  });
+}
+
+test('a run in parts begins afresh once', async (t) => {
+  const scene = sceneIn(t, { checkpoint: 1 });
+  for (const name of ['a', 'b', 'c']) writeFileSync(join(scene.logs, `${name}.csv`), `${HEADER}${name},u,t,8.8.8.8,5\n1,u,t,8.8.8.8,5\n`);
+  await run({ ...scene.options, output: scene.output, state: undefined as never });
+  const { rows, state } = await run({ ...scene.options, overwrite: true });
+  assert.deepEqual([rows.counted, rows.duplicates, state!.commit], [4, 2, 3]);
+  const again = await run({ ...scene.options, overwrite: true });
+  assert.deepEqual([again.rows.counted, again.rows.duplicates, again.state!.commit], [4, 2, 6]);
   await assertSameAsOneRun(scene);
 });

@@ -1,0 +1,85 @@
+/** `etl-stream state <output>`, and its commands `check` and `compact`. What they say goes to stdout, problems to stderr. */
+import { checkState, compactState, describeState, type CommitRecord, type InputRecord, type Published, type StateDescription } from '../index.ts';
+import { EXIT_DONE, EXIT_FAILED, printable } from './exit.ts';
+import { count, number, size } from './summary.ts';
+
+export interface StateFlags {
+  state?: string;
+  json?: boolean;
+}
+
+/** Commits and inputs that are shown to a person. */
+const SHOWN = 10;
+
+const PUBLISHED: Readonly<Record<Published, string>> = {
+  last: 'is that of the last commit',
+  earlier: 'is that of an earlier commit: the next run publishes the last one',
+  nothing: 'is not there: the next run publishes the last commit',
+  later: 'is that of a later commit: the state went back',
+  foreign: 'is not of this state',
+};
+
+export async function showCommand(output: string, { state, json }: StateFlags): Promise<number> {
+  const description = await describeState({ output, state }, json ? {} : { lastInputs: SHOWN });
+  process.stdout.write(json ? `${JSON.stringify(description, null, 2)}\n` : formatState(description));
+  return EXIT_DONE;
+}
+
+export async function checkCommand(output: string, { state }: StateFlags): Promise<number> {
+  const { problems, checked } = await checkState({ output, state });
+  for (const problem of problems) process.stderr.write(`${printable(problem)}\n`);
+  if (problems.length > 0) return EXIT_FAILED;
+  const { commits, ids, pages, totals, dataset } = checked;
+  process.stdout.write(
+    `nothing wrong: ${count(commits, 'commit')}, ${count(ids, 'id')} in ${count(pages, 'page')}, ${count(totals, 'row')} of totals; ` +
+      `the dataset has the same in ${count(dataset.files, 'file')}, ${size(dataset.bytes)}\n`,
+  );
+  return EXIT_DONE;
+}
+
+export async function compactCommand(output: string, { state }: StateFlags): Promise<number> {
+  const { folder, before, after } = await compactState({ output, state });
+  process.stdout.write(`${number(before)} bytes before, ${number(after)} after: ${printable(folder)}\n`);
+  return EXIT_DONE;
+}
+
+/** The state as aligned text for a person, ending in a line break. */
+export function formatState({ folder, output, commits, inputs, inputCount, ids, rows, bytes, published }: StateDescription): string {
+  const perId = bytes.perId === undefined ? '' : `, ${bytes.perId.toFixed(1)} bytes an id`;
+  const lines = table([
+    ['state', printable(folder)],
+    ['dataset', `${printable(output)} ${commits.length === 0 && published === 'nothing' ? 'is not there' : PUBLISHED[published]}`],
+    ['commits', number(commits.length)],
+    ['rows', `${number(rows.read)} read, ${number(rows.counted)} counted, ${number(rows.duplicates)} duplicates, ${number(rows.rejected)} rejected`],
+    ['ids', number(ids)],
+    ['inputs', number(inputCount)],
+    ['on disk', `LevelDB ${size(bytes.database)}${perId}; totals ${size(bytes.totals)}, rejects ${size(bytes.rejects)}`],
+  ], 2);
+  const shown = commits.slice(-SHOWN);
+  if (shown.length > 0) lines.push('', ...table([COMMIT_HEADS, ...shown.map(commitCells)], 2), ...rest(commits.length - shown.length));
+  if (inputs.length > 0) lines.push('', ...table([INPUT_HEADS, ...inputs.map(inputCells)], 1), ...rest(inputCount - inputs.length));
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+const COMMIT_HEADS = ['commit', 'when', 'inputs', 'read', 'counted', 'duplicates', 'rejected', 'new ids', 'bytes'];
+
+function commitCells({ commit, when, inputs, rows, ids, bytes }: CommitRecord): string[] {
+  return [number(commit), when, ...[inputs, rows.read, rows.counted, rows.duplicates, rows.rejected, ids, bytes].map(number)];
+}
+
+const INPUT_HEADS = ['input', 'commit', 'when', 'rows', 'bytes'];
+
+function inputCells({ path, commit, when, rows, size: bytes }: InputRecord): string[] {
+  return [printable(path), number(commit), when, number(rows), number(bytes)];
+}
+
+function rest(earlier: number): string[] {
+  return earlier > 0 ? [`and ${number(earlier)} earlier: --json has all`] : [];
+}
+
+/** Columns, the first `left` of them aligned on the left. */
+function table(rows: readonly (readonly string[])[], left: number): string[] {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((cells) => cells[column]!.length)));
+  const align = (cell: string, column: number): string => (column < left ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!));
+  return rows.map((cells) => cells.map(align).join('  ').trimEnd());
+}

@@ -1,0 +1,131 @@
+/**
+ * Verifies all that is kept for a dataset, and the dataset: each is compared with what it was made from.
+ *
+ *   LevelDB    every record, page and checksum (state/check.ts); pages hold ids, none twice, as many as were counted
+ *   totals     every block's checksum; rows in order, that add up to what was counted
+ *   rejects    as many lines as rows were rejected
+ *   dataset    of the last commit; its files are there, and hold, read by another reader, what the totals hold
+ *
+ * Goes on after what it finds. What it does not see: a bit of a Parquet file that no row depends on, of its statistics, say.
+ */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { realpath } from 'node:fs/promises';
+import { join } from 'node:path';
+import { messageOf } from '../core/errors.ts';
+import { REJECTS_FILE } from '../dataset/rejects-file.ts';
+import type { Head } from '../state/records.ts';
+import type { State } from '../state/state.ts';
+import { checkDataset, type DatasetFound } from './check-dataset.ts';
+import { checkIds, type IdsFound } from './check-ids.ts';
+import { checkTotals } from './check-totals.ts';
+import { committed, type Committed, type Schema } from './continuation.ts';
+import { publishedAt, withState, type Published, type StateOf } from './inspect.ts';
+import { RegionSums } from './region-sums.ts';
+
+/** What `checkState` found. */
+export interface StateCheck {
+  /** Absolute, as is the other. */
+  readonly folder: string;
+  readonly output: string;
+  /** Sentences. None: nothing is wrong. */
+  readonly problems: readonly string[];
+  /** What was gone over and is good. */
+  readonly checked: {
+    readonly commits: number;
+    readonly pages: number;
+    readonly ids: number;
+    /** Rows of the totals. */
+    readonly totals: number;
+    readonly dataset: DatasetFound;
+  };
+}
+
+/**
+ * Goes over all of a state and its dataset, at the pace of the disk and of one core. Throws what keeps the state from being
+ * opened: ETL_STATE_LOCKED, ETL_STATE_READ (there is none), ETL_STATE_DAMAGED, ETL_STATE_WRITE; and ETL_USAGE, ETL_MEMORY.
+ */
+export async function checkState(of: StateOf): Promise<StateCheck> {
+  return withState(of, async (state, output) => {
+    const problems = await state.check();
+    const checked = await new Check(state, output, (problem) => problems.push(problem)).run();
+    return { folder: state.folder, output, problems, checked };
+  });
+}
+
+class Check {
+  readonly #state: State;
+  readonly #output: string;
+  readonly #tell: (problem: string) => void;
+
+  constructor(state: State, output: string, tell: (problem: string) => void) {
+    this.#state = state;
+    this.#output = output;
+    this.#tell = tell;
+  }
+
+  async run(): Promise<StateCheck['checked']> {
+    const { head } = this.#state;
+    const ids = await checkIds(this.#state, head?.ids ?? 0, this.#tell);
+    const published = await publishedAt(this.#output, head);
+    this.#checkPublished(published, head);
+    if (!head) return { ...ids, commits: 0, totals: 0, dataset: NO_DATASET };
+    return this.#checkCommit(head, ids, published);
+  }
+
+  async #checkCommit(head: Head, ids: IdsFound, published: Published): Promise<StateCheck['checked']> {
+    const { folder } = this.#state;
+    const last = committed(head);
+    const schema = head.schema as unknown as Schema;
+    const { read, counted, duplicates, rejected } = last.rows;
+    if (read !== counted + duplicates + rejected || counted !== head.ids) {
+      this.#tell(`The rows of commit ${last.commit} do not balance: ${read} read, ${counted} counted, ${duplicates} duplicates, ${rejected} rejected, ${head.ids} ids.`);
+    }
+    const sums = await RegionSums.load();
+    const good = await checkTotals({ folder, last, byUser: schema.groupBy === 'user', sums, tell: this.#tell });
+    const isLast = published === 'last';
+    const dataset = isLast || published === 'earlier' ? await realpath(this.#output) : undefined;
+    await this.#checkRejects(last, isLast ? dataset : undefined);
+    const found = dataset === undefined ? NO_DATASET : await checkDataset({
+      folder: dataset, last: isLast ? last : undefined, schema, expected: good ? sums : undefined, tell: this.#tell,
+    });
+    return { ...ids, commits: head.commit, totals: good ? last.totals.rows : 0, dataset: found };
+  }
+
+  #checkPublished(published: Published, head: Head | undefined): void {
+    const last = head ? `commit ${head.commit}` : 'nothing';
+    const next = 'The next run publishes it.';
+    if (published === 'earlier') this.#tell(`The dataset ${this.#output} is of an earlier commit than the last, which is ${last}. ${next}`);
+    if (published === 'nothing' && head) this.#tell(`There is no dataset at ${this.#output}; it should be that of ${last}. ${next}`);
+    if (published === 'later') this.#tell(`The dataset ${this.#output} is of a later commit than the last, which is ${last}: the state went back.`);
+    if (published === 'foreign') this.#tell(`What is at ${this.#output} was not published from this state.`);
+  }
+
+  /** `dataset`: has the same lines, if there is one. */
+  async #checkRejects({ rejects, rows }: Committed, dataset: string | undefined): Promise<void> {
+    try {
+      const kept = await linesOf(rejects.map((file) => join(this.#state.folder, file)));
+      if (kept.lines !== rows.rejected) this.#tell(`The state keeps ${kept.lines} rejected rows, and ${rows.rejected} were rejected.`);
+      if (dataset === undefined) return;
+      const published = await linesOf([join(dataset, REJECTS_FILE)]);
+      if (published.hash !== kept.hash) this.#tell(`The dataset's ${REJECTS_FILE} does not hold the rows that were rejected.`);
+    } catch (error) {
+      this.#tell(`Rejected rows cannot be read: ${messageOf(error)}.`);
+    }
+  }
+}
+
+const NO_DATASET: DatasetFound = { files: 0, rows: 0, bytes: 0 };
+
+/** Lines of files, one behind the other, and what tells their bytes from others. */
+async function linesOf(paths: readonly string[]): Promise<{ lines: number; hash: string }> {
+  const hash = createHash('sha256');
+  let lines = 0;
+  for (const path of paths) {
+    for await (const piece of createReadStream(path) as AsyncIterable<Buffer>) {
+      hash.update(piece);
+      for (let at = piece.indexOf(10); at >= 0; at = piece.indexOf(10, at + 1)) lines++;
+    }
+  }
+  return { lines, hash: hash.digest('hex') };
+}
