@@ -195,6 +195,7 @@ export class Continuation {
   /** Removes what only earlier commits needed. What cannot be removed goes with a later run. */
   async tidy(): Promise<void> {
     await this.#removeLeftovers().catch(() => undefined);
+    await this.#state.compactIfWorth().catch(() => undefined);
   }
 
   /** A state that was made for a run which committed nothing is gone then. */

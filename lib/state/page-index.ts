@@ -66,6 +66,13 @@ export class PageIndex {
     return this.#slices.reduce((sum, { length }) => sum + length, 0);
   }
 
+  /** Of all pages. */
+  get bytes(): number {
+    let sum = 0;
+    for (const { bytes } of this.all()) sum += bytes;
+    return sum;
+  }
+
   /** The oldest first. */
   of(slice: number): readonly PageRef[] {
     return this.#slices[slice] ?? [];

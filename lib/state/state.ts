@@ -25,6 +25,8 @@ import { sealText } from './seal.ts';
 
 /** Bytes of pages that are read at once. */
 const READ_BYTES = 1 << 20;
+/** Too little to be compacted for: LevelDB's logs and newest tables are as much. */
+const SPARE_BYTES = 32e6;
 
 /** A page, and the slice that it is of. */
 export interface SlicePage {
@@ -262,6 +264,17 @@ export class State {
       this.#removed = undefined;
       if (range) await this.#writing(() => this.#open.database.compactRange(...range));
     });
+  }
+
+  /**
+   * Compacts all of it if a third of what it takes, and SPARE_BYTES, are no pages of the last commit: after a commit afresh, above
+   * all; of pages that are replaced bit by bit LevelDB frees most by itself. Gives whether it did. Throws ETL_STATE_READ,
+   * ETL_STATE_WRITE.
+   */
+  async compactIfWorth(): Promise<boolean> {
+    if (await this.bytes() < 1.5 * this.#index.bytes + SPARE_BYTES) return false;
+    await this.compact({ all: true });
+    return true;
   }
 
   /** What the database takes on the disk just now, in bytes. Throws ETL_STATE_READ. */
