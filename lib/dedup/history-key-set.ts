@@ -2,7 +2,7 @@
  * The KeySet that knows the ids of earlier runs: one table, into which `begin` loads those that lie in a part's range, and
  * which then takes this run's. Ids that won are kept beside it, and given to the history at the part's end.
  *
- *   begin  history.pages(slice) ──► table        admit  rows ──► table ──► winners ──► new ids
+ *   begin  history.pages(slices) ──► table       admit  rows ──► table ──► winners ──► new ids
  *   end    new ids ──► history.add(slice, page)
  *
  * Where earlier runs alone have more ids in the range than the table may hold, nothing of the part can be decided: all its
@@ -68,16 +68,14 @@ export class HistoryKeySet implements KeySet {
 
   async #load(range: HashRange): Promise<void> {
     const [first, last] = range.lo.map((lo) => Number(lo >> BigInt(64 - SLICE_BITS))) as [number, number];
-    for (let slice = first; slice <= last; slice++) {
-      for await (const page of this.#history.pages(slice)) {
-        this.#assertOpen();
-        if (this.#pages.load(this.table, slice, page, range)) continue;
-        this.table.shut();
-        this.overfull++;
-        return;
-      }
+    for await (const { slice, page } of this.#history.pages(first, last)) {
       this.#assertOpen();
+      if (this.#pages.load(this.table, slice, page, range)) continue;
+      this.table.shut();
+      this.overfull++;
+      return;
     }
+    this.#assertOpen();
   }
 
   async #store(): Promise<void> {

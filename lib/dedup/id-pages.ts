@@ -53,7 +53,7 @@ export class IdPages {
     const at = this.#slab;
     const fits = page.length <= ID_PAGE_BYTES_MOST;
     if (fits) this.#memory.bytes(at, page.length).set(page);
-    if (!fits || this.#kernel.isIdPage(at, page.length, slice) === 0) throw damaged(slice);
+    if (!fits || this.#kernel.isIdPage(at, page.length, slice) === 0) throw damagedPage(slice);
     const loading = this.#loading;
     loading.setUint32(LOADING_PAGE, at, true);
     loading.setUint32(LOADING_BIT, 0, true);
@@ -98,7 +98,7 @@ export class IdPages {
   }
 }
 
-function damaged(slice: number): EtlError {
+export function damagedPage(slice: number): EtlError {
   return new EtlError('ETL_STATE_DAMAGED', `The state is damaged: a page of the ids of slice ${slice} does not hold what was written to it.`, {
     hint: 'See what else is damaged with etl-stream state check, or count all logs again, into a new state, with --overwrite.',
   });

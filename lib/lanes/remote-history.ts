@@ -1,24 +1,21 @@
 /**
  * The ids that earlier runs counted, from a thread: main owns the state, and its pages come and go by calls. Pages come
- * several at once, so that a slice of usual size is one call.
+ * several at once, of one slice or more.
  */
-import type { CountedHistory, IdHistory } from '../dedup/history.ts';
+import type { CountedHistory, IdHistory, SlicePage } from '../dedup/history.ts';
 
 /** Bytes of pages after which a call is answered. */
 const ANSWER_BYTES = 256 << 10;
 /** Pages that are on their way from a thread. */
 const ADDED_AT_ONCE = 4;
 
-export interface IdPagesRequest {
-  readonly slice: number;
-  /** The slice's first pages are wanted; else those that follow. */
-  readonly first: boolean;
-}
+/** Slices, both included, whose first pages are wanted; undefined: those that follow. */
+export type IdPagesRequest = { readonly first: number; readonly last: number } | undefined;
 
 export interface IdPages {
-  readonly pages: readonly Uint8Array[];
+  readonly pages: readonly SlicePage[];
   /** No more follow. */
-  readonly last: boolean;
+  readonly isEnd: boolean;
 }
 
 /** What main answers to. */
@@ -27,26 +24,27 @@ export type HistoryCalls = {
   addIds: (added: { readonly slice: number; readonly page: Uint8Array }) => Promise<void>;
 };
 
-/** For one thread: it goes through one slice at a time. */
+/** For one thread: it goes through one range of slices at a time. */
 export function serveHistory(history: IdHistory): HistoryCalls {
-  let rest: AsyncIterator<Uint8Array> | undefined;
+  let rest: AsyncIterator<SlicePage> | undefined;
   return {
-    async idPages({ slice, first }) {
-      if (first) {
+    async idPages(slices) {
+      if (slices) {
         await rest?.return?.();
-        rest = history.pages(slice)[Symbol.asyncIterator]();
+        rest = history.pages(slices.first, slices.last)[Symbol.asyncIterator]();
       }
-      const pages: Uint8Array[] = [];
+      const pages: SlicePage[] = [];
       for (let bytes = 0; bytes < ANSWER_BYTES; ) {
         const { value, done } = await rest!.next();
         if (done) {
           rest = undefined;
-          return { pages, last: true };
+          return { pages, isEnd: true };
         }
-        pages.push(value.slice()); // good until the next one is asked for
-        bytes += value.length;
+        const { slice, page } = value as SlicePage;
+        pages.push({ slice, page: page.slice() }); // good until the next one is asked for
+        bytes += page.length;
       }
-      return { pages, last: false };
+      return { pages, isEnd: false };
     },
     addIds: ({ slice, page }) => history.add(slice, page),
   };
@@ -70,11 +68,13 @@ export class RemoteHistory implements CountedHistory {
     this.ids = ids;
   }
 
-  async *pages(slice: number): AsyncGenerator<Uint8Array> {
-    for (let first = true, last = this.ids === 0; !last; first = false) {
-      const answer = await this.#calls.idPages({ slice, first });
+  async *pages(first: number, last: number): AsyncGenerator<SlicePage> {
+    if (this.ids === 0) return;
+    let answer = await this.#calls.idPages({ first, last });
+    yield* answer.pages;
+    while (!answer.isEnd) {
+      answer = await this.#calls.idPages(undefined);
       yield* answer.pages;
-      ({ last } = answer);
     }
   }
 

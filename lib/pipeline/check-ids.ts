@@ -44,7 +44,7 @@ export async function checkIds(state: State, expected: number, tell: (problem: s
     let [ids, distinct, whole] = [0, 0, true];
     try {
       for (const [part, range] of parts.entries()) {
-        for await (const page of state.pages(slice)) {
+        for await (const { page } of state.pages(slice)) {
           if (part === 0) {
             found.pages++;
             ids += countOf(page);

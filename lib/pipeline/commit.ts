@@ -9,7 +9,9 @@ import { syncFile, syncFolders } from '../core/sync-folder.ts';
 import { DATASET_FILE } from '../dataset/description.ts';
 import { joinRejects, REJECTS_FILE } from '../dataset/rejects-file.ts';
 import { STATE_MARK, writeStateMark } from '../dataset/state-mark.ts';
+import { PageMerger } from '../dedup/page-merger.ts';
 import { loadKernel } from '../kernels/loader.ts';
+import type { IdPageKernel } from '../kernels/twins/id-pages.ts';
 import type { MergeKernel } from '../kernels/twins/merge.ts';
 import type { SpillKernel } from '../kernels/twins/spill.ts';
 import { KeepTotals } from '../merge/keep-totals.ts';
@@ -100,8 +102,10 @@ export async function commitCheckpoint(
 }
 
 async function commit(
-  base: JobBase, { scale, regions, geoDatabase }: PublishPlan, continuation: Continuation, added: Pick<Addition, 'rows' | 'totals' | 'rejects' | 'isComplete'>,
+  base: JobBase, { scale, regions, geoDatabase, memory }: PublishPlan, continuation: Continuation, added: Pick<Addition, 'rows' | 'totals' | 'rejects' | 'isComplete'>,
 ): Promise<void> {
+  const kernel = await loadKernel<IdPageKernel>('dedup', memory);
+  await continuation.mergePages(new PageMerger({ memory, kernel, signal: base.context.signal }));
   const { readBy } = base.counters;
   await continuation.commit({ ...added, scale, regions, geoDatabase, version: base.version }, ({ number }) => readBy.get(number) ?? 0);
 }

@@ -25,6 +25,7 @@ import { putBack } from '../dataset/staging.ts';
 import { readStateMark, type StateMark } from '../dataset/state-mark.ts';
 import { isThere } from '../dataset/versions.ts';
 import type { CountedHistory } from '../dedup/history.ts';
+import type { PageMerger } from '../dedup/page-merger.ts';
 import { fingerprintOf, sameFile, type Fingerprint } from '../source/fingerprint.ts';
 import type { InputFile } from '../source/inputs.ts';
 import type { KeptRun } from '../spill/kept-runs.ts';
@@ -78,6 +79,8 @@ export class Continuation {
   /** Of new inputs; and of those that the commit tells of. */
   readonly #fingerprints = new Map<InputFile, Fingerprint>();
   readonly #taken = new Map<InputFile, Fingerprint>();
+  /** Of pages that the run adds. */
+  #addedBytes = 0;
 
   private constructor(folder: string, state: State, options: JobOptions, afresh: boolean) {
     const head = state.head;
@@ -89,8 +92,11 @@ export class Continuation {
     this.last = head && !afresh ? committed(head) : undefined;
     this.history = {
       ids: this.last?.rows.counted ?? 0,
-      pages: this.#isAfresh ? async function* none() {} : (slice) => state.pages(slice),
-      add: (slice, page) => state.add(slice, page),
+      pages: this.#isAfresh ? async function* none() {} : (first, last) => state.pages(first, last),
+      add: (slice, page) => {
+        this.#addedBytes += page.length;
+        return state.add(slice, page);
+      },
     };
   }
 
@@ -164,6 +170,11 @@ export class Continuation {
     return fresh;
   }
 
+  /** Merges pages of earlier commits, as a part of the commit. Throws ETL_STATE_DAMAGED, ETL_STATE_READ, ETL_STATE_WRITE. */
+  async mergePages(merger: PageMerger): Promise<void> {
+    if (!this.#isAfresh) await merger.merge(this.#state, { commit: this.next, addedBytes: this.#addedBytes });
+  }
+
   /** Some of `newInputs`, as the inputs of the run: numbered, and in the ledger by its commit. */
   take(inputs: readonly InputFile[]): InputFile[] {
     return inputs.map((input, number) => {
@@ -191,6 +202,7 @@ export class Continuation {
   /** Removes what only earlier commits needed. What cannot be removed goes with a later run. */
   async tidy(): Promise<void> {
     await this.#removeLeftovers().catch(() => undefined);
+    await this.#state.compactIfWorth().catch(() => undefined);
   }
 
   /** A state that was made for a run which committed nothing is gone then. */

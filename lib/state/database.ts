@@ -29,6 +29,8 @@ interface ReadOptions {
 export interface Database {
   batch(operations: Operation[], options: { readonly sync: boolean }): Promise<void>;
   get(key: Uint8Array, options?: ReadOptions): Promise<Uint8Array | undefined>;
+  /** As many values as keys, all of one snapshot. */
+  getMany(keys: Uint8Array[], options?: ReadOptions): Promise<(Uint8Array | undefined)[]>;
   /** In the order of keys, as the database was when it was called. */
   iterator(range: Range & ReadOptions): AsyncIterable<[Uint8Array, Uint8Array]>;
   keys(range: Range & ReadOptions): AsyncIterable<Uint8Array>;

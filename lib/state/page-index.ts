@@ -66,13 +66,25 @@ export class PageIndex {
     return this.#slices.reduce((sum, { length }) => sum + length, 0);
   }
 
+  /** Of all pages. */
+  get bytes(): number {
+    let sum = 0;
+    for (const { bytes } of this.all()) sum += bytes;
+    return sum;
+  }
+
   /** The oldest first. */
   of(slice: number): readonly PageRef[] {
     return this.#slices[slice] ?? [];
   }
 
-  *all(): Generator<PageRef> {
-    for (const pages of this.#slices) yield* pages;
+  /** Of slices `first` to `last`, one after the other. */
+  *from(first: number, last: number): Generator<PageRef> {
+    for (let slice = first; slice <= last; slice++) yield* this.of(slice);
+  }
+
+  all(): Generator<PageRef> {
+    return this.from(0, SLICES - 1);
   }
 
   /** This index with some pages more and, before, some fewer. */

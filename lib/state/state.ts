@@ -8,7 +8,7 @@
  * that opens it.
  *
  * Memory: two batches of pages of 4 MB on their way, the same twice in LevelDB (its write buffers), its cache of 8 MB,
- * some 100 bytes an input and a page.
+ * 2 MB of pages for each who reads them, some 100 bytes an input and a page.
  */
 import { EtlError } from '../core/errors.ts';
 import { checkAll } from './check.ts';
@@ -22,6 +22,17 @@ import {
   decodeRecord, encodeRecord, rowsSince, type CommitRecord, type Head, type InputRecord, type NewCommit, type NewInput, type StoredHead,
 } from './records.ts';
 import { sealText } from './seal.ts';
+
+/** Bytes of pages that are read at once. */
+const READ_BYTES = 1 << 20;
+/** Too little to be compacted for: LevelDB's logs and newest tables are as much. */
+const SPARE_BYTES = 32e6;
+
+/** A page, and the slice that it is of. */
+export interface SlicePage {
+  readonly slice: number;
+  readonly page: Uint8Array;
+}
 
 export class State {
   readonly #open: OpenState;
@@ -98,23 +109,48 @@ export class State {
   }
 
   /**
-   * The pages of a slice that were committed, the oldest first, each read when it is asked for. They are what they were
-   * when the first was asked for, whatever is committed meanwhile. Throws ETL_STATE_READ, ETL_STATE_DAMAGED.
+   * The pages of slices `first` to `last` that were committed, slice after slice, the oldest first. They are what they were
+   * when the first was asked for, whatever is committed meanwhile. READ_BYTES are read at once, and as many ahead. Throws
+   * ETL_STATE_READ, ETL_STATE_DAMAGED.
    */
-  async *pages(slice: number): AsyncGenerator<Uint8Array> {
+  async *pages(first: number, last = first): AsyncGenerator<SlicePage> {
     await this.#settled();
-    const pages = this.#index.of(slice);
-    const snapshot = await this.#reading(async () => this.#open.database.snapshot());
+    yield* this.#pages(this.#index.from(first, last));
+  }
+
+  /** Some pages of a slice that `committed` gave, in their order. Else as `pages`. */
+  async *pagesAt(slice: number, pages: readonly PageRef[]): AsyncGenerator<Uint8Array> {
+    await this.#settled();
+    const of = this.#index.of(slice);
+    if (!pages.every((page) => of.includes(page))) throw new EtlError('ETL_INTERNAL', `A page of slice ${slice} was read that is not there.`);
+    for await (const { page } of this.#pages(pages)) yield page;
+  }
+
+  async *#pages(pages: Iterable<PageRef>): AsyncGenerator<SlicePage> {
+    const groups = groupsOf(pages);
+    let snapshot: Snapshot | undefined;
+    const read = ({ value: group }: IteratorResult<PageRef[], void>) => group && this.#reading(async () => {
+      const { database } = this.#open;
+      snapshot ??= database.snapshot();
+      return { group, values: await database.getMany(group.map(pageKey), { fillCache: false, snapshot }) };
+    });
+    let next = read(groups.next());
     try {
-      for (const page of pages) yield await this.#reading(() => this.#page(page, snapshot));
+      if (!next) await this.#reading(async () => undefined); // an error when it is closed
+      while (next) {
+        const { group, values } = await next;
+        next = read(groups.next());
+        next?.catch(() => undefined); // told when it is asked for
+        for (const [i, page] of group.entries()) yield { slice: page.slice, page: this.#page(page, values[i]) };
+      }
     } finally {
-      await snapshot.close();
+      await next?.catch(() => undefined);
+      await snapshot?.close();
     }
   }
 
-  async #page(page: PageRef, snapshot: Snapshot): Promise<Uint8Array> {
-    const { database, seals, folder } = this.#open;
-    const bytes = await database.get(pageKey(page), { fillCache: false, snapshot });
+  #page(page: PageRef, bytes: Uint8Array | undefined): Uint8Array {
+    const { seals, folder } = this.#open;
     if (!bytes) throw damaged(folder, `a page of slice ${page.slice} by commit ${page.commit} is missing`);
     if (!isPage(seals, page, bytes)) throw damaged(folder, `a page of slice ${page.slice} by commit ${page.commit} is not what was written`);
     return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length); // not a Buffer, whose `slice` is a view
@@ -230,6 +266,17 @@ export class State {
     });
   }
 
+  /**
+   * Compacts all of it if a third of what it takes, and SPARE_BYTES, are no pages of the last commit: after a commit afresh, above
+   * all; of pages that are replaced bit by bit LevelDB frees most by itself. Gives whether it did. Throws ETL_STATE_READ,
+   * ETL_STATE_WRITE.
+   */
+  async compactIfWorth(): Promise<boolean> {
+    if (await this.bytes() < 1.5 * this.#index.bytes + SPARE_BYTES) return false;
+    await this.compact({ all: true });
+    return true;
+  }
+
   /** What the database takes on the disk just now, in bytes. Throws ETL_STATE_READ. */
   bytes(): Promise<number> {
     return this.#reading(() => bytesOf(databaseIn(this.folder)));
@@ -326,4 +373,20 @@ export class State {
     if (this.#closed) throw stateError(this.folder, 'Writing', new Error('it is closed'));
     if (this.#busy) throw new EtlError('ETL_INTERNAL', 'The state was written to while a commit was made.');
   }
+}
+
+/** Pages that are read at once: of READ_BYTES together, or one. */
+function* groupsOf(pages: Iterable<PageRef>): Generator<PageRef[], void> {
+  let group: PageRef[] = [];
+  let bytes = 0;
+  for (const page of pages) {
+    if (group.length > 0 && bytes + page.bytes > READ_BYTES) {
+      yield group;
+      group = [];
+      bytes = 0;
+    }
+    group.push(page);
+    bytes += page.bytes;
+  }
+  if (group.length > 0) yield group;
 }

@@ -4,10 +4,12 @@
  * run makes that nobody interrupts. `npm run test:crash` tries every call; here some of them are drawn.
  */
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { test, type TestContext } from 'node:test';
+import { SLICES } from '../../lib/state/page-index.ts';
+import { State } from '../../lib/state/state.ts';
 import { random } from '../random.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { answer, placeIn, restore, run, save, start, writeLog, type Place } from './harness.ts';
@@ -28,16 +30,21 @@ interface Scene {
   readonly seconds: number;
 }
 
-/** A dataset of two logs, and more that the run is to add. */
-async function setUp(context: TestContext, added = ['c.csv'], more: readonly string[] = []): Promise<Scene> {
+/** A dataset of two logs, and more that the run is to add; or of ten, a commit each, of so many ids that pages of them pile up. */
+async function setUp(context: TestContext, added = ['c.csv'], more: readonly string[] = [], piled = false): Promise<Scene> {
   const folder = temporaryFolder(context);
   const place = placeIn(join(folder, 'place'));
   const aside = join(folder, 'aside');
   const log = join(folder, 'calls');
   mkdirSync(place.folder);
-  writeLog(place, 'a.csv', 300, 1);
-  writeLog(place, 'b.csv', 300, 2);
-  await run(place);
+  if (piled) {
+    for (let n = 0; n < 10; n++) writeLog(place, `a${n}.csv`, 4000, 10 + 5 * n);
+    await run(place, ['--checkpoint', '1']);
+  } else {
+    writeLog(place, 'a.csv', 300, 1);
+    writeLog(place, 'b.csv', 300, 2);
+    await run(place);
+  }
   const before = answer(place);
   for (const [i, name] of added.entries()) writeLog(place, name, 300, 3 + i);
   save(place, aside);
@@ -75,7 +82,7 @@ async function assertMended(scene: Scene, what: string): Promise<void> {
   assert.ok(filled(join(place.folder, '.out.versions')).length <= 2, what);
   const { state } = JSON.parse(stdout) as { state: { commit: number; logs: number } };
   const rejects = Array.from({ length: state.commit }, (_, i) => `rejects-${i + 1}.jsonl`);
-  assert.deepEqual(readdirSync(place.state).sort(), ['level', ...rejects, `totals-${state.commit}.run`], what);
+  assert.deepEqual(readdirSync(place.state).sort(), ['level', ...rejects, `totals-${state.commit}.run`].sort(), what);
 }
 
 test('killed at a call, a run leaves the old or the new dataset, and the next one the new', async (context) => {
@@ -157,6 +164,34 @@ test('a run in parts is killed at a call', async (context) => {
     whole(scene, what);
     await assertMended(scene, what);
   }
+});
+
+/** How many pages of ids the place's state has. */
+async function pagesIn({ state: folder }: Place): Promise<number> {
+  const state = await State.open(folder);
+  const pages = Array.from({ length: SLICES }, (_, slice) => state.committed(slice).length);
+  await state.close();
+  return pages.reduce((sum, count) => sum + count);
+}
+
+test('killed while it commits merged pages of ids, a run has counted each id once', async (context) => {
+  const scene = await setUp(context, ['c.csv'], [], true);
+  const { place, calls } = scene;
+  const merged = await pagesIn(place);
+  restore(place, scene.aside);
+  assert.ok(await pagesIn(place) > merged + 300, 'pages are merged');
+  for (const at of calls.flatMap((call, i) => (call.includes('level.batch') ? [i + 1] : []))) {
+    const what = `killed at call ${calls[at - 1]}`;
+    restore(place, scene.aside);
+    const { signal } = await start(place, { INTERRUPT_BELOW: place.folder, INTERRUPT_AT: String(at) }).ended;
+    assert.equal(signal, 'SIGKILL', what);
+    whole(scene, what);
+    await assertMended(scene, what);
+    assert.equal(await pagesIn(place), merged, what);
+  }
+  cpSync(join(place.logs, 'c.csv'), join(place.logs, 'd.csv'));
+  for (let n = 0; n < 10; n++) cpSync(join(place.logs, `a${n}.csv`), join(place.logs, `e${n}.csv`));
+  assert.equal((JSON.parse((await run(place)).stdout) as { rows: { counted: number } }).rows.counted, 0);
 });
 
 test('a call that fails is an error, and the next run makes up for it', async (context) => {

@@ -168,7 +168,7 @@ async function setUp(known: readonly Id[], { maxBytes = TIGHT, ...override }: { 
   const earlier = new HistoryKeySet({ memory, maxBytes: AMPLE, kernel, history });
   await countOnce(memory, earlier, history, 10, known, new Set());
   await earlier.close();
-  const merged: IdHistory = { pages: (slice) => history.pages(slice), add: (slice, page) => history.add(slice, page), ...override };
+  const merged: IdHistory = { pages: (first, last) => history.pages(first, last), add: (slice, page) => history.add(slice, page), ...override };
   return { memory, history, set: new HistoryKeySet({ memory, maxBytes, kernel, history: merged }) };
 }
 
@@ -238,7 +238,7 @@ test('closed while the history reads or writes, it gives its memory back after t
     const { memory, set } = await setUp([], {
       async *pages() {
         try {
-          if (where === 'pages') { await wait(); yield new Uint8Array(1); }
+          if (where === 'pages') { await wait(); yield { slice: 4, page: new Uint8Array(1) }; }
         } finally { stopped = true; }
       },
       add: async () => { await wait(); },

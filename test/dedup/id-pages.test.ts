@@ -9,7 +9,7 @@ import {
 import { LinearMemory } from '../../lib/kernels/linear-memory.ts';
 import { loadKernel } from '../../lib/kernels/loader.ts';
 import { createDedupTwin, type DedupKernel } from '../../lib/kernels/twins/dedup.ts';
-import { createIdPageTwin, idPageBytes, type IdPageKernel } from '../../lib/kernels/twins/id-pages.ts';
+import { createIdPageTwin, idPageBytes, idsInPage, type IdPageKernel } from '../../lib/kernels/twins/id-pages.ts';
 import { random } from '../random.ts';
 import { checksumOf, idFamilies, readIdPage, type Id } from './id-page-reader.ts';
 import { ANY } from './key-set-conformance.ts';
@@ -52,6 +52,13 @@ async function setUp(create: (memory: LinearMemory) => Promise<Kernel>) {
       kernel.splitIds(idsAt, ids.length, scratch);
       return { ids: read(idsAt, ids.length), ends: [...memory.u32(scratch, ID_SLICES)].map((end) => (end - idsAt) / ID_BYTES) };
     },
+    /** The ids of a page in memory, in its order. */
+    unpack(at: number, count: number): Id[] {
+      const guard = memory.bytes(idsAt + ID_BYTES * count, 8).fill(0xcd);
+      assert.equal(kernel.unpackIds(at, idsAt), count);
+      assert.ok(guard.every((byte) => byte === 0xcd), 'nothing is written behind the ids');
+      return read(idsAt, count);
+    },
     /** The ids that a page adds to an empty table, and how often that was full. */
     load(at: number, { lo, hi }: HashRange = ANY): { ids: Set<string>; full: number } {
       const table = memory.view(tableAt, TABLE_BYTES);
@@ -84,7 +91,7 @@ function byBucket(ids: readonly Id[]): Id[] {
 
 for (const [name, create] of kernels) {
   test(`${name}: a page holds what was packed, whatever the ids, and gives it back`, async () => {
-    const { kernel, pack, load, pageAt } = await setUp(create);
+    const { kernel, pack, load, unpack, pageAt } = await setUp(create);
     for (const count of [1, 2, 31, 33, 117, 2047, 2048, 2049, 20000, ID_PAGE_MOST]) {
       for (const slice of count < 2050 ? [0, 1, 1023] : [0]) {
         for (const [family, ids] of Object.entries(idFamilies(slice, count))) {
@@ -94,6 +101,7 @@ for (const [name, create] of kernels) {
           assert.deepEqual(readIdPage(page), { slice, ids: byBucket(ids) }, what);
           assert.equal(kernel.isIdPage(pageAt, page.length, slice), 1, what);
           assert.equal(kernel.isIdPage(pageAt, page.length, slice ^ 1), 0, what);
+          assert.deepEqual(unpack(pageAt, count), byBucket(ids), what);
           const loaded = load(pageAt);
           assert.deepEqual(loaded.ids, new Set(ids.map(String)), what);
           assert.equal(loaded.full > 0, count > 700, what);
@@ -101,6 +109,7 @@ for (const [name, create] of kernels) {
       }
     }
     assert.equal(idPageBytes(ID_PAGE_MOST), ID_PAGE_BYTES_MOST);
+    for (let count = 1; count <= ID_PAGE_MOST; count++) assert.equal(idsInPage(idPageBytes(count)), count);
   });
 
   test(`${name}: the id of zeros is in a page like any other`, async () => {
@@ -150,8 +159,8 @@ for (const [name, create] of kernels) {
     }
   });
 
-  test(`${name}: behind a checksum that is right, whatever is taken for a page can be loaded`, async () => {
-    const { memory, kernel, pack, load } = await setUp(create);
+  test(`${name}: behind a checksum that is right, whatever is taken for a page can be loaded and unpacked`, async () => {
+    const { memory, kernel, pack, load, unpack } = await setUp(create);
     const next = random(3);
     let taken = 0;
     for (const count of [1, 40, 2049]) {
@@ -169,6 +178,7 @@ for (const [name, create] of kernels) {
           const { ids } = load(at);
           assert.ok(ids.size >= 1 && ids.size <= count, `place ${place}: ${ids.size} ids of ${count}`);
           assert.ok([...ids].every((id) => BigInt(id.split(',')[0]!) < 1n << 54n), 'ids of the slice');
+          assert.deepEqual(new Set(unpack(at, new DataView(bytes.buffer).getUint32(8, true)).map(String)), ids);
         }
       }
     }

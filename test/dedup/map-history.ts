@@ -1,5 +1,5 @@
 /** An IdHistory in a Map, which counts what is added only when it is told to commit, and gives a page in memory that is used again. */
-import type { IdHistory } from '../../lib/dedup/history.ts';
+import type { IdHistory, SlicePage } from '../../lib/dedup/history.ts';
 
 export class MapHistory implements IdHistory {
   /** What was committed. */
@@ -8,12 +8,14 @@ export class MapHistory implements IdHistory {
   readonly read: number[] = [];
   #added: [slice: number, page: Uint8Array][] = [];
 
-  async *pages(slice: number): AsyncGenerator<Uint8Array> {
-    this.read.push(slice);
-    for (const page of this.slices.get(slice) ?? []) {
-      const view = page.slice();
-      yield view;
-      view.fill(0xff);
+  async *pages(first: number, last: number): AsyncGenerator<SlicePage> {
+    for (let slice = first; slice <= last; slice++) {
+      this.read.push(slice);
+      for (const page of this.slices.get(slice) ?? []) {
+        const view = page.slice();
+        yield { slice, page: view };
+        view.fill(0xff);
+      }
     }
   }
 

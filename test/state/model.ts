@@ -69,7 +69,7 @@ export class Series {
     }
     for (const slice of this.#plan.merged) {
       const parts: Uint8Array[] = [];
-      for await (const page of state.pages(slice)) parts.push(page.slice());
+      for await (const { page } of state.pages(slice)) parts.push(page.slice());
       await state.replace(slice, state.committed(slice), merge(parts));
     }
   }
@@ -143,9 +143,7 @@ export class Series {
 
 export async function contentsOf(state: State): Promise<Contents> {
   const pages: Record<string, string[]> = {};
-  for (let slice = 0; slice < SLICES; slice++) {
-    for await (const page of state.pages(slice)) (pages[slice] ??= []).push(hex(page));
-  }
+  for await (const { slice, page } of state.pages(0, SLICES - 1)) (pages[slice] ??= []).push(hex(page));
   const inputs = await all(state.inputs());
   for (const input of inputs) {
     const found = await state.input(input.path);

@@ -7,7 +7,7 @@ import type { IdHistory } from '../../lib/dedup/history.ts';
 import { SLICE_BITS } from '../../lib/dedup/history.ts';
 import { openLevel } from '../../lib/state/database.ts';
 import { PAGES } from '../../lib/state/keys.ts';
-import { SLICES } from '../../lib/state/page-index.ts';
+import { SLICES, type PageRef } from '../../lib/state/page-index.ts';
 import { State } from '../../lib/state/state.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { hooked, levelError } from './faulty-database.ts';
@@ -28,7 +28,7 @@ async function pageKeys(folder: string): Promise<number> {
 test('a state is the history of a key set, with as many slices', async (t) => {
   const state = await State.open(temporaryFolder(t), { create: true });
   const history: IdHistory = state;
-  assert.deepEqual(await all(history.pages(0)), []);
+  assert.deepEqual(await all(history.pages(0, 0)), []);
   assert.equal(SLICES, 1 << SLICE_BITS);
   await state.close();
 });
@@ -97,7 +97,7 @@ test('compacted after pages were replaced: their space is free', async (t) => {
   assert.ok(bytesOnDisk() < 5e6, `${bytesOnDisk()} bytes`);
   await state.compact();
   assert.deepEqual(await state.check(), []);
-  for (let slice = 0; slice < 100; slice++) assert.deepEqual(await all(state.pages(slice)), [Uint8Array.of(slice)]);
+  for (let slice = 0; slice < 100; slice++) assert.deepEqual(await all(state.pages(slice)), [{ slice, page: Uint8Array.of(slice) }]);
   await state.close();
 });
 
@@ -115,13 +115,29 @@ test('a commit afresh: nothing is left of earlier ones, in memory and in the dat
     assert.equal(state.head!.commit, 4);
     assert.deepEqual(await state.check(), []);
     assert.deepEqual((await all(state.inputs())).map(({ path }) => path), ['/logs/a']);
-    for (let slice = 0; slice < 1024; slice++) assert.deepEqual(await all(state.pages(slice)), slice === 5 ? [page] : []);
+    for (let slice = 0; slice < 1024; slice++) assert.deepEqual(await all(state.pages(slice)), slice === 5 ? [{ slice, page }] : []);
     const records = await all(state.commits());
     assert.deepEqual([records.length, records.at(-1)!.ids, records.at(-1)!.rows], [4, 1, content.rows]);
     await state.close();
     assert.equal(await pageKeys(folder), 1);
     state = await State.open(folder);
   }
+  await state.close();
+});
+
+test('compacted when it is worth it: after a commit afresh, not after others', async (t) => {
+  const state = await State.open(temporaryFolder(t), { create: true });
+  const { content } = planOf(new Series({ seed: SEED }));
+  for (let n = 0; n < 50; n++) await state.add(n, new Uint8Array(1 << 20).fill(n));
+  await state.commit(content, []);
+  await state.replace(7, state.committed(7), Uint8Array.of(7));
+  await state.commit(content, []);
+  assert.equal(await state.compactIfWorth(), false);
+  await state.add(1, Uint8Array.of(1));
+  await state.commit(content, [], { afresh: true });
+  assert.equal(await state.compactIfWorth(), true);
+  assert.ok(await state.bytes() < 5e6);
+  assert.equal(await state.compactIfWorth(), false);
   await state.close();
 });
 
@@ -133,14 +149,51 @@ test('pages that are being read stay as they were when a commit replaces them', 
   const { content } = planOf(series);
   await state.commit(content, []);
   const reading = state.pages(7);
-  assert.deepEqual((await reading.next()).value, Uint8Array.of(1));
+  assert.deepEqual((await reading.next()).value, { slice: 7, page: Uint8Array.of(1) });
   await state.replace(7, state.committed(7), Uint8Array.of(1, 2));
   await assert.rejects(state.replace(7, state.committed(7).slice(1), Uint8Array.of(9)), { code: 'ETL_INTERNAL' });
   await state.commit(content, []);
-  assert.deepEqual((await reading.next()).value, Uint8Array.of(2));
+  assert.deepEqual((await reading.next()).value, { slice: 7, page: Uint8Array.of(2) });
   assert.equal((await reading.next()).done, true);
-  assert.deepEqual(await all(state.pages(7)), [Uint8Array.of(1, 2)]);
+  assert.deepEqual(await all(state.pages(7)), [{ slice: 7, page: Uint8Array.of(1, 2) }]);
   await state.close();
+});
+
+test('pages of many slices are read slice after slice, ahead by a read, and stay as they were', async (t) => {
+  const state = await State.open(temporaryFolder(t), { create: true });
+  const { content } = planOf(new Series({ seed: SEED }));
+  const pageOf = (n: number): Uint8Array => new Uint8Array(400_000 + n).fill(n);
+  for (let n = 11; n > 0; n--) await state.add(n >> 1, pageOf(n));
+  await state.commit(content, []);
+  const numbers = async (pages: AsyncIterable<{ slice: number; page: Uint8Array }>): Promise<number[]> =>
+    (await all(pages)).map(({ slice, page }) => {
+      assert.deepEqual([page.length, slice, page.at(-1)], [400_000 + page[0]!, page[0]! >> 1, page[0]]);
+      return page[0]!;
+    });
+  const expected = [1, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10];
+  assert.deepEqual(await numbers(state.pages(0, SLICES - 1)), expected);
+  assert.deepEqual(await numbers(state.pages(1, 4)), expected.slice(1, 9));
+  assert.deepEqual(await all(state.pages(6, SLICES - 1)), []);
+  const [older, newer] = state.committed(5) as [PageRef, PageRef];
+  assert.deepEqual(await all(state.pagesAt(5, [newer])), [pageOf(10)]);
+
+  const reading = state.pages(0, 5);
+  const begun = [await reading.next(), await reading.next()].map(({ value }) => value!);
+  await state.replace(5, [older, newer], pageOf(1));
+  await state.replace(4, state.committed(4), pageOf(2));
+  await state.commit(content, []);
+  await state.compact();
+  assert.deepEqual([...begun.map(({ page }) => page[0]), ...await numbers(reading)], expected);
+  assert.deepEqual((await all(state.pages(4, 5))).map(({ page }) => page[0]), [2, 1]);
+  await assert.rejects(all(state.pagesAt(5, [older])), { code: 'ETL_INTERNAL' });
+
+  const given = state.pages(0, 5);
+  await given.next();
+  await given.return(undefined);
+  const closed = state.pages(0, 5);
+  await closed.next();
+  await state.close();
+  await assert.rejects(all(closed), { code: 'ETL_STATE_READ' });
 });
 
 /** Content of a commit that nobody looks at. */
@@ -311,6 +364,6 @@ test('an add that waits when the commit is given up is told so', async (t) => {
   assert.deepEqual(await state.check(), []);
   await state.add(1, Uint8Array.of(5));
   await state.commit(planOf(new Series({ seed: SEED })).content, []);
-  assert.deepEqual(await all(state.pages(1)), [Uint8Array.of(5)]);
+  assert.deepEqual(await all(state.pages(1)), [{ slice: 1, page: Uint8Array.of(5) }]);
   await state.close();
 });

@@ -2,9 +2,10 @@
 //
 //   rows of winners ── takeIds ──► ids ── splitIds ──► ids by slice ── packIds ──► page
 //   page ── isIdPage ──► loadIds: a group of ids ──► touch their slots ──► insert
+//                   └──► unpackIds ──► ids ── packIds ──► a page of several
 //
-// Nothing here compares ids or sorts them. A page comes from a disk: isIdPage checks all that loadIds relies on, behind a
-// checksum that is right, too.
+// Nothing here compares ids or sorts them. A page comes from a disk: isIdPage checks all that loadIds and unpackIds rely
+// on, behind a checksum that is right, too.
 import {
   GROUP_ROWS, SLOT_BYTES, TABLE_BITS, TABLE_FACTOR0, TABLE_FACTOR1, TABLE_HAS_ZERO, TABLE_LIMIT, TABLE_SLOTS, TABLE_USED,
 } from "../dedup-layout";
@@ -246,4 +247,35 @@ function loadPage(table: u32, loading: u32, page: u32, bucketBits: u32): u32 {
   store<u32>(loading, done, LOADING_DONE);
   store<u32>(table, used, TABLE_USED);
   return u32(done == count);
+}
+
+/** See IdPageKernel in ../twins/id-pages.ts. */
+export function unpackIds(page: u32, to: u32): u32 {
+  if (load<u8>(page, ID_PAGE_BUCKET_BITS) == BUCKET_BITS_FEW) unpack(page, to, BUCKET_BITS_FEW);
+  else unpack(page, to, BUCKET_BITS_MANY);
+  return load<u32>(page, ID_PAGE_COUNT);
+}
+
+/** `bucketBits` is a constant. */
+// @ts-ignore: decorator
+@inline
+function unpack(page: u32, to: u32, bucketBits: u32): void {
+  const count = load<u32>(page, ID_PAGE_COUNT);
+  const slice = <u64>load<u16>(page, ID_PAGE_SLICE) << (64 - ID_SLICE_BITS);
+  const known = knownBits(bucketBits);
+  const width: u32 = 16 - (<u32>known >> 3);
+  const unary = page + ID_PAGE_HEADER;
+  let at: u32 = unary + unaryBytes(count, bucketBits);
+  let base: u32 = 0;
+  let word = load<u64>(unary);
+  for (let done: u32 = 0; done < count; done++, at += width, to += ID_BYTES) {
+    while (!word) {
+      base += 64;
+      word = load<u64>(unary + (base >>> 3));
+    }
+    const bucket: u64 = base + <u32>ctz(word) - done; // as many zeros are before it
+    word &= word - 1;
+    store<u64>(to, slice | (bucket << (64 - known)) | (load<u64>(at + width - 8) >> known));
+    store<u64>(to, load<u64>(at), 8);
+  }
 }

@@ -27,12 +27,20 @@ export interface IdPageKernel {
    * are wanted. 1 at its end; 0 when the table is full: call again with a larger one.
    */
   loadIds(table: number, loading: number): number;
+  /** Writes all ids of a page that isIdPage has seen to `to`, 16 bytes each, in the page's order, and nothing behind them. Gives their number. */
+  unpackIds(page: number, to: number): number;
 }
 
 /** Length of a page of `count` ids. */
 export function idPageBytes(count: number): number {
   const bucketBits = bucketBitsFor(count);
   return ID_PAGE_HEADER + unaryBytes(count, bucketBits) + count * idBytes(bucketBits);
+}
+
+/** How many ids a page of `bytes` bytes has, if it is one. */
+export function idsInPage(bytes: number): number {
+  const bucketBits = bytes < idPageBytes(ID_PAGE_FEW + 1) ? BUCKET_BITS_FEW : BUCKET_BITS_MANY;
+  return Math.floor((8 * (bytes - ID_PAGE_HEADER) - 2 ** bucketBits) / (8 * idBytes(bucketBits) + 1));
 }
 
 function bucketBitsFor(count: number): number {
@@ -54,6 +62,26 @@ export function createIdPageTwin(memory: LinearMemory): IdPageKernel {
   const sliceOf = (id: Uint8Array): number => Buffer.from(id).readUint16LE(6) >> (16 - ID_SLICE_BITS);
   const checksum = (page: Uint8Array, slice: number): bigint =>
     xxh64(page.subarray(ID_PAGE_COUNT), BigInt(slice) | (BigInt(ID_PAGE_SALT) << 32n));
+  const openPage = (at: number) => {
+    const header = memory.view(at, ID_PAGE_HEADER);
+    const count = header.getUint32(ID_PAGE_COUNT, true);
+    const slice = BigInt(header.getUint16(ID_PAGE_SLICE, true));
+    const bucketBits = header.getUint8(ID_PAGE_BUCKET_BITS);
+    const restBits = 64 - ID_SLICE_BITS - bucketBits;
+    const width = idBytes(bucketBits);
+    const unary = memory.bytes(at + ID_PAGE_HEADER, unaryBytes(count, bucketBits));
+    const rests = memory.view(at + ID_PAGE_HEADER + unary.length, count * width);
+    return {
+      count,
+      unary,
+      /** The i-th id, which is in this bucket. */
+      idOf(i: number, bucket: number): [lo: bigint, hi: bigint] {
+        const prefix = (slice << BigInt(bucketBits)) | BigInt(bucket);
+        const rest = rests.getBigUint64(i * width + width - 8, true) >> BigInt(64 - restBits);
+        return [(prefix << BigInt(restBits)) | rest, rests.getBigUint64(i * width, true)];
+      },
+    };
+  };
 
   return {
     takeIds(rows, count, to) {
@@ -132,15 +160,7 @@ export function createIdPageTwin(memory: LinearMemory): IdPageKernel {
     loadIds(tableAddress, loadingAddress) {
       const table = tableAt(tableAddress);
       const loading = memory.view(loadingAddress, LOADING_BYTES);
-      const at = loading.getUint32(LOADING_PAGE, true);
-      const header = memory.view(at, ID_PAGE_HEADER);
-      const count = header.getUint32(ID_PAGE_COUNT, true);
-      const slice = BigInt(header.getUint16(ID_PAGE_SLICE, true));
-      const bucketBits = header.getUint8(ID_PAGE_BUCKET_BITS);
-      const restBits = 64 - ID_SLICE_BITS - bucketBits;
-      const width = idBytes(bucketBits);
-      const unary = memory.bytes(at + ID_PAGE_HEADER, unaryBytes(count, bucketBits));
-      const rests = memory.view(at + ID_PAGE_HEADER + unary.length, count * width);
+      const { count, unary, idOf } = openPage(loading.getUint32(LOADING_PAGE, true));
       const isWanted = (value: bigint, from: number, to: number): boolean =>
         value >= loading.getBigUint64(from, true) && value <= loading.getBigUint64(to, true);
       let bit = loading.getUint32(LOADING_BIT, true);
@@ -149,10 +169,7 @@ export function createIdPageTwin(memory: LinearMemory): IdPageKernel {
       while (done < count && table.getUint32(TABLE_USED, true) < table.getUint32(TABLE_LIMIT, true)) {
         for (let n = 0; n < GROUP_ROWS && done < count; bit++) {
           if (!isSet(unary, bit)) continue;
-          const prefix = (slice << BigInt(bucketBits)) | BigInt(bit - done); // as many zeros are before it
-          const hi = rests.getBigUint64(done * width, true);
-          const rest = rests.getBigUint64(done * width + width - 8, true) >> BigInt(64 - restBits);
-          const lo = (prefix << BigInt(restBits)) | rest;
+          const [lo, hi] = idOf(done, bit - done); // as many zeros are before it
           done++;
           if (!isWanted(lo, LOADING_LO_FROM, LOADING_LO_TO) || !isWanted(hi, LOADING_HI_FROM, LOADING_HI_TO)) continue;
           has(table, lo, hi, true);
@@ -162,6 +179,19 @@ export function createIdPageTwin(memory: LinearMemory): IdPageKernel {
       loading.setUint32(LOADING_BIT, bit, true);
       loading.setUint32(LOADING_DONE, done, true);
       return done === count ? 1 : 0;
+    },
+
+    unpackIds(at, to) {
+      const { count, unary, idOf } = openPage(at);
+      const ids = memory.view(to, count * ID_BYTES);
+      for (let bit = 0, done = 0; done < count; bit++) {
+        if (!isSet(unary, bit)) continue;
+        const [lo, hi] = idOf(done, bit - done); // as many zeros are before it
+        ids.setBigUint64(done * ID_BYTES, lo, true);
+        ids.setBigUint64(done * ID_BYTES + 8, hi, true);
+        done++;
+      }
+      return count;
     },
   };
 }

@@ -1,2 +1,2 @@
 export { clearTable, growTable, dedupChunk, probeChunk } from "../dedup";
-export { takeIds, splitIds, packIds, isIdPage, loadIds } from "../id-pages";
+export { takeIds, splitIds, packIds, isIdPage, loadIds, unpackIds } from "../id-pages";

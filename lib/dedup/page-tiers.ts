@@ -1,0 +1,75 @@
+/**
+ * Which pages of ids are merged when a commit is made. Every run adds a page to each slice; small ones cost a read each and
+ * more bytes for each id. So pages are in tiers, as in an LSM tree:
+ *
+ *   tier t: 8^t up to 8^(t+1) - 1 ids      8 pages of a tier, or more, are a pile: merged into one, which is of a higher tier
+ *   from 8^5 ids on                        never merged again: half of ID_PAGE_MOST or more
+ *
+ * So an id is written again five times at most, and of each tier a slice has about 8 pages, twice as many for a while. A commit
+ * merges piles of every eighth slice, another eighth than the commit before, since runs of equal size make piles in all slices at
+ * once; and of those as many as its share of bytes allows, small ones first. The rest waits for the next turn.
+ */
+import { ID_PAGE_MOST, ID_SLICES } from '../kernels/id-page-layout.ts';
+import { idsInPage } from '../kernels/twins/id-pages.ts';
+
+/** Pages that are a pile; and how many commits all slices take for their turn. */
+export const FAN_IN = 8;
+/** Below 8^5 ids. */
+const TIERS = 5;
+/** What a commit may merge: so many bytes, and as many times those that it adds. */
+const FREE_BYTES = 8 << 20;
+const BYTES_FOR_ADDED = 2;
+
+/** A page, as far as it matters here. */
+export interface SizedPage {
+  readonly bytes: number;
+}
+
+/** Pages to be merged: at least two, of ID_PAGE_MOST ids together at most. */
+export interface Pile<Page extends SizedPage> {
+  readonly slice: number;
+  readonly pages: readonly Page[];
+}
+
+export interface Turn {
+  /** Number of the commit that is made. */
+  readonly commit: number;
+  /** Of the pages that it adds. */
+  readonly addedBytes: number;
+}
+
+/** What a commit merges; `committed` gives a slice's pages. */
+export function pilesOf<Page extends SizedPage>({ commit, addedBytes }: Turn, committed: (slice: number) => readonly Page[]): Pile<Page>[] {
+  const due: Pile<Page>[][] = Array.from({ length: TIERS }, () => []);
+  for (let slice = 0; slice < ID_SLICES; slice++) {
+    const height = (slice + commit) % FAN_IN === 0 ? FAN_IN : 2 * FAN_IN;
+    for (const [tier, pages] of byTier(committed(slice)).entries()) {
+      if (pages.length >= height) due[tier]!.push({ slice, pages: whatFits(pages) });
+    }
+  }
+  const piles: Pile<Page>[] = [];
+  let left = FREE_BYTES + BYTES_FOR_ADDED * addedBytes;
+  for (const pile of due.flat()) {
+    if (left <= 0) break;
+    left -= pile.pages.reduce((sum, { bytes }) => sum + bytes, 0);
+    piles.push(pile);
+  }
+  return piles;
+}
+
+/** Without those that are large. */
+function byTier<Page extends SizedPage>(pages: readonly Page[]): Page[][] {
+  const tiers: Page[][] = Array.from({ length: TIERS }, () => []);
+  for (const page of pages) tiers[Math.floor((31 - Math.clz32(idsInPage(page.bytes))) / 3)]?.push(page);
+  return tiers;
+}
+
+/** The first ones, as many as one page holds: of those in a tier at least two, and more than 8^5 ids where not all fit. */
+function whatFits<Page extends SizedPage>(pages: readonly Page[]): Page[] {
+  let ids = 0;
+  return pages.filter(({ bytes }) => {
+    if (ids > ID_PAGE_MOST) return false;
+    ids += idsInPage(bytes);
+    return ids <= ID_PAGE_MOST;
+  });
+}
