@@ -30,6 +30,7 @@ import { fingerprintOf, sameFile, type Fingerprint } from '../source/fingerprint
 import type { InputFile } from '../source/inputs.ts';
 import type { KeptRun } from '../spill/kept-runs.ts';
 import type { Head, NewCommit, RowCounts } from '../state/records.ts';
+import { DATABASE_FOLDER } from '../state/open-state.ts';
 import { State } from '../state/state.ts';
 
 /** With so much memory, new ids may wait for LevelDB: others have work to do meanwhile. */
@@ -101,9 +102,8 @@ export class Continuation {
   }
 
   /**
-   * Opens the state in `options.state`, or makes one there, and looks whether it and the dataset belong together; not for a `first`
-   * part of a run, which did so. Throws
-   * ETL_STATE_LOCKED, ETL_STATE_MISMATCH, ETL_STATE_DAMAGED, ETL_STATE_READ, ETL_STATE_WRITE, ETL_OUTPUT_EXISTS.
+   * Opens the state in `options.state`, or makes one there; in the `first` part of a run it looks whether that and the dataset
+   * belong together. Throws ETL_USAGE, ETL_STATE_LOCKED, ETL_STATE_MISMATCH, ETL_STATE_DAMAGED, ETL_STATE_READ, ETL_STATE_WRITE, ETL_OUTPUT_EXISTS.
    */
   static async open(options: JobOptions, first: boolean): Promise<Continuation> {
     const { output, overwrite, memory = defaultMemory(availableMemory()) } = options;
@@ -111,6 +111,10 @@ export class Continuation {
     let made: string | undefined;
     await atWrite(folder, async () => {
       made = await mkdir(folder, { recursive: true });
+      const names = made === undefined ? await readdir(folder) : [];
+      if (names.length > 0 && !names.includes(DATABASE_FOLDER)) {
+        throw new EtlError('ETL_USAGE', `--state ${options.state} is a folder with other things in it.`, { hint: 'Name one that is empty or not there, or that of an earlier run.' });
+      }
       await putBack(output);
     });
     const mark = await readStateMark(output).catch((error: unknown) => {
@@ -142,11 +146,6 @@ export class Continuation {
     return (this.#state.head?.commit ?? 0) + 1;
   }
 
-  /** Distinct ids of all commits. */
-  get ids(): number {
-    return this.last?.rows.counted ?? 0;
-  }
-
   /** Rows of earlier commits. */
   get before(): RowCounts {
     return this.last?.rows ?? NO_ROWS;
@@ -157,7 +156,7 @@ export class Continuation {
     return { format: 1, state: this.#id, commit };
   }
 
-  /** Those that no commit has read as they are, Throws ETL_INPUT_READ, ETL_STATE_READ, ETL_STATE_DAMAGED. */
+  /** Those that no commit has read as they are. Throws ETL_INPUT_READ, ETL_STATE_READ, ETL_STATE_DAMAGED. */
   async newInputs(inputs: readonly InputFile[]): Promise<InputFile[]> {
     const fresh: InputFile[] = [];
     for (const input of inputs) {

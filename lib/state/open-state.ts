@@ -95,9 +95,12 @@ export async function openState(name: string, options: StateOptions): Promise<Op
   }
 }
 
-/** LevelDB's own folder, where nothing else is. */
+/** LevelDB's own, in the state's folder; nothing else is in it. */
+export const DATABASE_FOLDER = 'level';
+
+/** LevelDB's own folder. */
 export function databaseIn(folder: string): string {
-  return join(folder, 'level');
+  return join(folder, DATABASE_FOLDER);
 }
 
 /** The folder without links, with a folder for the database in it. */

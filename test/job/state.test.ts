@@ -115,6 +115,7 @@ test('what does not go together is refused, and nothing changes', async (t) => {
     [{ output: plain, state: other }, 'ETL_OUTPUT_EXISTS', /exists already/],
     [{ state: join(scene.output, 'state') }, 'ETL_USAGE', /lies in the output/],
     [{ state: scene.folder }, 'ETL_USAGE', /lies in the state/],
+    [{ state: scene.logs }, 'ETL_USAGE', /other things in it/],
   ];
   for (const [more, code, message] of cases) {
     await assert.rejects(run({ ...scene.options, ...more }), { code, message }, JSON.stringify(more));
