@@ -200,11 +200,12 @@ class Job {
     assertBalanced(counters, before.counted);
     const rows = this.#rowsWith(before);
     await describe(this.#base, plan, written, { ...rows });
+    const users = await written.users();
     signal?.throwIfAborted();
     if (added) await commitAddition(this.#base, plan, continuation, { rows, totals: await added.totals() });
     await plan.staging.publish();
     await continuation?.tidy();
-    return written;
+    return { users, regions: written.regions };
   }
 
   /** A commit without a dataset: more is to come. */

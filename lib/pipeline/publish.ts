@@ -23,8 +23,9 @@ export interface Runs {
 /** What the files hold. */
 export interface Written {
   readonly files: readonly PartFile[];
-  readonly users: number;
   readonly regions: number;
+  /** Counts different users, which may take a while where memory is short. Once. */
+  users(): Promise<number>;
 }
 
 export interface WriteOptions {
@@ -77,7 +78,7 @@ export async function writeFiles(base: JobBase, plan: PublishPlan, { runs, files
     parquet,
     stoppable(base),
   );
-  const users = groupBy === 'region' ? await countUsers(distinct, base.context.signal) : counters.groups;
+  const users = async (): Promise<number> => (groupBy === 'region' ? countUsers(distinct, base.context.signal) : counters.groups);
   return { files: parquet.files, users, regions: regions.size };
 }
 
