@@ -15,7 +15,7 @@ import { temporaryFolder } from '../temporary.ts';
 import { answer, placeIn, restore, run, save, start, writeLog, type Place } from './harness.ts';
 
 /** Cases of each test; 0: all there are. */
-const CASES = Number(process.env.ETL_CRASH_CASES ?? 14);
+const CASES = Number(process.env.ETL_CRASH_CASES ?? 6);
 const SEED = Number(process.env.ETL_CRASH_SEED ?? 1);
 
 interface Scene {
@@ -103,7 +103,7 @@ test('killed at the calls around the commit and the publication', async (context
   const scene = await setUp(context);
   const commit = scene.calls.findLastIndex((call) => call.includes('level.batch done')) + 1;
   const seen = { old: 0, new: 0 };
-  for (let at = commit - 3; at <= scene.calls.length; at += CASES === 0 ? 1 : 2) {
+  for (let at = commit - 3; at <= scene.calls.length; at += CASES === 0 ? 1 : 3) {
     const what = `killed at call ${scene.calls[at - 1]}`;
     restore(scene.place, scene.aside);
     const { signal } = await start(scene.place, { INTERRUPT_BELOW: scene.place.folder, INTERRUPT_AT: String(at) }).ended;
