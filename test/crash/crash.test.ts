@@ -10,6 +10,7 @@ import { setTimeout as after } from 'node:timers/promises';
 import { test, type TestContext } from 'node:test';
 import { SLICES } from '../../lib/state/page-index.ts';
 import { State } from '../../lib/state/state.ts';
+import { OWNER_MARK } from '../../lib/core/owner.ts';
 import { random } from '../random.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { answer, placeIn, restore, run, save, start, writeLog, type Place } from './harness.ts';
@@ -76,8 +77,9 @@ async function assertMended(scene: Scene, what: string): Promise<void> {
   const { place } = scene;
   const { stdout } = await run(place, scene.more);
   assert.deepEqual(answer(place), scene.after, what);
-  // A folder that was made and not yet marked stays for a day.
-  const filled = (folder: string): string[] => readdirSync(folder).filter((name) => !/staging|temp/.test(name) || readdirSync(join(folder, name)).length > 0);
+  // A folder that was made and not yet marked, or not with the whole mark, stays for a day.
+  const isMarked = (folder: string): boolean => readdirSync(folder).some((name) => name !== OWNER_MARK || statSync(join(folder, name)).size > 0);
+  const filled = (folder: string): string[] => readdirSync(folder).filter((name) => !/staging|temp/.test(name) || isMarked(join(folder, name)));
   assert.deepEqual(filled(place.folder).sort(), ['.out.versions', 'logs', 'out', 'state'], what);
   assert.ok(filled(join(place.folder, '.out.versions')).length <= 2, what);
   const { state } = JSON.parse(stdout) as { state: { commit: number; logs: number } };
