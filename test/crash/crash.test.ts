@@ -4,7 +4,7 @@
  * run makes that nobody interrupts. `npm run test:crash` tries every call; here some of them are drawn.
  */
 import assert from 'node:assert/strict';
-import { cpSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { test, type TestContext } from 'node:test';
