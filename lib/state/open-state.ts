@@ -19,9 +19,10 @@ import { lookAt, openLevel, syncFolder, type Database, type OpenDatabase } from 
 import { damaged, isLocked, noState, stateError } from './errors.ts';
 import { COMMITS, commitKey, HEAD_KEY, INDEX_KEY, pagesFrom } from './keys.ts';
 import { Ledger } from './ledger.ts';
-import { damageOfTables } from './level-tables.ts';
+import { damageOfTables, placesOfPages } from './level-tables.ts';
 import { isOwned, locked, removeOwnerFile, writeOwnerFile } from './owner-file.ts';
 import { PageIndex } from './page-index.ts';
+import { FoundPages, type PagePlaces } from './page-places.ts';
 import { decodeRecord, encodeRecord, type CommitRecord, type StoredHead } from './records.ts';
 import { Seals, sealText } from './seal.ts';
 
@@ -40,6 +41,10 @@ export interface OpenState {
   /** As it was named, made absolute. */
   readonly folder: string;
   readonly database: Database;
+  /** Its folder, without links. */
+  readonly databaseFolder: string;
+  /** Where pages are in its tables, or were when it was opened. */
+  readonly places: PagePlaces;
   readonly seals: Seals;
   readonly head: StoredHead;
   readonly index: PageIndex;
@@ -78,7 +83,8 @@ export async function openState(name: string, options: StateOptions): Promise<Op
     }
   };
   try {
-    const damage = lookAt(databaseFolder) === 'database' ? await damageOfTables(databaseFolder) : undefined;
+    const found = new FoundPages();
+    const damage = lookAt(databaseFolder) === 'database' ? await damageOfTables(databaseFolder, found) : undefined;
     // Another process may be writing what was read.
     if (damage !== undefined) throw isOwned(path) ? locked(folder) : damaged(folder, damage);
     database = await openDatabase(databaseFolder).catch((error: unknown) => {
@@ -87,8 +93,10 @@ export async function openState(name: string, options: StateOptions): Promise<Op
     writeOwnerFile(path);
     await syncFolder(databaseFolder);
     await syncFolder(path);
+    const places = await placesOfPages(databaseFolder, found);
     const seals = await Seals.load();
-    return { folder, database, seals, syncNames: () => syncFolder(databaseFolder), queueBytes: options.queueBytes, release, ...await load(folder, database, seals, create, atLeast) };
+    const loaded = await load(folder, database, seals, create, atLeast);
+    return { folder, database, databaseFolder, places, seals, syncNames: () => syncFolder(databaseFolder), queueBytes: options.queueBytes, release, ...loaded };
   } catch (error) {
     const failure = stateError(folder, 'Opening', error);
     throw await release().then(() => failure, (extra: unknown) => withCleanupError(failure, extra));
