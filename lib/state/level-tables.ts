@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { blockAt, checkSum, entries, singleEntry } from './level-blocks.ts';
 import { LevelBytes, NotLevel } from './level-bytes.ts';
 import { levelTables, type LevelTable } from './level-manifest.ts';
-import type { FoundPages, PagePlaces } from './page-places.ts';
+import type { PagePlaces } from './page-places.ts';
 
 const FOOTER_BYTES = 48;
 const MAGIC_LOW = 0x8b80fb57;
@@ -25,13 +25,13 @@ const MAGIC_HIGH = 0xdb477524;
 const BUFFER_STEP = 1 << 20;
 
 /**
- * What of it is damaged, as a clause; undefined when LevelDB may open it. `found` is told which pages are where. Throws what
- * the file system throws.
+ * What of it is damaged, as a clause; undefined when LevelDB may open it. `places` are told which pages are where, and not
+ * settled. Throws what the file system throws.
  */
-export async function damageOfTables(folder: string, found: FoundPages): Promise<string | undefined> {
+export async function damageOfTables(folder: string, places: PagePlaces): Promise<string | undefined> {
   let name = 'CURRENT or the manifest';
   try {
-    await goOver(folder, await levelTables(folder), found, (table) => (name = table));
+    await goOver(folder, await levelTables(folder), places, (table) => (name = table));
     return undefined;
   } catch (error) {
     if (error instanceof NotLevel) return `in level/, ${name} is not what LevelDB wrote: ${error.message}`;
@@ -40,31 +40,31 @@ export async function damageOfTables(folder: string, found: FoundPages): Promise
 }
 
 /**
- * Where pages are, when LevelDB has opened it: in tables that `found` knows, and in those that LevelDB has made of its log. It
- * may be at work: of what cannot be read then, there are no places.
+ * Settles where pages are, when LevelDB has opened it: in tables that `places` know, and in those that LevelDB has made since, of
+ * its log or of others. It may be at work: of what cannot be read then, there are no places. Never throws.
  */
-export async function placesOfPages(folder: string, found: FoundPages): Promise<PagePlaces> {
-  const live = new Set<string>();
+export async function findPages(folder: string, places: PagePlaces): Promise<void> {
+  let live = new Set(places.tables);
   try {
     const tables = await levelTables(folder);
-    for (const { name } of tables) live.add(name);
-    const known = new Set(found.tables);
-    await goOver(folder, tables.filter(({ name }) => !known.has(name)), found);
+    live = new Set(tables.map(({ name }) => name));
+    const known = new Set(places.tables);
+    await goOver(folder, tables.filter(({ name }) => !known.has(name)), places);
   } catch {
     // LevelDB reads what is wanted of it, and says what is wrong with it
   }
-  return found.places(live);
+  places.settle(live);
 }
 
-async function goOver(folder: string, tables: readonly LevelTable[], found: FoundPages, tell?: (name: string) => void): Promise<void> {
+async function goOver(folder: string, tables: readonly LevelTable[], places: PagePlaces, tell?: (name: string) => void): Promise<void> {
   let buffer = new Uint8Array(0);
   for (const table of tables) {
     tell?.(table.name);
     if (buffer.length < table.bytes) buffer = new Uint8Array(Math.ceil(table.bytes / BUFFER_STEP) * BUFFER_STEP);
     const bytes = await readTable(folder, table, buffer);
     if (!bytes) continue;
-    found.beginTable(table.name);
-    checkTable(bytes, found);
+    places.beginTable(table.name);
+    checkTable(bytes, places);
   }
 }
 
@@ -89,7 +89,7 @@ async function readTable(folder: string, { name, bytes }: LevelTable, buffer: Ui
 }
 
 /** Throws NotLevel. */
-function checkTable(table: Uint8Array, found: FoundPages): void {
+function checkTable(table: Uint8Array, places: PagePlaces): void {
   if (table.length < FOOTER_BYTES) throw new NotLevel('it is too short');
   const footer = new LevelBytes(table, table.length - FOOTER_BYTES);
   const filters = blockAt(table, footer);
@@ -103,10 +103,10 @@ function checkTable(table: Uint8Array, found: FoundPages): void {
     const block = blockAt(table, new LevelBytes(table, at, end));
     const single = singleEntry(table, block);
     if (single) {
-      found.add(single.key, single.at);
+      places.add(single.key, single.at);
     } else {
       checkSum(table, block);
-      for (const entry of entries(table, block)) found.add(entry.key, entry.at);
+      for (const entry of entries(table, block)) places.add(entry.key, entry.at);
     }
   }
 }

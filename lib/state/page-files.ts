@@ -18,6 +18,8 @@ export interface PageFilesOptions {
   /** LevelDB's. */
   readonly folder: string;
   readonly places: PagePlaces;
+  /** Looks for the places again, when tables are gone. */
+  findAgain(): Promise<void>;
   /** A group's pages lie where those of the group before the last one did; else in memory of their own. */
   readonly reuse: boolean;
 }
@@ -34,7 +36,8 @@ export class PageFiles {
   readonly #options: PageFilesOptions;
   /** The one that was used last is the last. */
   readonly #files = new Map<string, FileHandle>();
-  #buffers: [Uint8Array, Uint8Array] = [new Uint8Array(0), new Uint8Array(0)];
+  readonly #buffers = [new Uint8Array(0), new Uint8Array(0)];
+  #isClosed = false;
 
   constructor(options: PageFilesOptions) {
     this.#options = options;
@@ -42,20 +45,33 @@ export class PageFiles {
 
   /** What stands at the places of the pages, as views; undefined where there is none, or it cannot be read. */
   async read(pages: readonly PageRef[]): Promise<(Uint8Array | undefined)[]> {
+    this.#buffers.reverse();
+    const { values, isTableGone } = await this.#read(pages);
+    if (!isTableGone) return values;
+    await this.#options.findAgain();
+    return (await this.#read(pages)).values;
+  }
+
+  async #read(pages: readonly PageRef[]): Promise<{ values: (Uint8Array | undefined)[]; isTableGone: boolean }> {
     const values: (Uint8Array | undefined)[] = pages.map(() => undefined);
     const spans = this.#spansOf(pages);
     const buffer = this.#bufferOf(spans.reduce((sum, { from, to }) => sum + to - from, 0));
     let at = 0;
+    let isTableGone = false;
     for (const { table, from, to, pages: parts } of spans) {
       const bytes = buffer.subarray(at, at + to - from);
       at += bytes.length;
-      if (!await this.#fill(bytes, table, from)) continue;
+      const outcome = await this.#fill(bytes, table, from);
+      isTableGone ||= outcome === 'gone';
+      if (outcome !== 'read') continue;
       for (const part of parts) values[part.nth] = bytes.subarray(part.from - from, part.to - from);
     }
-    return values;
+    return { values, isTableGone };
   }
 
+  /** Nothing is read any more. Idempotent. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     for (const [table, file] of this.#files) {
       this.#files.delete(table);
       await file.close().catch(() => undefined); // it was read only
@@ -86,27 +102,27 @@ export class PageFiles {
     return spans;
   }
 
+  /** Of the group that is read now: the same, when it is read again. */
   #bufferOf(bytes: number): Uint8Array {
     if (!this.#options.reuse) return new Uint8Array(bytes);
-    const [buffer, other] = this.#buffers;
-    const next = bytes > buffer.length ? new Uint8Array(bytes) : buffer;
-    this.#buffers = [other, next];
-    return next;
+    if (bytes > this.#buffers[0]!.length) this.#buffers[0] = new Uint8Array(bytes);
+    return this.#buffers[0]!;
   }
 
-  /** Whether the bytes are what the table has from `from` on. */
-  async #fill(bytes: Uint8Array, table: string, from: number): Promise<boolean> {
+  /** Makes the bytes what the table has from `from` on. */
+  async #fill(bytes: Uint8Array, table: string, from: number): Promise<'read' | 'failed' | 'gone'> {
     try {
       const file = await this.#file(table);
       for (let done = 0; done < bytes.length;) {
         const { bytesRead } = await file.read(bytes, done, bytes.length - done, from + done);
-        if (bytesRead === 0) return false;
+        if (bytesRead === 0) return 'failed';
         done += bytesRead;
       }
-      return true;
+      return 'read';
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') this.#options.places.forget(table);
-      return false;
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return 'failed';
+      this.#options.places.forget(table);
+      return 'gone';
     }
   }
 
@@ -114,6 +130,10 @@ export class PageFiles {
     const known = this.#files.get(table);
     this.#files.delete(table);
     const file = known ?? await open(join(this.#options.folder, table), 'r');
+    if (this.#isClosed) {
+      await file.close();
+      throw new Error('it is closed');
+    }
     this.#files.set(table, file);
     const [oldest] = this.#files;
     if (this.#files.size > FILES_MOST) {

@@ -5,9 +5,8 @@
 import type { Database, Snapshot } from './database.ts';
 import { damaged } from './errors.ts';
 import { pageKey } from './keys.ts';
-import { PageFiles } from './page-files.ts';
+import type { PageFiles } from './page-files.ts';
 import { isPage, type PageRef } from './page-index.ts';
-import type { PagePlaces } from './page-places.ts';
 import type { Seals } from './seal.ts';
 
 /** Bytes of pages that are read at once. */
@@ -23,11 +22,8 @@ export interface PageReaderOptions {
   /** Of the state, as it was named. */
   readonly folder: string;
   readonly database: Database;
-  readonly databaseFolder: string;
-  readonly places: PagePlaces;
+  readonly files: PageFiles;
   readonly seals: Seals;
-  /** A page is good until the next one is asked for. */
-  readonly reuse: boolean;
   /** Makes an error of a failed read, also when it is closed. */
   reading<T>(read: () => Promise<T>): Promise<T>;
 }
@@ -41,8 +37,7 @@ interface Group {
 
 /** In the order given. Throws ETL_STATE_READ, ETL_STATE_DAMAGED. */
 export async function* readPages(pages: Iterable<PageRef>, options: PageReaderOptions): AsyncGenerator<SlicePage> {
-  const { database, databaseFolder, places, reuse, seals, folder } = options;
-  const files = new PageFiles({ folder: databaseFolder, places, reuse });
+  const { database, files, seals, folder } = options;
   const groups = groupsOf(pages);
   let snapshot: Snapshot | undefined;
   const read = ({ value: group }: IteratorResult<PageRef[], void>) => group && options.reading(async (): Promise<Group> => {
@@ -71,7 +66,6 @@ export async function* readPages(pages: Iterable<PageRef>, options: PageReaderOp
     }
   } finally {
     await next?.catch(() => undefined);
-    await files.close();
     await snapshot?.close();
   }
 }

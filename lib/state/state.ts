@@ -9,7 +9,7 @@
  *
  * Memory: two batches of pages of 4 MB on their way, the same twice in LevelDB (its write buffers), its cache of 8 MB,
  * 4 MB of pages for each who reads them, some 120 bytes an input and a page. Pages are read from LevelDB's tables, not
- * through it, as long as they are where they were when the state was opened: LevelDB maps tables, without bound.
+ * through it, unless they were committed since the state was opened: LevelDB maps tables, without bound.
  */
 import { EtlError } from '../core/errors.ts';
 import { checkAll } from './check.ts';
@@ -18,6 +18,7 @@ import { damaged, stateError } from './errors.ts';
 import { ALL_KEYS, COMMITS, commitKey, HEAD_KEY, INDEX_KEY, pageKey, pagesFrom } from './keys.ts';
 import { databaseIn, openState, type OpenState, type StateOptions } from './open-state.ts';
 import { PageBatches } from './page-batches.ts';
+import { PageFiles } from './page-files.ts';
 import { SLICES, type PageIndex, type PageRef } from './page-index.ts';
 import { readPages, type SlicePage } from './page-reader.ts';
 import {
@@ -40,6 +41,8 @@ export class State {
   #number = 0;
   /** Keys of pages that commits have removed since `compact`: the first and the last. */
   #removed: readonly [Uint8Array, Uint8Array] | undefined;
+  /** Of readers, who may have been left where they were. */
+  readonly #files = new Set<PageFiles>();
   /** A commit, an abandon or an abandon under way. */
   #busy: Promise<unknown> | undefined;
   /** Of a write that failed: nothing can be written any more. */
@@ -120,8 +123,16 @@ export class State {
     for await (const { page } of this.#pages(pages, false)) yield page;
   }
 
-  #pages(pages: Iterable<PageRef>, reuse: boolean): AsyncGenerator<SlicePage> {
-    return readPages(pages, { ...this.#open, reuse, reading: (read) => this.#reading(read) });
+  async *#pages(pages: Iterable<PageRef>, reuse: boolean): AsyncGenerator<SlicePage> {
+    const { databaseFolder, places, findAgain } = this.#open;
+    const files = new PageFiles({ folder: databaseFolder, places, findAgain, reuse });
+    this.#files.add(files);
+    try {
+      yield* readPages(pages, { ...this.#open, files, reading: (read) => this.#reading(read) });
+    } finally {
+      this.#files.delete(files);
+      await files.close();
+    }
   }
 
   /**
@@ -270,6 +281,7 @@ export class State {
   async #close(): Promise<void> {
     await this.#settled();
     await this.#batches.stop();
+    await Promise.all(Array.from(this.#files, (files) => files.close()));
     await this.#open.release();
   }
 

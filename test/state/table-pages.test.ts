@@ -1,11 +1,12 @@
 /** Pages that are read from LevelDB's tables, and those that LevelDB is asked for because they are not there any more. */
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { FoundPages } from '../../lib/state/page-places.ts';
+import { PagePlaces } from '../../lib/state/page-places.ts';
 import { KEY_SUFFIX_BYTES } from '../../lib/state/level-blocks.ts';
 import { pageKey, type PagePlace } from '../../lib/state/keys.ts';
+import type { SlicePage } from '../../lib/state/page-reader.ts';
 import { State } from '../../lib/state/state.ts';
 import { random } from '../random.ts';
 import { temporaryFolder } from '../temporary.ts';
@@ -29,10 +30,14 @@ function plan(): Parameters<State['commit']>[0] {
   return content;
 }
 
+function textOf({ slice, page }: SlicePage): string {
+  return `${slice} ${Buffer.from(page).toString('base64')}`;
+}
+
 /** Pages as they come, each looked at before the next. */
 async function copied(state: State, first: number, last: number, reuse: boolean): Promise<string[]> {
   const pages: string[] = [];
-  for await (const { slice, page } of state.pages(first, last, { reuse })) pages.push(`${slice} ${Buffer.from(page).toString('base64')}`);
+  for await (const page of state.pages(first, last, { reuse })) pages.push(textOf(page));
   return pages;
 }
 
@@ -57,39 +62,43 @@ for (const [name, pages, bytes] of [['a byte', 300, 1], ['some hundred bytes', 5
     await state.close();
     ({ state, asked } = await opened(folder));
     for (const reuse of [true, false]) assert.deepEqual(await copied(state, 0, 1023, reuse), inOrder);
-    assert.deepEqual((await all(state.pages(0, 1023))).map(({ slice, page }) => `${slice} ${Buffer.from(page).toString('base64')}`), inOrder, 'they stay');
+    assert.deepEqual((await all(state.pages(0, 1023))).map(textOf), inOrder, 'they stay');
     assert.equal(asked(), 0);
     await state.close();
   });
 }
 
-test('tables that are gone, since they were compacted after it was opened: LevelDB is asked', async (t) => {
-  const folder = temporaryFolder(t);
-  const series = new Series({ seed: SEED, pagesPerCommit: 40, pageBytes: 20_000 });
-  for (let commit = 1; commit <= 3; commit++) {
-    const { state } = await opened(folder);
-    await series.commit(state);
+for (const manifest of ['is read', 'cannot be read'] as const) {
+  test(`tables that are gone, since they were compacted after it was opened; the manifest ${manifest}`, async (t) => {
+    const folder = temporaryFolder(t);
+    const series = new Series({ seed: SEED, pagesPerCommit: 40, pageBytes: 20_000 });
+    for (let commit = 1; commit <= 3; commit++) {
+      const { state } = await opened(folder);
+      await series.commit(state);
+      await state.close();
+    }
+    const { state, asked } = await opened(folder);
+    const tables = (): string[] => readdirSync(join(folder, 'level')).filter((file) => file.endsWith('.ldb'));
+    const before = tables();
+    const begun = state.pages(0, 11);
+    const first = (await begun.next()).value!;
+    const reusing = state.pages(0, 11, { reuse: true });
+    const inTurn = [textOf((await reusing.next()).value!)];
+    await state.compact({ all: true });
+    const after = tables();
+    assert.ok(before.every((file) => !after.includes(file)), `${before.join()} -> ${after.join()}`);
+    const current = join(folder, 'level/CURRENT');
+    if (manifest === 'cannot be read') renameSync(current, `${current}.away`);
+    const pages = [first, ...await all(begun)].map(textOf);
+    assert.equal(pages.length, Object.values(series.contents.pages).flat().length);
+    for await (const page of reusing) inTurn.push(textOf(page));
+    assert.deepEqual(inTurn, pages);
+    assert.deepEqual(await contentsOf(state), series.contents);
+    assert.equal(asked() > 0, manifest === 'cannot be read', `${asked()} pages`);
+    if (manifest === 'cannot be read') renameSync(`${current}.away`, current);
     await state.close();
-  }
-  const { state, asked } = await opened(folder);
-  const tables = (): string[] => readdirSync(join(folder, 'level')).filter((file) => file.endsWith('.ldb'));
-  const before = tables();
-  const begun = state.pages(0, 11);
-  const first = (await begun.next()).value!;
-  await state.compact({ all: true });
-  const after = tables();
-  assert.ok(before.every((file) => !after.includes(file)), `${before.join()} -> ${after.join()}`);
-  const rest = await all(begun);
-  assert.equal(1 + rest.length, Object.values(series.contents.pages).flat().length);
-  assert.equal(first.slice, 0);
-  assert.deepEqual(await contentsOf(state), series.contents);
-  const so = asked();
-  await state.close();
-  const again = await opened(folder);
-  assert.deepEqual(await contentsOf(again.state), series.contents);
-  assert.deepEqual([so > 0, again.asked()], [true, 0]);
-  await again.state.close();
-});
+  });
+}
 
 test('keys that a run wrote which was killed, written again by the next: the last write is found', async (t) => {
   const folder = temporaryFolder(t);
@@ -127,7 +136,13 @@ test('many tables, several readers at once, in an order that is not theirs', asy
     assert.equal(slice, first + 60);
   }));
   assert.equal(asked(), 0);
+  const files = (): number => (process.platform === 'linux' ? readdirSync('/proc/self/fd').length : 0);
+  const before = files();
+  const left = state.pages(0, 179);
+  await left.next();
   await state.close();
+  assert.ok(files() <= before, 'files of a reader who went away are closed');
+  await assert.rejects(all(left), { code: 'ETL_STATE_READ' });
 });
 
 test(`random states, opened, compacted and given up now and then (seed ${SEED})`, async (t) => {
@@ -162,29 +177,33 @@ test(`random states, opened, compacted and given up now and then (seed ${SEED})`
 });
 
 test('of equal keys the last write counts, none if it deleted; of tables those that are there', () => {
-  const found = new FoundPages();
+  const places = new PagePlaces();
   const place = (number: number): PagePlace => ({ commit: 1, number, slice: 3 });
   const write = (number: number, sequence: bigint, type: 0 | 1, at: number): void => {
     const key = new Uint8Array([...pageKey(place(number)), ...new Uint8Array(KEY_SUFFIX_BYTES)]);
     new DataView(key.buffer).setBigUint64(key.length - KEY_SUFFIX_BYTES, (sequence << 8n) | BigInt(type), true);
-    found.add(key, at);
+    places.add(key, at);
   };
-  found.beginTable('a');
+  places.beginTable('a');
   write(1, 5n, 1, 10);
   write(1, 4n, 1, 11);
   write(2, 5n, 1, 12);
   write(3, 1n << 40n, 1, 13);
-  found.beginTable('b');
+  places.beginTable('b');
   write(0, 1n, 1, 20);
   write(2, 6n, 0, 21);
   write(3, 5n, 0, 22);
-  found.add(Buffer.from('input/x12345678'), 23);
-  found.add(new Uint8Array(8), 24);
-  const places = found.places(new Set(['a', 'b']));
-  assert.equal(places.count, 3);
+  places.add(Buffer.from('input/x12345678'), 23);
+  places.add(new Uint8Array(8), 24);
+  assert.equal(places.find(place(1)), undefined, 'it is not settled');
+  places.settle(new Set(['a', 'b']));
   assert.deepEqual([0, 1, 2, 3, 4].map((number) => places.find(place(number))), [{ table: 'b', at: 20 }, { table: 'a', at: 10 }, undefined, { table: 'a', at: 13 }, undefined]);
   assert.equal(places.find({ ...place(1), slice: 4 }), undefined);
-  assert.deepEqual(found.places(new Set(['a'])).find(place(2)), { table: 'a', at: 12 });
+  places.beginTable('c');
+  write(1, 6n, 1, 30);
+  assert.deepEqual(places.find(place(1)), { table: 'a', at: 10 });
+  places.settle(new Set(['a', 'c']));
+  assert.deepEqual([0, 1, 2, 3].map((number) => places.find(place(number))), [undefined, { table: 'c', at: 30 }, undefined, { table: 'a', at: 13 }]);
   places.forget('a');
-  assert.deepEqual([0, 1].map((number) => places.find(place(number))), [{ table: 'b', at: 20 }, undefined]);
+  assert.deepEqual([1, 3].map((number) => places.find(place(number))), [{ table: 'c', at: 30 }, undefined]);
 });
