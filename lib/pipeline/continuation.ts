@@ -93,7 +93,7 @@ export class Continuation {
     this.last = head && !afresh ? committed(head) : undefined;
     this.history = {
       ids: this.last?.rows.counted ?? 0,
-      pages: this.#isAfresh ? async function* none() {} : (first, last) => state.pages(first, last),
+      pages: this.#isAfresh ? async function* none() {} : (first, last) => state.pages(first, last, { reuse: true }),
       add: (slice, page) => {
         this.#addedBytes += page.length;
         return state.add(slice, page);

@@ -9,37 +9,62 @@
  *   data blocks    by their checksums, but for one that is all a single value, as pages are: that its key and value end
  *                  where they should; what the value is, its seal says when it is read
  *
- * All tables are read for it, by the 2 or 4 MB: 0.5 s a gigabyte and what the disk takes; a run reads the same pages afterwards.
+ * All tables are read for it, by the 2 or 4 MB: 0.5 s a gigabyte and what the disk takes. So it is known where each page is.
  */
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { crc32c, masked } from './crc32c.ts';
+import { blockAt, checkSum, entries, singleEntry } from './level-blocks.ts';
 import { LevelBytes, NotLevel } from './level-bytes.ts';
 import { levelTables, type LevelTable } from './level-manifest.ts';
+import type { PagePlaces } from './page-places.ts';
 
 const FOOTER_BYTES = 48;
 const MAGIC_LOW = 0x8b80fb57;
 const MAGIC_HIGH = 0xdb477524;
-/** Its compression and checksum, behind each block. */
-const TRAILER_BYTES = 5;
-/** Sequence number and type, behind a key. */
-const KEY_SUFFIX_BYTES = 8;
+/** Tables are all a bit larger than 2 or 4 MB: not each of them a new buffer. */
+const BUFFER_STEP = 1 << 20;
 
-/** What of it is damaged, as a clause; undefined when LevelDB may open it. Throws what the file system throws. */
-export async function damageOfTables(folder: string): Promise<string | undefined> {
+/**
+ * What of it is damaged, as a clause; undefined when LevelDB may open it. `places` are told which pages are where, and not
+ * settled. Throws what the file system throws.
+ */
+export async function damageOfTables(folder: string, places: PagePlaces): Promise<string | undefined> {
   let name = 'CURRENT or the manifest';
   try {
-    let buffer = new Uint8Array(0);
-    for (const table of await levelTables(folder)) {
-      name = table.name;
-      buffer = buffer.length < table.bytes ? new Uint8Array(table.bytes) : buffer;
-      const bytes = await readTable(folder, table, buffer);
-      if (bytes) checkTable(bytes);
-    }
+    await goOver(folder, await levelTables(folder), places, (table) => (name = table));
     return undefined;
   } catch (error) {
     if (error instanceof NotLevel) return `in level/, ${name} is not what LevelDB wrote: ${error.message}`;
     throw error;
+  }
+}
+
+/**
+ * Settles where pages are, when LevelDB has opened it: in tables that `places` know, and in those that LevelDB has made since, of
+ * its log or of others. It may be at work: of what cannot be read then, there are no places. Never throws.
+ */
+export async function findPages(folder: string, places: PagePlaces): Promise<void> {
+  let live = new Set(places.tables);
+  try {
+    const tables = await levelTables(folder);
+    live = new Set(tables.map(({ name }) => name));
+    const known = new Set(places.tables);
+    await goOver(folder, tables.filter(({ name }) => !known.has(name)), places);
+  } catch {
+    // LevelDB reads what is wanted of it, and says what is wrong with it
+  }
+  places.settle(live);
+}
+
+async function goOver(folder: string, tables: readonly LevelTable[], places: PagePlaces, tell?: (name: string) => void): Promise<void> {
+  let buffer = new Uint8Array(0);
+  for (const table of tables) {
+    tell?.(table.name);
+    if (buffer.length < table.bytes) buffer = new Uint8Array(Math.ceil(table.bytes / BUFFER_STEP) * BUFFER_STEP);
+    const bytes = await readTable(folder, table, buffer);
+    if (!bytes) continue;
+    places.beginTable(table.name);
+    checkTable(bytes, places);
   }
 }
 
@@ -63,13 +88,8 @@ async function readTable(folder: string, { name, bytes }: LevelTable, buffer: Ui
   }
 }
 
-/** Where a block is, without its trailer. */
-interface Block {
-  readonly at: number;
-  readonly end: number;
-}
-
-function checkTable(table: Uint8Array): void {
+/** Throws NotLevel. */
+function checkTable(table: Uint8Array, places: PagePlaces): void {
   if (table.length < FOOTER_BYTES) throw new NotLevel('it is too short');
   const footer = new LevelBytes(table, table.length - FOOTER_BYTES);
   const filters = blockAt(table, footer);
@@ -78,48 +98,15 @@ function checkTable(table: Uint8Array): void {
   if (magic.fixed32() !== MAGIC_LOW || magic.fixed32() !== MAGIC_HIGH) throw new NotLevel('it has no magic number');
   checkSum(table, filters);
   checkSum(table, index);
-  for (const filter of entries(table, filters)) checkSum(table, blockAt(table, filter));
-  for (const entry of entries(table, index)) {
-    const block = blockAt(table, entry);
-    if (!isSingleValue(table, block)) checkSum(table, block);
+  for (const { at, end } of entries(table, filters)) checkSum(table, blockAt(table, new LevelBytes(table, at, end)));
+  for (const { at, end } of entries(table, index)) {
+    const block = blockAt(table, new LevelBytes(table, at, end));
+    const single = singleEntry(table, block);
+    if (single) {
+      places.add(single.key, single.at);
+    } else {
+      checkSum(table, block);
+      for (const entry of entries(table, block)) places.add(entry.key, entry.at);
+    }
   }
-}
-
-/** The block that a handle is of: its offset and size. */
-function blockAt(table: Uint8Array, handle: LevelBytes): Block {
-  const at = handle.varint();
-  const end = at + handle.varint();
-  if (end + TRAILER_BYTES > table.length) throw new NotLevel(`it has no byte ${end + TRAILER_BYTES}`);
-  return { at, end };
-}
-
-function checkSum(table: Uint8Array, { at, end }: Block): void {
-  if (table[end] !== 0) throw new NotLevel(`the block at byte ${at} is compressed`);
-  if (masked(crc32c(table, at, end + 1)) !== new LevelBytes(table, end + 1).fixed32()) throw new NotLevel(`the block at byte ${at} does not have its checksum`);
-}
-
-/** The values of a block's entries, each to be read from its beginning. */
-function* entries(table: Uint8Array, { at, end }: Block): Generator<LevelBytes> {
-  const restarts = new LevelBytes(table, end - 4, end).fixed32();
-  const values = end - 4 * (restarts + 1);
-  for (const entry = new LevelBytes(table, at, values); !entry.isAtEnd;) {
-    entry.varint(); // bytes that the key has in common with the one before
-    const keyBytes = entry.varint();
-    const valueBytes = entry.varint();
-    entry.skip(keyBytes);
-    yield new LevelBytes(table, entry.at, entry.at + valueBytes);
-    entry.skip(valueBytes);
-  }
-}
-
-/** Whether the block is one entry from end to end, with one restart, at 0. */
-function isSingleValue(table: Uint8Array, { at, end }: Block): boolean {
-  if (table[end] !== 0 || end - at < 3 + KEY_SUFFIX_BYTES + 8) return false;
-  const restarts = new LevelBytes(table, end - 8, end);
-  if (restarts.fixed32() !== 0 || restarts.fixed32() !== 1) return false;
-  const entry = new LevelBytes(table, at, end);
-  const shared = entry.varint();
-  const keyBytes = entry.varint();
-  const valueBytes = entry.varint();
-  return shared === 0 && keyBytes >= KEY_SUFFIX_BYTES && entry.at + keyBytes + valueBytes === end - 8;
 }

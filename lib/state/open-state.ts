@@ -19,9 +19,10 @@ import { lookAt, openLevel, syncFolder, type Database, type OpenDatabase } from 
 import { damaged, isLocked, noState, stateError } from './errors.ts';
 import { COMMITS, commitKey, HEAD_KEY, INDEX_KEY, pagesFrom } from './keys.ts';
 import { Ledger } from './ledger.ts';
-import { damageOfTables } from './level-tables.ts';
+import { damageOfTables, findPages } from './level-tables.ts';
 import { isOwned, locked, removeOwnerFile, writeOwnerFile } from './owner-file.ts';
 import { PageIndex } from './page-index.ts';
+import { PagePlaces } from './page-places.ts';
 import { decodeRecord, encodeRecord, type CommitRecord, type StoredHead } from './records.ts';
 import { Seals, sealText } from './seal.ts';
 
@@ -40,6 +41,12 @@ export interface OpenState {
   /** As it was named, made absolute. */
   readonly folder: string;
   readonly database: Database;
+  /** Its folder, without links. */
+  readonly databaseFolder: string;
+  /** Where pages are in its tables, or were when they were looked for. */
+  readonly places: PagePlaces;
+  /** Looks for them again. Never throws. */
+  findAgain(): Promise<void>;
   readonly seals: Seals;
   readonly head: StoredHead;
   readonly index: PageIndex;
@@ -78,7 +85,8 @@ export async function openState(name: string, options: StateOptions): Promise<Op
     }
   };
   try {
-    const damage = lookAt(databaseFolder) === 'database' ? await damageOfTables(databaseFolder) : undefined;
+    const places = new PagePlaces();
+    const damage = lookAt(databaseFolder) === 'database' ? await damageOfTables(databaseFolder, places) : undefined;
     // Another process may be writing what was read.
     if (damage !== undefined) throw isOwned(path) ? locked(folder) : damaged(folder, damage);
     database = await openDatabase(databaseFolder).catch((error: unknown) => {
@@ -87,8 +95,13 @@ export async function openState(name: string, options: StateOptions): Promise<Op
     writeOwnerFile(path);
     await syncFolder(databaseFolder);
     await syncFolder(path);
+    let finding: Promise<void> | undefined;
+    const findAgain = (): Promise<void> => (finding ??= findPages(databaseFolder, places).finally(() => (finding = undefined)));
+    await findAgain();
     const seals = await Seals.load();
-    return { folder, database, seals, syncNames: () => syncFolder(databaseFolder), queueBytes: options.queueBytes, release, ...await load(folder, database, seals, create, atLeast) };
+    const loaded = await load(folder, database, seals, create, atLeast);
+    const syncNames = (): Promise<void> => syncFolder(databaseFolder);
+    return { folder, database, databaseFolder, places, findAgain, seals, syncNames, queueBytes: options.queueBytes, release, ...loaded };
   } catch (error) {
     const failure = stateError(folder, 'Opening', error);
     throw await release().then(() => failure, (extra: unknown) => withCleanupError(failure, extra));

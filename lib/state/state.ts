@@ -8,31 +8,26 @@
  * that opens it.
  *
  * Memory: two batches of pages of 4 MB on their way, the same twice in LevelDB (its write buffers), its cache of 8 MB,
- * 2 MB of pages for each who reads them, some 100 bytes an input and a page.
+ * 4 MB of pages for each who reads them, some 120 bytes an input and a page. Pages are read from LevelDB's tables, not
+ * through it, unless they were committed since the state was opened: LevelDB maps tables, without bound.
  */
 import { EtlError } from '../core/errors.ts';
 import { checkAll } from './check.ts';
-import { bytesOf, type Operation, type Snapshot } from './database.ts';
+import { bytesOf, type Operation } from './database.ts';
 import { damaged, stateError } from './errors.ts';
 import { ALL_KEYS, COMMITS, commitKey, HEAD_KEY, INDEX_KEY, pageKey, pagesFrom } from './keys.ts';
 import { databaseIn, openState, type OpenState, type StateOptions } from './open-state.ts';
 import { PageBatches } from './page-batches.ts';
-import { isPage, SLICES, type PageIndex, type PageRef } from './page-index.ts';
+import { PageFiles } from './page-files.ts';
+import { SLICES, type PageIndex, type PageRef } from './page-index.ts';
+import { readPages, type SlicePage } from './page-reader.ts';
 import {
   decodeRecord, encodeRecord, rowsSince, type CommitRecord, type Head, type InputRecord, type NewCommit, type NewInput, type StoredHead,
 } from './records.ts';
 import { sealText } from './seal.ts';
 
-/** Bytes of pages that are read at once. */
-const READ_BYTES = 1 << 20;
 /** Too little to be compacted for: LevelDB's logs and newest tables are as much. */
 const SPARE_BYTES = 32e6;
-
-/** A page, and the slice that it is of. */
-export interface SlicePage {
-  readonly slice: number;
-  readonly page: Uint8Array;
-}
 
 export class State {
   readonly #open: OpenState;
@@ -46,6 +41,8 @@ export class State {
   #number = 0;
   /** Keys of pages that commits have removed since `compact`: the first and the last. */
   #removed: readonly [Uint8Array, Uint8Array] | undefined;
+  /** Of readers, who may have been left where they were. */
+  readonly #files = new Set<PageFiles>();
   /** A commit, an abandon or an abandon under way. */
   #busy: Promise<unknown> | undefined;
   /** Of a write that failed: nothing can be written any more. */
@@ -110,12 +107,12 @@ export class State {
 
   /**
    * The pages of slices `first` to `last` that were committed, slice after slice, the oldest first. They are what they were
-   * when the first was asked for, whatever is committed meanwhile. READ_BYTES are read at once, and as many ahead. Throws
-   * ETL_STATE_READ, ETL_STATE_DAMAGED.
+   * when the first was asked for, whatever is committed meanwhile. A megabyte is read at once, and as much ahead. `reuse`: a page
+   * is good until the next one is asked for, and memory is bounded; else it stays. Throws ETL_STATE_READ, ETL_STATE_DAMAGED.
    */
-  async *pages(first: number, last = first): AsyncGenerator<SlicePage> {
+  async *pages(first: number, last = first, { reuse = false }: { readonly reuse?: boolean } = {}): AsyncGenerator<SlicePage> {
     await this.#settled();
-    yield* this.#pages(this.#index.from(first, last));
+    yield* this.#pages(this.#index.from(first, last), reuse);
   }
 
   /** Some pages of a slice that `committed` gave, in their order. Else as `pages`. */
@@ -123,37 +120,19 @@ export class State {
     await this.#settled();
     const of = this.#index.of(slice);
     if (!pages.every((page) => of.includes(page))) throw new EtlError('ETL_INTERNAL', `A page of slice ${slice} was read that is not there.`);
-    for await (const { page } of this.#pages(pages)) yield page;
+    for await (const { page } of this.#pages(pages, false)) yield page;
   }
 
-  async *#pages(pages: Iterable<PageRef>): AsyncGenerator<SlicePage> {
-    const groups = groupsOf(pages);
-    let snapshot: Snapshot | undefined;
-    const read = ({ value: group }: IteratorResult<PageRef[], void>) => group && this.#reading(async () => {
-      const { database } = this.#open;
-      snapshot ??= database.snapshot();
-      return { group, values: await database.getMany(group.map(pageKey), { fillCache: false, snapshot }) };
-    });
-    let next = read(groups.next());
+  async *#pages(pages: Iterable<PageRef>, reuse: boolean): AsyncGenerator<SlicePage> {
+    const { databaseFolder, places, findAgain } = this.#open;
+    const files = new PageFiles({ folder: databaseFolder, places, findAgain, reuse });
+    this.#files.add(files);
     try {
-      if (!next) await this.#reading(async () => undefined); // an error when it is closed
-      while (next) {
-        const { group, values } = await next;
-        next = read(groups.next());
-        next?.catch(() => undefined); // told when it is asked for
-        for (const [i, page] of group.entries()) yield { slice: page.slice, page: this.#page(page, values[i]) };
-      }
+      yield* readPages(pages, { ...this.#open, files, reading: (read) => this.#reading(read) });
     } finally {
-      await next?.catch(() => undefined);
-      await snapshot?.close();
+      this.#files.delete(files);
+      await files.close();
     }
-  }
-
-  #page(page: PageRef, bytes: Uint8Array | undefined): Uint8Array {
-    const { seals, folder } = this.#open;
-    if (!bytes) throw damaged(folder, `a page of slice ${page.slice} by commit ${page.commit} is missing`);
-    if (!isPage(seals, page, bytes)) throw damaged(folder, `a page of slice ${page.slice} by commit ${page.commit} is not what was written`);
-    return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length); // not a Buffer, whose `slice` is a view
   }
 
   /**
@@ -302,6 +281,7 @@ export class State {
   async #close(): Promise<void> {
     await this.#settled();
     await this.#batches.stop();
+    await Promise.all(Array.from(this.#files, (files) => files.close()));
     await this.#open.release();
   }
 
@@ -373,20 +353,4 @@ export class State {
     if (this.#closed) throw stateError(this.folder, 'Writing', new Error('it is closed'));
     if (this.#busy) throw new EtlError('ETL_INTERNAL', 'The state was written to while a commit was made.');
   }
-}
-
-/** Pages that are read at once: of READ_BYTES together, or one. */
-function* groupsOf(pages: Iterable<PageRef>): Generator<PageRef[], void> {
-  let group: PageRef[] = [];
-  let bytes = 0;
-  for (const page of pages) {
-    if (group.length > 0 && bytes + page.bytes > READ_BYTES) {
-      yield group;
-      group = [];
-      bytes = 0;
-    }
-    group.push(page);
-    bytes += page.bytes;
-  }
-  if (group.length > 0) yield group;
 }

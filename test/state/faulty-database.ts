@@ -1,4 +1,4 @@
-/** LevelDB, and who may stand before and after each of its writes. */
+/** LevelDB, and who may stand before and after each of its writes, and see what is read by many keys at once. */
 import { openLevel, type Database, type OpenDatabase, type Operation } from '../../lib/state/database.ts';
 
 export interface Hooks {
@@ -7,6 +7,8 @@ export interface Hooks {
   /** When the call was made, and is not done. */
   during?(call: 'batch' | 'clear', operations: readonly Operation[]): unknown;
   after?(call: 'batch' | 'clear', operations: readonly Operation[]): unknown;
+  /** Before many keys are asked for at once. */
+  many?(keys: readonly Uint8Array[]): void;
 }
 
 export function hooked(hooks: Hooks): OpenDatabase {
@@ -23,6 +25,12 @@ export function hooked(hooks: Hooks): OpenDatabase {
       get(target, name): unknown {
         if (name === 'batch') return (operations: Operation[], options: { sync: boolean }) => through('batch', operations, options, () => target.batch(operations, options));
         if (name === 'clear') return (range: Parameters<Database['clear']>[0]) => through('clear', [], {}, () => target.clear(range));
+        if (name === 'getMany') {
+          return (...args: Parameters<Database['getMany']>) => {
+            hooks.many?.(args[0]);
+            return target.getMany(...args);
+          };
+        }
         const value: unknown = Reflect.get(target, name, target);
         return typeof value === 'function' ? (value as (...args: unknown[]) => unknown).bind(target) : value;
       },
