@@ -15,6 +15,7 @@ import { Staging } from '../dataset/staging.ts';
 import { createTempFolder } from '../dataset/temp-folder.ts';
 import { openRangeTable, type RangeTable } from '../geo/range-table.ts';
 import { LinearMemory } from '../kernels/linear-memory.ts';
+import { SLOT_BYTES } from '../kernels/dedup-layout.ts';
 import { compileKernels, loadKernel } from '../kernels/loader.ts';
 import type { GeoKernel } from '../kernels/twins/geo.ts';
 import type { ParseKernel } from '../kernels/twins/parse.ts';
@@ -185,8 +186,13 @@ class Planner {
   #planBudget(totalBytes: number | undefined): MemoryBudget {
     const { options: { memory, jobs = availableProcessors() }, process } = this.#base;
     const limit = memory ?? Math.max(defaultMemory(availableMemory()), leastMemory(process));
-    const planned = planMemory({ limit, jobs: this.#needsThreads(totalBytes) ? jobs : 1, piped: totalBytes === undefined, ...process });
-    return { ...planned, partitionBits: Math.min(planned.partitionBits, usefulBits(totalBytes, this.#history?.ids)), ...this.#base.context.limits };
+    for (let most = this.#needsThreads(totalBytes) ? jobs : 1; ; most--) {
+      const planned = planMemory({ limit, jobs: most, piped: totalBytes === undefined, ...process });
+      const partitionBits = Math.min(planned.partitionBits, usefulBits(totalBytes, this.#history?.ids));
+      const budget = { ...planned, partitionBits, ...this.#base.context.limits };
+      if (planned.jobs === 1 || holdsKnownIds(budget, this.#history?.ids)) return budget;
+      most = planned.jobs;
+    }
   }
 
   #startTeam(): Team {
@@ -226,6 +232,11 @@ class Planner {
   get #tier(): EncoderTier {
     return this.#budget.frugal && isMainThread ? 'baseline' : 'optimized';
   }
+}
+
+/** Whether a partition's known ids fit the table of a thread: fewer threads have larger ones, and reading ids again and again takes longer. */
+function holdsKnownIds({ idTableBytes, partitionBits }: MemoryBudget, known = 0): boolean {
+  return known / 2 ** partitionBits < (idTableBytes / 2 / SLOT_BYTES) * 0.5;
 }
 
 /** log2 of as many partitions as an input is worth dividing into: one for each MiB, and for as many ids that are known as that has. */
