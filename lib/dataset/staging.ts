@@ -101,7 +101,9 @@ export class Staging {
 
   /** Removes everything that was written; idempotent, and harmless after `publish`. */
   async discard(): Promise<void> {
-    await this.#own.remove();
+    await this.#own.remove().catch((cause: unknown) => {
+      throw writeError(`Cannot remove ${this.folder}`, cause);
+    });
   }
 }
 

@@ -20,3 +20,13 @@ export function createTempFolder(parent: string): OwnFolder {
 export function removeTempFolders(parent: string): string[] {
   return removeLeftBehind(parent, PREFIX);
 }
+
+/** Removes it with all it holds. Throws ETL_TEMP_WRITE; a later run tries again. */
+export async function removeTempFolder(folder: OwnFolder): Promise<void> {
+  await folder.remove().catch((cause: unknown) => {
+    throw new EtlError('ETL_TEMP_WRITE', `Cannot remove the temporary folder ${folder.path}: ${messageOf(cause)}.`, {
+      cause,
+      hint: 'If nothing else is said, the run was done by then, and its output is published.',
+    });
+  });
+}

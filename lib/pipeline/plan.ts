@@ -12,7 +12,7 @@ import { letHeapGrow } from '../core/resident.ts';
 import type { CountedHistory } from '../dedup/history.ts';
 import { REJECTS_FILE, RejectsFile } from '../dataset/rejects-file.ts';
 import { Staging } from '../dataset/staging.ts';
-import { createTempFolder } from '../dataset/temp-folder.ts';
+import { createTempFolder, removeTempFolder } from '../dataset/temp-folder.ts';
 import { openRangeTable, type RangeTable } from '../geo/range-table.ts';
 import { LinearMemory } from '../kernels/linear-memory.ts';
 import { SLOT_BYTES } from '../kernels/dedup-layout.ts';
@@ -159,7 +159,7 @@ class Planner {
     const staging = await Staging.open(output, { overwrite, linked });
     resources.add(() => staging.discard());
     const tempFolder = createTempFolder(temp ?? dirname(resolve(output)));
-    resources.add(() => tempFolder.remove());
+    resources.add(() => removeTempFolder(tempFolder));
     const space = { folder: tempFolder.path, maxBytes: maxSpill, used: new BigInt64Array(new SharedArrayBuffer(8)) };
     const spill = new SpillSpace({ ...space, counters });
     resources.add(() => spill.close());
