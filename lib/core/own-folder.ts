@@ -80,9 +80,7 @@ export class OwnFolder {
     if (!open.has(this)) return;
     await rm(this.path, { recursive: true, force: true });
     this.keep();
-    for (const parent of upTo(this.#made, dirname(this.path))) {
-      if (!(await rmdir(parent).then(() => true, () => false))) return; // something else is in it now
-    }
+    await removeEmpty(dirname(this.path), this.#made);
   }
 
   removeSync(): void {
@@ -95,7 +93,7 @@ export class OwnFolder {
  * Makes a folder and what is missing above it; gives the topmost that it made. Not Node's `recursive`, which never ends
  * where a folder is there and takes no new ones with ENOENT (/proc, automounts).
  */
-function makeFolders(folder: string): string | undefined {
+export function makeFolders(folder: string): string | undefined {
   try {
     mkdirSync(folder);
     return folder;
@@ -138,6 +136,13 @@ function namesIn(folder: string): string[] {
     return readdirSync(folder);
   } catch {
     return [];
+  }
+}
+
+/** Removes a folder and those above it, up to `made`, as far as they are empty; nothing when nothing was made. */
+export async function removeEmpty(from: string, made: string | undefined): Promise<void> {
+  for (const parent of upTo(made, from)) {
+    if (!(await rmdir(parent).then(() => true, () => false))) return; // something else is in it now
   }
 }
 

@@ -3,11 +3,10 @@
  * commit of its own, and the last with the dataset. So a run that ends early, however, is continued by the next one from the last
  * of them: what they read is in the ledger.
  */
-import { addCounters, newCounters } from '../core/counters.ts';
+import { addCounters, newCounters, type Counters } from '../core/counters.ts';
 import { EtlError, messageOf } from '../core/errors.ts';
 import type { InputFile } from '../source/inputs.ts';
 import { summarize, type Outcome, type Summary } from '../summary.ts';
-import type { Counters } from '../core/counters.ts';
 
 /** What a run does next. */
 export interface Part {

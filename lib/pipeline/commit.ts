@@ -39,29 +39,33 @@ export interface AddedTotals {
  * merged for it before, since what is published does not say which region they are of.
  */
 export async function addTotals(base: JobBase, plan: PublishPlan, { runs, files }: Runs, continuation: Continuation): Promise<AddedTotals> {
-  const { options: { groupBy }, context: { signal }, counters, resources } = base;
-  const { memory, regions, budget: { runBufferBytes, fanIn } } = plan;
+  const { resources, options } = base;
+  if (options.groupBy === 'user') {
+    const { merged, totals } = await mergeTotals(base, plan, { runs, files }, continuation);
+    resources.add(() => merged.close());
+    return { runs: { runs: [merged], files }, keep: undefined, totals: async () => totals };
+  }
+  const { memory, regions } = plan;
   let totals: KeptRun | undefined;
   const { store, all } = await withEarlier(plan, runs, continuation, (run) => (totals = run));
-  const kernel = await loadKernel<MergeKernel>('merge', memory);
-  if (groupBy === 'region') {
-    const keep = await KeepTotals.open(store, { memory, kernel, regions });
-    resources.add(() => keep.discard());
-    const finish = async (): Promise<KeptRun> => {
-      await (await keep.finish()).close();
-      return totals!;
-    };
-    return { runs: { runs: all, files }, keep, totals: finish };
-  }
-  const merged = await mergeInto(store, all, {
-    memory, kernel, byUser: true, bufferBytes: runBufferBytes, fanIn, temp: files, counters, isStopped: () => signal?.aborted ?? false,
-  });
-  resources.add(() => merged.close());
-  return { runs: { runs: [merged], files }, keep: undefined, totals: async () => totals! };
+  const keep = await KeepTotals.open(store, { memory, kernel: await loadKernel<MergeKernel>('merge', memory), regions });
+  resources.add(() => keep.discard());
+  const finish = async (): Promise<KeptRun> => {
+    await (await keep.finish()).close();
+    return totals!;
+  };
+  return { runs: { runs: all, files }, keep, totals: finish };
 }
 
 /** The same when nothing is to be published. */
-export async function addTotalsAlone(base: JobBase, plan: PublishPlan, { runs, files }: Runs, continuation: Continuation): Promise<KeptRun> {
+export async function addTotalsAlone(base: JobBase, plan: PublishPlan, runs: Runs, continuation: Continuation): Promise<KeptRun> {
+  const { merged, totals } = await mergeTotals(base, plan, runs, continuation);
+  await merged.close();
+  return totals;
+}
+
+/** All totals as one run, which is kept: of the caller, who closes it. */
+async function mergeTotals(base: JobBase, plan: PublishPlan, { runs, files }: Runs, continuation: Continuation) {
   const { options: { groupBy }, context: { signal }, counters } = base;
   const { memory, budget: { runBufferBytes, fanIn } } = plan;
   let totals: KeptRun | undefined;
@@ -70,8 +74,7 @@ export async function addTotalsAlone(base: JobBase, plan: PublishPlan, { runs, f
     memory, kernel: await loadKernel<MergeKernel>('merge', memory), byUser: groupBy === 'user', bufferBytes: runBufferBytes, fanIn, temp: files,
     counters, isStopped: () => signal?.aborted ?? false,
   });
-  await merged.close();
-  return totals!;
+  return { merged, totals: totals! };
 }
 
 /** All that is to be merged, and where to. */

@@ -15,11 +15,12 @@
  *                        after a checkpoint, when there is nothing more to be read
  */
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { EtlError, messageOf } from '../core/errors.ts';
 import { availableMemory, defaultMemory } from '../core/memory-limit.ts';
 import type { JobOptions } from '../core/options.ts';
+import { makeFolders, removeEmpty } from '../core/own-folder.ts';
 import { syncFolder } from '../core/sync-folder.ts';
 import { putBack } from '../dataset/staging.ts';
 import { readStateMark, type StateMark } from '../dataset/state-mark.ts';
@@ -110,7 +111,7 @@ export class Continuation {
     const folder = resolve(options.state!);
     let made: string | undefined;
     await atWrite(folder, async () => {
-      made = await mkdir(folder, { recursive: true });
+      made = makeFolders(folder);
       const names = made === undefined ? await readdir(folder) : [];
       if (names.length > 0 && !names.includes(DATABASE_FOLDER)) {
         throw new EtlError('ETL_USAGE', `--state ${options.state} is a folder with other things in it.`, { hint: 'Name one that is empty or not there, or that of an earlier run.' });
@@ -260,10 +261,7 @@ export function assertStateOutside(output: string, state: string): void {
 async function removeMade(folder: string, topmost: string | undefined): Promise<void> {
   if (topmost === undefined) return;
   await rm(folder, { recursive: true, force: true });
-  for (let above = folder; above !== topmost; ) {
-    above = dirname(above);
-    if (!(await rmdir(above).then(() => true, () => false))) return; // something else is in it now
-  }
+  await removeEmpty(dirname(folder), topmost);
 }
 
 /** What the head says besides. */

@@ -3,11 +3,13 @@
  * saves reading a file again; it is not what keeps logs from being counted twice, their ids are.
  */
 import { open, realpath, type FileHandle } from 'node:fs/promises';
-import xxhash from 'xxhash-wasm';
+import xxhash, { type XXHashAPI } from 'xxhash-wasm';
 import { EtlError, messageOf } from '../core/errors.ts';
 
 /** Bytes at either end of a file that are hashed. */
 const END_BYTES = 64 << 10;
+
+let hashing: Promise<XXHashAPI> | undefined;
 
 export interface Fingerprint {
   /** Absolute, without links. */
@@ -40,7 +42,7 @@ export function sameFile(a: Fingerprint, b: Fingerprint): boolean {
 }
 
 async function hashOfEnds(file: FileHandle, size: number): Promise<string> {
-  const { create64 } = await xxhash();
+  const { create64 } = await (hashing ??= xxhash());
   const hash = create64();
   for (const from of new Set([0, Math.max(size - END_BYTES, 0)])) {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(Math.min(END_BYTES, size)), 0, Math.min(END_BYTES, size), from);

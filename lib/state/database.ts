@@ -2,7 +2,7 @@
  * What the state asks of LevelDB. The binding is loaded when it is first needed: a run without a state does not pay for it.
  */
 import { existsSync, readdirSync } from 'node:fs';
-import { open, readdir, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 export type Operation =
@@ -83,11 +83,4 @@ function noneIfMissing<T>(none: T): (error: unknown) => T {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return none;
     throw error;
   };
-}
-
-/** Makes the names in a folder durable, where the system can: LevelDB does so for new manifests, not for new logs (google/leveldb#196). */
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r').catch(() => undefined);
-  await handle?.sync().catch(() => undefined);
-  await handle?.close();
 }

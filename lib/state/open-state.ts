@@ -15,7 +15,8 @@
 import { mkdirSync, realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { withCleanupError } from '../core/errors.ts';
-import { lookAt, openLevel, syncFolder, type Database, type OpenDatabase } from './database.ts';
+import { syncFolder } from '../core/sync-folder.ts';
+import { lookAt, openLevel, type Database, type OpenDatabase } from './database.ts';
 import { damaged, isLocked, noState, stateError } from './errors.ts';
 import { COMMITS, commitKey, HEAD_KEY, INDEX_KEY, pagesFrom } from './keys.ts';
 import { Ledger } from './ledger.ts';
@@ -93,19 +94,23 @@ export async function openState(name: string, options: StateOptions): Promise<Op
       throw isLocked(error) ? locked(folder, error) : error;
     });
     writeOwnerFile(path);
-    await syncFolder(databaseFolder);
-    await syncFolder(path);
+    await syncNames(databaseFolder);
+    await syncNames(path);
     let finding: Promise<void> | undefined;
     const findAgain = (): Promise<void> => (finding ??= findPages(databaseFolder, places).finally(() => (finding = undefined)));
     await findAgain();
     const seals = await Seals.load();
     const loaded = await load(folder, database, seals, create, atLeast);
-    const syncNames = (): Promise<void> => syncFolder(databaseFolder);
-    return { folder, database, databaseFolder, places, findAgain, seals, syncNames, queueBytes: options.queueBytes, release, ...loaded };
+    return { folder, database, databaseFolder, places, findAgain, seals, syncNames: () => syncNames(databaseFolder), queueBytes: options.queueBytes, release, ...loaded };
   } catch (error) {
     const failure = stateError(folder, 'Opening', error);
     throw await release().then(() => failure, (extra: unknown) => withCleanupError(failure, extra));
   }
+}
+
+/** LevelDB does so for new manifests, not for new logs (google/leveldb#196). Where the system cannot, it is no failure. */
+async function syncNames(folder: string): Promise<void> {
+  await syncFolder(folder).catch(() => undefined);
 }
 
 /** LevelDB's own, in the state's folder; nothing else is in it. */

@@ -87,16 +87,22 @@ async function assertMended(scene: Scene, what: string): Promise<void> {
   assert.deepEqual(readdirSync(place.state).sort(), ['level', ...rejects, `totals-${state.commit}.run`].sort(), what);
 }
 
+/** Kills a run at a call, looks at what is left, which it gives, and runs once more. */
+async function killAt(scene: Scene, at: number): Promise<'old' | 'new'> {
+  const what = `killed at call ${scene.calls[at - 1]}`;
+  restore(scene.place, scene.aside);
+  const { signal } = await start(scene.place, { INTERRUPT_BELOW: scene.place.folder, INTERRUPT_AT: String(at) }, scene.more).ended;
+  assert.equal(signal, 'SIGKILL', what);
+  const left = whole(scene, what);
+  await assertMended(scene, what);
+  return left;
+}
+
 test('killed at a call, a run leaves the old or the new dataset, and the next one the new', async (context) => {
   const scene = await setUp(context);
   const seen = { old: 0, new: 0 };
   for (const at of draw(scene.calls.length, random(SEED))) {
-    const what = `killed at call ${scene.calls[at - 1]}`;
-    restore(scene.place, scene.aside);
-    const { signal } = await start(scene.place, { INTERRUPT_BELOW: scene.place.folder, INTERRUPT_AT: String(at) }).ended;
-    assert.equal(signal, 'SIGKILL', what);
-    seen[whole(scene, what)]++;
-    await assertMended(scene, what);
+    seen[await killAt(scene, at)]++;
   }
   assert.ok(seen.old > 0, 'some were killed before the commit');
 });
@@ -106,12 +112,7 @@ test('killed at the calls around the commit and the publication', async (context
   const commit = scene.calls.findLastIndex((call) => call.includes('level.batch done')) + 1;
   const seen = { old: 0, new: 0 };
   for (let at = commit - 3; at <= scene.calls.length; at += CASES === 0 ? 1 : 3) {
-    const what = `killed at call ${scene.calls[at - 1]}`;
-    restore(scene.place, scene.aside);
-    const { signal } = await start(scene.place, { INTERRUPT_BELOW: scene.place.folder, INTERRUPT_AT: String(at) }).ended;
-    assert.equal(signal, 'SIGKILL', what);
-    seen[whole(scene, what)]++;
-    await assertMended(scene, what);
+    seen[await killAt(scene, at)]++;
   }
   assert.ok(seen.old > 0 && seen.new > 0, JSON.stringify(seen));
 });
@@ -159,12 +160,7 @@ for (const [how, added, more] of [['at once', ['c.csv'], []], ['in parts', ['c.c
 test('a run in parts is killed at a call', async (context) => {
   const scene = await setUp(context, ['c.csv', 'd.csv', 'e.csv'], ['--checkpoint', '1']);
   for (const at of draw(scene.calls.length, random(SEED + 3))) {
-    const what = `killed at call ${scene.calls[at - 1]}`;
-    restore(scene.place, scene.aside);
-    const { signal } = await start(scene.place, { INTERRUPT_BELOW: scene.place.folder, INTERRUPT_AT: String(at) }, scene.more).ended;
-    assert.equal(signal, 'SIGKILL', what);
-    whole(scene, what);
-    await assertMended(scene, what);
+    await killAt(scene, at);
   }
 });
 
