@@ -8,6 +8,7 @@ import { validateOptions, type RunOptions } from './core/options.ts';
 import type { StateCheck } from './pipeline/check-state.ts';
 import type { StateDescription, StateOf } from './pipeline/inspect.ts';
 import { runJob } from './pipeline/job.ts';
+import type { Forgot } from './pipeline/tend.ts';
 import type { JobListener } from './progress.ts';
 import type { Summary } from './summary.ts';
 
@@ -16,6 +17,7 @@ export type { ColumnNames, Compression, GroupBy, ParquetEncoding, RunOptions } f
 export type { JobEvents, JobListener, Phase, Progress } from './progress.ts';
 export type { StateCheck } from './pipeline/check-state.ts';
 export type { CommitRecord, InputRecord, Published, RowCounts, StateDescription, StateOf } from './pipeline/inspect.ts';
+export type { Forgot } from './pipeline/tend.ts';
 export type { Summary } from './summary.ts';
 export { parseCsv, type CsvBatch, type CsvRecord, type ParseCsvOptions } from './parse/records.ts';
 export { generateLogs, type GenerateOptions } from './generate/generate.ts';
@@ -48,12 +50,24 @@ export async function checkState(of: StateOf): Promise<StateCheck> {
   return (await import('./pipeline/check-state.ts')).checkState(of);
 }
 
-/** Gives back disk space that the state's database no longer needs. `before`, `after`: its bytes. Rejects as describeState does. */
+/** Merges what a state has of ids, and gives back disk space. `before`, `after`: bytes of ids and database. Rejects as describeState does. */
 export async function compactState(of: StateOf): Promise<{ readonly folder: string; readonly before: number; readonly after: number }> {
-  return (await inspecting()).compactState(of);
+  return (await tending()).compactState(of);
+}
+
+/**
+ * Forgets ids that were counted before `of.before`, a page at a time: logs that come with them again count again. Totals, and which
+ * inputs were read, stay. Rejects as describeState does.
+ */
+export async function forgetState(of: StateOf & { readonly before: Date }): Promise<Forgot> {
+  return (await tending()).forgetState(of);
 }
 
 /** Loaded when it is needed: a run does not pay for it. */
 function inspecting() {
   return import('./pipeline/inspect.ts');
+}
+
+function tending() {
+  return import('./pipeline/tend.ts');
 }

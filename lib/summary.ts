@@ -50,6 +50,8 @@ export interface Summary {
     readonly knownInputs: number;
     /** Logs counted by all commits. */
     readonly logs: number;
+    /** Ids that this run forgot, since they were counted before the window. */
+    readonly forgotten: number;
   } | undefined;
   /** Hidden folders that killed runs had left, and that this one removed. */
   readonly leftBehind: readonly string[];

@@ -44,16 +44,16 @@ export async function compactCommand(output: string, { state }: StateFlags): Pro
 }
 
 /** The state as aligned text for a person, ending in a line break. */
-export function formatState({ folder, output, commits, inputs, inputCount, ids, rows, bytes, published }: StateDescription): string {
+export function formatState({ folder, output, commits, inputs, inputCount, ids, forgotten, rows, bytes, published }: StateDescription): string {
   const perId = bytes.perId === undefined ? '' : `, ${bytes.perId.toFixed(1)} bytes an id`;
   const lines = table([
     ['state', printable(folder)],
     ['dataset', `${printable(output)} ${commits.length === 0 && published === 'nothing' ? 'is not there' : PUBLISHED[published]}`],
     ['commits', number(commits.length)],
     ['rows', `${number(rows.read)} read, ${number(rows.counted)} counted, ${number(rows.duplicates)} duplicates, ${number(rows.rejected)} rejected`],
-    ['ids', number(ids)],
+    ['ids', `${number(ids)}${forgotten === 0 ? '' : `, and ${number(forgotten)} forgotten`}`],
     ['inputs', number(inputCount)],
-    ['on disk', `LevelDB ${size(bytes.database)}${perId}; totals ${size(bytes.totals)}, rejects ${size(bytes.rejects)}`],
+    ['on disk', `ids ${size(bytes.ids)}, LevelDB ${size(bytes.database)}${perId}; totals ${size(bytes.totals)}, rejects ${size(bytes.rejects)}`],
   ], 2);
   const shown = commits.slice(-SHOWN);
   if (shown.length > 0) lines.push('', ...table([COMMIT_HEADS, ...shown.map(commitCells)], 2), ...rest(commits.length - shown.length));
@@ -61,10 +61,10 @@ export function formatState({ folder, output, commits, inputs, inputCount, ids, 
   return lines.map((line) => `${line}\n`).join('');
 }
 
-const COMMIT_HEADS = ['commit', 'when', 'inputs', 'read', 'counted', 'duplicates', 'rejected', 'new ids', 'bytes'];
+const COMMIT_HEADS = ['commit', 'when', 'inputs', 'read', 'counted', 'duplicates', 'rejected', 'bytes of ids'];
 
-function commitCells({ commit, when, inputs, rows, ids, bytes }: CommitRecord): string[] {
-  return [number(commit), when, ...[inputs, rows.read, rows.counted, rows.duplicates, rows.rejected, ids, bytes].map(number)];
+function commitCells({ commit, when, inputs, rows, bytes }: CommitRecord): string[] {
+  return [number(commit), when, ...[inputs, rows.read, rows.counted, rows.duplicates, rows.rejected, bytes].map(number)];
 }
 
 const INPUT_HEADS = ['input', 'commit', 'when', 'rows', 'bytes'];

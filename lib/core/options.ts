@@ -42,6 +42,8 @@ export interface JobOptions {
   readonly state: string | undefined;
   /** With a state: bytes of inputs after which a run commits what it has. */
   readonly checkpoint: number;
+  /** With a state: ids that were counted so many milliseconds ago, or earlier, are forgotten; undefined = none are. */
+  readonly dedupWindow: number | undefined;
   /** Folder for temporary files; undefined = beside the output. */
   readonly temp: string | undefined;
   /** Most bytes that temporary files may take at a time; undefined = as many as there are. */
@@ -95,7 +97,8 @@ export function validateOptions(options: RunOptions): JobOptions {
   for (const [option, bytes] of [['--memory', options.memory], ['--max-spill', options.maxSpill], ['--checkpoint', options.checkpoint]] as const) {
     if (bytes !== undefined && !(Number.isSafeInteger(bytes) && bytes > 0)) throw usage(`${option} must be a whole number of bytes, at least 1, not ${String(bytes)}`);
   }
-  const { jobs } = options;
+  const { jobs, dedupWindow } = options;
+  if (dedupWindow !== undefined && !(Number.isSafeInteger(dedupWindow) && dedupWindow > 0)) throw usage(`--dedup-window must be a whole number of milliseconds, at least 1, not ${String(dedupWindow)}`);
   if (jobs !== undefined && !(Number.isInteger(jobs) && jobs >= 1)) throw usage(`--jobs must be a whole number, at least 1, not ${String(jobs)}`);
   return {
     inputs,
@@ -110,6 +113,7 @@ export function validateOptions(options: RunOptions): JobOptions {
     parquetEncoding: oneOf('--parquet-encoding', options.parquetEncoding ?? 'auto', parquetEncodings),
     state: options.state,
     checkpoint: options.checkpoint ?? DEFAULT_CHECKPOINT,
+    dedupWindow,
     temp: options.temp,
     maxSpill: options.maxSpill,
     memory: options.memory,

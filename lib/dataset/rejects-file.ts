@@ -2,6 +2,7 @@
  * `_rejects.jsonl`: one JSON object a line for each rejected row, in input order. Lines are gathered and written in
  * large pieces; memory is bounded by two of them.
  */
+import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream, type WriteStream } from 'node:fs';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
@@ -84,13 +85,54 @@ export class RejectsFile implements RejectSink {
   }
 }
 
-/** Makes the rejects file of the dataset in `folder` of several, one behind the other. Throws ETL_OUTPUT_WRITE. */
-export async function joinRejects(files: readonly string[], folder: string): Promise<void> {
+/** Rejects of a commit, in a file of a state, on the disk. */
+export interface KeptRejects {
+  /** Its name. */
+  readonly file: string;
+  readonly bytes: number;
+  /** SHA-256, in hexadecimal. */
+  readonly hash: string;
+}
+
+/** What is to be kept of a file that is complete; undefined when it is empty. Throws what the file system throws. */
+export async function rejectsIn(folder: string, file: string): Promise<KeptRejects | undefined> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  for await (const piece of createReadStream(join(folder, file)) as AsyncIterable<Buffer>) {
+    hash.update(piece);
+    bytes += piece.length;
+  }
+  return bytes === 0 ? undefined : { file, bytes, hash: hash.digest('hex') };
+}
+
+/**
+ * Makes the rejects file of the dataset in `folder` of those that the folder `kept` has, one behind the other. Throws
+ * ETL_OUTPUT_WRITE, and ETL_STATE_DAMAGED when one is not what it was.
+ */
+export async function joinRejects(kept: string, files: readonly KeptRejects[], folder: string): Promise<void> {
   const path = join(folder, REJECTS_FILE);
   try {
     await writeFile(path, '', { flag: 'wx' });
-    for (const file of files) await pipeline(createReadStream(file), createWriteStream(path, { flags: 'a' }));
+    for (const { file, hash: expected } of files) {
+      const hash = createHash('sha256');
+      await pipeline(createReadStream(join(kept, file)), async function* hashed(pieces: AsyncIterable<Buffer>) {
+        for await (const piece of pieces) {
+          hash.update(piece);
+          yield piece;
+        }
+      }, createWriteStream(path, { flags: 'a' }));
+      if (hash.digest('hex') !== expected) throw damaged(join(kept, file), 'they are not the ones that were rejected');
+    }
   } catch (cause) {
+    if (cause instanceof EtlError) throw cause;
+    const { code, path: missing } = cause as NodeJS.ErrnoException;
+    if (code === 'ENOENT' && missing !== path) throw damaged(missing!, 'the file is missing');
     throw new EtlError('ETL_OUTPUT_WRITE', `Cannot write ${path}: ${messageOf(cause)}.`, { cause });
   }
+}
+
+function damaged(path: string, what: string): EtlError {
+  return new EtlError('ETL_STATE_DAMAGED', `The rejected rows in ${path} are damaged: ${what}.`, {
+    hint: 'etl-stream state check says what else is. Build the result anew from all inputs with --overwrite.',
+  });
 }

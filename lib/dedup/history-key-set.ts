@@ -12,7 +12,6 @@
  *
  * Memory: the table, 5/8 as much for new ids, and 1 MB (id-pages.ts).
  */
-import { EtlError } from '../core/errors.ts';
 import type { HashRange, PartitionChunk } from '../core/stage.ts';
 import { MIN_BITS, SLOT_BYTES } from '../kernels/dedup-layout.ts';
 import type { DedupKernel } from '../kernels/twins/dedup.ts';
@@ -33,9 +32,6 @@ export class HistoryKeySet implements KeySet {
   overfull = 0;
   readonly #history: IdHistory;
   readonly #pages: IdPages;
-  /** What `begin` or `end` has under way. */
-  #running: Promise<void> | undefined;
-  #closing: Promise<void> | undefined;
 
   /** Throws ETL_MEMORY when there is no room with the smallest table. */
   constructor({ history, ...options }: HistoryKeySetOptions) {
@@ -45,9 +41,15 @@ export class HistoryKeySet implements KeySet {
     this.#pages = pages;
   }
 
-  /** Throws ETL_STATE_DAMAGED, and what the history throws; ETL_ABORTED when closed meanwhile. */
-  begin(_partition: number, _part: number, range: HashRange): Promise<void> {
-    return this.#running = this.#load(range);
+  /** Throws what the history throws, and ETL_STATE_DAMAGED. */
+  begin(_partition: number, _part: number, range: HashRange): void {
+    const [first, last] = range.lo.map((lo) => Number(lo >> BigInt(64 - SLICE_BITS))) as [number, number];
+    for (const page of this.#history.pages(first, last)) {
+      if (this.#pages.load(this.table, page, range)) continue;
+      this.table.shut();
+      this.overfull++;
+      return;
+    }
   }
 
   admit(chunk: PartitionChunk, area: number, max: number): Readonly<Admitted> {
@@ -56,44 +58,15 @@ export class HistoryKeySet implements KeySet {
     return admitted;
   }
 
-  /** Throws as `begin`. */
-  end(): Promise<void> {
-    return this.#running = this.#store();
-  }
-
-  /** Stops `begin` or `end` at the history's next answer and waits for it, since a page of this memory may be on its way to disk. */
-  close(): Promise<void> {
-    return this.#closing ??= this.#close();
-  }
-
-  async #load(range: HashRange): Promise<void> {
-    const [first, last] = range.lo.map((lo) => Number(lo >> BigInt(64 - SLICE_BITS))) as [number, number];
-    for await (const { slice, page } of this.#history.pages(first, last)) {
-      this.#assertOpen();
-      if (this.#pages.load(this.table, slice, page, range)) continue;
-      this.table.shut();
-      this.overfull++;
-      return;
-    }
-    this.#assertOpen();
-  }
-
-  async #store(): Promise<void> {
-    for (const { slice, page } of this.#pages.drain()) {
-      await this.#history.add(slice, page);
-      this.#assertOpen();
-    }
+  /** Throws what the history throws. */
+  end(): void {
+    for (const { slice, page } of this.#pages.drain()) this.#history.add(slice, page);
     this.table.clear();
   }
 
-  async #close(): Promise<void> {
-    await this.#running?.catch(() => undefined); // told to who waits for it
+  close(): void {
     this.table.close();
     this.#pages.close();
-  }
-
-  #assertOpen(): void {
-    if (this.#closing) throw new EtlError('ETL_ABORTED', 'The set of ids was closed.');
   }
 }
 

@@ -1,29 +1,29 @@
 /**
- * What a key set asks of the state: which ids earlier commits have counted, and where to put new ones. Ids are in slices, by
- * the top SLICE_BITS bits of their low hash, whatever the partitions of a run are; what a page looks like is the dedup
- * kernel's business (kernels/id-page-layout.ts). The same from any thread.
+ * What a key set asks of the ids that earlier commits have counted, and where it puts new ones. Ids are in slices, by the top
+ * SLICE_BITS bits of their low hash, whatever the partitions of a run are; what a page looks like is the dedup kernel's
+ * business (kernels/id-page-layout.ts). The same from any thread.
  */
 
 /** 1024 slices: a run's partition is one or more whole ones. */
 export { ID_SLICE_BITS as SLICE_BITS } from '../kernels/id-page-layout.ts';
 
-/** A page, and the slice that it is of. */
-export interface SlicePage {
+/** A page that has not been read yet. */
+export interface StoredPage {
   readonly slice: number;
-  readonly page: Uint8Array;
+  readonly bytes: number;
+  /** Reads it into the first `bytes` bytes of `target`. Throws ETL_STATE_READ, ETL_STATE_DAMAGED. */
+  read(target: Uint8Array): void;
 }
 
 export interface IdHistory {
-  /**
-   * The pages of slices `first` to `last` that were committed, in any order, one at a time; what follows is read when it is
-   * asked for, or a bit before. A page is a view that is good until the next one is asked for. Throws ETL_STATE_READ.
-   */
-  pages(first: number, last: number): AsyncIterable<SlicePage>;
-  /** Adds new ids of a slice, as a page, to what the run will commit. Settled when the bytes may be reused. Throws ETL_STATE_WRITE. */
-  add(slice: number, page: Uint8Array): Promise<void>;
+  /** The pages of slices `first` to `last` that were committed, in any order. */
+  pages(first: number, last: number): Iterable<StoredPage>;
+  /** Adds new ids of a slice, as a page, to what the run will commit: written when it returns. Throws ETL_STATE_WRITE. */
+  add(slice: number, page: Uint8Array): void;
 }
 
+/** A history of which the main thread knows more. */
 export interface CountedHistory extends IdHistory {
-  /** How many ids were committed; 0: there are no pages to ask for. */
+  /** How many ids there are; 0: there are no pages to ask for. */
   readonly ids: number;
 }

@@ -14,6 +14,7 @@ import {
 } from '../kernels/id-page-layout.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
 import type { IdPageKernel } from '../kernels/twins/id-pages.ts';
+import type { StoredPage } from './history.ts';
 import type { IdTable } from './id-table.ts';
 
 const SCRATCH = ID_PAGE_BYTES_MOST;
@@ -46,14 +47,12 @@ export class IdPages {
   }
 
   /**
-   * Adds those ids of a slice's page that lie in `range` to the table; false when it is full before the page's end. The page
-   * may lie anywhere. Throws ETL_STATE_DAMAGED.
+   * Reads a page and adds those of its ids that lie in `range` to the table; false when that is full before the page's end.
+   * Throws ETL_STATE_DAMAGED, ETL_STATE_READ.
    */
-  load(table: IdTable, slice: number, page: Uint8Array, { lo, hi }: HashRange): boolean {
+  load(table: IdTable, page: StoredPage, { lo, hi }: HashRange): boolean {
     const at = this.#slab;
-    const fits = page.length <= ID_PAGE_BYTES_MOST;
-    if (fits) this.#memory.bytes(at, page.length).set(page);
-    if (!fits || this.#kernel.isIdPage(at, page.length, slice) === 0) throw damagedPage(slice);
+    readPage(page, this.#memory, this.#kernel, at);
     const loading = this.#loading;
     loading.setUint32(LOADING_PAGE, at, true);
     loading.setUint32(LOADING_BIT, 0, true);
@@ -96,6 +95,13 @@ export class IdPages {
     this.#closed = true;
     this.#memory.giveSlab(this.#slab, IDS + ID_BYTES * this.#most);
   }
+}
+
+/** Reads a page to `at`, where there is room for the longest. Throws ETL_STATE_DAMAGED when it is none of its slice, ETL_STATE_READ. */
+export function readPage({ slice, bytes, read }: StoredPage, memory: LinearMemory, kernel: IdPageKernel, at: number): void {
+  if (bytes > ID_PAGE_BYTES_MOST) throw damagedPage(slice);
+  read(memory.bytes(at, bytes));
+  if (kernel.isIdPage(at, bytes, slice) === 0) throw damagedPage(slice);
 }
 
 export function damagedPage(slice: number): EtlError {

@@ -6,11 +6,13 @@
  *   from 8^5 ids on                        never merged again: half of ID_PAGE_MOST or more
  *
  * So an id is written again five times at most, and of each tier a slice has about 8 pages, twice as many for a while. A commit
- * merges piles of every eighth slice, another eighth than the commit before, since runs of equal size make piles in all slices at
- * once; and of those as many as its share of bytes allows, small ones first. The rest waits for the next turn.
+ * merges piles of an eighth of the slices, another eighth than the commit before, since runs of equal size make piles in all slices at
+ * once; and of those as many as its share of bytes allows, small ones first. The rest waits for the next turn. The eighths are
+ * those of id-files.ts: what a turn merges leaves whole files without a page.
+ *
+ * Where ids are to be forgotten some day, pages of different eras are not merged: a page is forgotten as a whole.
  */
 import { ID_PAGE_MOST, ID_SLICES } from '../kernels/id-page-layout.ts';
-import { idsInPage } from '../kernels/twins/id-pages.ts';
 
 /** Pages that are a pile; and how many commits all slices take for their turn. */
 export const FAN_IN = 8;
@@ -23,6 +25,7 @@ const BYTES_FOR_ADDED = 2;
 /** A page, as far as it matters here. */
 export interface SizedPage {
   readonly bytes: number;
+  readonly ids: number;
 }
 
 /** Pages to be merged: at least two, of ID_PAGE_MOST ids together at most. */
@@ -31,20 +34,24 @@ export interface Pile<Page extends SizedPage> {
   readonly pages: readonly Page[];
 }
 
-export interface Turn {
+export interface Turn<Page extends SizedPage> {
   /** Number of the commit that is made. */
   readonly commit: number;
   /** Of the pages that it adds. */
   readonly addedBytes: number;
+  /** Pages of one are merged. Default: all are of one. */
+  readonly eraOf?: ((page: Page) => number) | undefined;
 }
 
 /** What a commit merges; `committed` gives a slice's pages. */
-export function pilesOf<Page extends SizedPage>({ commit, addedBytes }: Turn, committed: (slice: number) => readonly Page[]): Pile<Page>[] {
+export function pilesOf<Page extends SizedPage>({ commit, addedBytes, eraOf = () => 0 }: Turn<Page>, committed: (slice: number) => readonly Page[]): Pile<Page>[] {
   const due: Pile<Page>[][] = Array.from({ length: TIERS }, () => []);
   for (let slice = 0; slice < ID_SLICES; slice++) {
-    const height = (slice + commit) % FAN_IN === 0 ? FAN_IN : 2 * FAN_IN;
+    const height = Math.floor(slice / (ID_SLICES / FAN_IN)) === commit % FAN_IN ? FAN_IN : 2 * FAN_IN;
     for (const [tier, pages] of byTier(committed(slice)).entries()) {
-      if (pages.length >= height) due[tier]!.push({ slice, pages: whatFits(pages) });
+      for (const its of byEra(pages, eraOf)) {
+        if (its.length >= height) due[tier]!.push({ slice, pages: whatFits(its) });
+      }
     }
   }
   const piles: Pile<Page>[] = [];
@@ -57,19 +64,45 @@ export function pilesOf<Page extends SizedPage>({ commit, addedBytes }: Turn, co
   return piles;
 }
 
+/** What a slice's pages come to when all that may be merged is: piles of at least two. */
+export function allPilesOf<Page extends SizedPage>(committed: (slice: number) => readonly Page[], eraOf: Turn<Page>['eraOf'] = () => 0): Pile<Page>[] {
+  const piles: Pile<Page>[] = [];
+  for (let slice = 0; slice < ID_SLICES; slice++) {
+    for (let rest of byEra(byTier(committed(slice)).flat(), eraOf)) {
+      while (rest.length > 1) {
+        const pages = whatFits(rest);
+        if (pages.length > 1) piles.push({ slice, pages });
+        rest = rest.filter((page) => !pages.includes(page));
+      }
+    }
+  }
+  return piles;
+}
+
+function byEra<Page extends SizedPage>(pages: readonly Page[], eraOf: (page: Page) => number): Page[][] {
+  const eras = new Map<number, Page[]>();
+  for (const page of pages) {
+    const era = eraOf(page);
+    const its = eras.get(era);
+    if (its) its.push(page);
+    else eras.set(era, [page]);
+  }
+  return [...eras.values()];
+}
+
 /** Without those that are large. */
 function byTier<Page extends SizedPage>(pages: readonly Page[]): Page[][] {
   const tiers: Page[][] = Array.from({ length: TIERS }, () => []);
-  for (const page of pages) tiers[Math.floor((31 - Math.clz32(idsInPage(page.bytes))) / 3)]?.push(page);
+  for (const page of pages) tiers[Math.floor((31 - Math.clz32(page.ids)) / 3)]?.push(page);
   return tiers;
 }
 
 /** The first ones, as many as one page holds: of those in a tier at least two, and more than 8^5 ids where not all fit. */
 function whatFits<Page extends SizedPage>(pages: readonly Page[]): Page[] {
-  let ids = 0;
-  return pages.filter(({ bytes }) => {
-    if (ids > ID_PAGE_MOST) return false;
-    ids += idsInPage(bytes);
-    return ids <= ID_PAGE_MOST;
+  let sum = 0;
+  return pages.filter(({ ids }) => {
+    if (sum > ID_PAGE_MOST) return false;
+    sum += ids;
+    return sum <= ID_PAGE_MOST;
   });
 }

@@ -32,24 +32,21 @@ import { OpenInput } from '../source/open-input.ts';
 import { ReadTurns } from '../source/read-turns.ts';
 import { Crew } from '../workers/crew.ts';
 import type { Calls, Peer } from '../workers/peer.ts';
-import type { CountedHistory } from '../dedup/history.ts';
+import type { NewPage } from '../dedup/page-index.ts';
 import type { Encoders, Lanes, MadeRun } from './lanes.ts';
 import { planSplitters } from './range-plan.ts';
-import { serveHistory } from './remote-history.ts';
 import type { EncoderSetup, MainCalls, ScatterRequest, ThreadCalls, ThreadSetup } from './thread.ts';
 
 /** Heap that a thread may have: what is big is in linear memory. */
 const HEAP_LIMITS = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 1024 };
 const CLAIMS_BYTES = 64;
-/** For threads that do not ask. */
-const NO_HISTORY: CountedHistory = { ids: 0, async *pages() {}, async add() {} };
 
 export interface TeamOptions {
   readonly threads: number;
   /** What the threads count is added here. */
   readonly counters: Counters;
-  /** Ids that were counted before the run; undefined: none. */
-  readonly history?: CountedHistory | undefined;
+  /** Has the new ids of threads that were given a history. */
+  readonly history?: { takeFrom(added: readonly NewPage[]): void } | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -76,7 +73,7 @@ export class Team implements Lanes {
 
   /** Starts the threads, which takes them a while: `begin` as soon as possible. */
   constructor(options: TeamOptions) {
-    const { threads, signal, history } = options;
+    const { threads, signal } = options;
     this.#options = options;
     this.threads = threads;
     this.#encoding = new Array<number>(threads).fill(0);
@@ -87,7 +84,6 @@ export class Team implements Lanes {
         open: (input: number) => this.#file!.open(input),
         rejects: (lines: string) => this.#rejects!.append(lines),
         counters: (now: Counters) => this.#count(thread, now),
-        ...serveHistory(history ?? NO_HISTORY),
       }) satisfies MainCalls as Calls,
       failed: () => this.#stop(),
       limits: HEAP_LIMITS,
@@ -145,6 +141,7 @@ export class Team implements Lanes {
     const shares = this.#shares;
     const splitters = await planSplitters({ memory, shares, groupBy, aggregateBytes });
     const results = await this.#claiming((claims) => this.#crew.peers.map((peer) => peer.call('reduce', { shares, claims, splitters })));
+    for (const { newPages } of results) this.#options.history?.takeFrom(newPages);
     await this.#crew.all('closeStore', () => undefined);
     if (!splitters) return this.#handed(results);
     memory.giveSlab(splitters.at, SPLIT_BYTES);

@@ -6,6 +6,8 @@ import { SharedCell } from '../core/shared-cell.ts';
 import type { HandedRun } from '../aggregate/runs.ts';
 import type { Scattered } from '../aggregate/scattered.ts';
 import type { Splitters } from '../aggregate/splitters.ts';
+import { FiledHistory, type HandedHistory } from '../dedup/filed-history.ts';
+import type { NewPage } from '../dedup/page-index.ts';
 import { LinearMemory, type Arena } from '../kernels/linear-memory.ts';
 import { adoptModules } from '../kernels/loader.ts';
 import type { WasmModule } from '../kernels/webassembly.ts';
@@ -22,7 +24,6 @@ import { readInTurns } from '../source/turn-source.ts';
 import { SpillSpace } from '../spill/spill-space.ts';
 import { Moved, Peer, type Port } from '../workers/peer.ts';
 import { LaneWorker, type LaneSetup, type Reduced } from './lane-worker.ts';
-import { RemoteHistory, type HistoryCalls } from './remote-history.ts';
 
 export interface ThreadSetup extends LaneSetup {
   readonly arena: Arena;
@@ -30,8 +31,8 @@ export interface ThreadSetup extends LaneSetup {
   readonly spill: { readonly folder: string; readonly maxBytes: number | undefined; readonly used: BigInt64Array };
   /** An input is a pipe: whoever fills it, and the main thread that empties it, go first, or else all wait for them. */
   readonly yields: boolean;
-  /** How many ids were counted before the run, which main has; undefined: they are no matter. */
-  readonly knownIds: number | undefined;
+  /** Ids that were counted before the run; undefined: they are no matter. */
+  readonly history: HandedHistory | undefined;
   /** Whether anybody looks at the counters before a lane is done. */
   readonly watched: boolean;
 }
@@ -78,7 +79,7 @@ export interface MakeRangesRequest {
 export type ThreadCalls = {
   begin: (setup: ThreadSetup) => void;
   scatter: (request: ScatterRequest) => Promise<{ share: StoredShare; counters: Counters }>;
-  reduce: (request: ReduceRequest) => Promise<Reduced & { counters: Counters }>;
+  reduce: (request: ReduceRequest) => Promise<Reduced & { counters: Counters; newPages: readonly NewPage[] }>;
   closeStore: (nothing: undefined) => Promise<void>;
   reduceLarge: (request: ReduceLargeRequest) => Promise<{ runs: HandedRun[]; counters: Counters }>;
   makeRanges: (request: MakeRangesRequest) => Promise<{ counters: Counters }>;
@@ -96,24 +97,22 @@ export type MainCalls = {
   rejects: (lines: string) => Promise<void>;
   /** Where its counters are. */
   counters: (counters: Counters) => void;
-} & HistoryCalls;
+};
 
 const COUNTERS_MILLISECONDS = 100;
 const counters = newCounters();
 let memory: LinearMemory;
 let worker: LaneWorker;
-let history: RemoteHistory | undefined;
+let history: FiledHistory | undefined;
 let encodeTask: ((request: EncodeRequest) => EncodeResponse) | undefined;
 
 const main: Peer<MainCalls> = new Peer(parentPort as Port, {
-  begin({ arena, kernels, spill, watched, yields, knownIds, ...setup }: ThreadSetup): void {
+  begin({ arena, kernels, spill, watched, yields, history: handed, ...setup }: ThreadSetup): void {
     // Linux has priorities of threads; others would take it for the process's.
     if (yields && process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
     adoptModules(kernels);
     memory = new LinearMemory(arena);
-    history = knownIds === undefined ? undefined : new RemoteHistory({
-      idPages: (request) => main.call('idPages', request), addIds: (added) => main.call('addIds', added, [added.page.buffer]),
-    }, knownIds);
+    history = handed && FiledHistory.of(handed);
     worker = new LaneWorker({ setup, memory, counters, history, spill: new SpillSpace({ ...spill, counters }) });
     if (watched) setInterval(() => void main.call('counters', counters).catch(() => undefined), COUNTERS_MILLISECONDS).unref();
   },
@@ -129,8 +128,8 @@ const main: Peer<MainCalls> = new Peer(parentPort as Port, {
   },
   async reduce({ claims, ...request }: ReduceRequest) {
     const reduced = await worker.reduce({ ...request, claim: claimsAt(claims) });
-    await history?.settled();
-    return { ...reduced, counters };
+    history?.close();
+    return { ...reduced, counters, newPages: history?.takeAdded() ?? [] };
   },
   closeStore: () => worker.closeStore(),
   async reduceLarge({ claims, ...request }: ReduceLargeRequest) {

@@ -11,7 +11,7 @@ import { DATASET_FILE, readDescription, type DatasetDescription } from '../datas
 import { ALWAYS } from '../dataset/replaceable.ts';
 import { partitionFolder } from '../parquet/hive-path.ts';
 import { openPart } from '../parquet/read-part.ts';
-import type { Committed, Schema } from './continuation.ts';
+import type { Committed, Schema } from './state-content.ts';
 import { difference, RegionSums } from './region-sums.ts';
 
 export interface CheckDatasetOptions {

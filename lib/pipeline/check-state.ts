@@ -1,7 +1,8 @@
 /**
  * Verifies all that is kept for a dataset, and the dataset: each is compared with what it was made from.
  *
- *   LevelDB    every record, page and checksum (state/check.ts); pages hold ids, none twice, as many as were counted
+ *   LevelDB    every record and checksum (state/check.ts)
+ *   ids        every page's checksum; pages hold ids, none twice, as many as were counted and not forgotten
  *   totals     every block's checksum; rows in order, that add up to what was counted
  *   rejects    as many lines as rows were rejected
  *   dataset    of the last commit; its files are there, and hold, read by another reader, what the totals hold
@@ -12,14 +13,14 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
-import { messageOf } from '../core/errors.ts';
+import { EtlError, messageOf } from '../core/errors.ts';
 import { REJECTS_FILE } from '../dataset/rejects-file.ts';
 import type { Head } from '../state/records.ts';
 import type { State } from '../state/state.ts';
 import { checkDataset, type DatasetFound } from './check-dataset.ts';
 import { checkIds, type IdsFound } from './check-ids.ts';
 import { checkTotals } from './check-totals.ts';
-import { committed, type Committed, type Schema } from './continuation.ts';
+import { committed, indexOf, schemaOf, type Committed } from './state-content.ts';
 import { publishedAt, withState, type Published, type StateOf } from './inspect.ts';
 import { RegionSums } from './region-sums.ts';
 
@@ -66,20 +67,31 @@ class Check {
 
   async run(): Promise<StateCheck['checked']> {
     const { head } = this.#state;
-    const ids = await checkIds(this.#state, head?.ids ?? 0, this.#tell);
+    const ids = await this.#checkIds();
     const published = await publishedAt(this.#output, head);
     this.#checkPublished(published, head);
     if (!head) return { ...ids, commits: 0, totals: 0, dataset: NO_DATASET };
     return this.#checkCommit(head, ids, published);
   }
 
+  async #checkIds(): Promise<IdsFound> {
+    const { folder } = this.#state;
+    try {
+      return await checkIds({ folder, index: indexOf(this.#state), tell: this.#tell });
+    } catch (error) {
+      if (!(error instanceof EtlError && error.code === 'ETL_STATE_DAMAGED')) throw error;
+      this.#tell(error.message);
+      return { pages: 0, ids: 0 };
+    }
+  }
+
   async #checkCommit(head: Head, ids: IdsFound, published: Published): Promise<StateCheck['checked']> {
     const { folder } = this.#state;
     const last = committed(head);
-    const schema = head.schema as unknown as Schema;
+    const schema = schemaOf(head);
     const { read, counted, duplicates, rejected } = last.rows;
-    if (read !== counted + duplicates + rejected || counted !== head.ids) {
-      this.#tell(`The rows of commit ${last.commit} do not balance: ${read} read, ${counted} counted, ${duplicates} duplicates, ${rejected} rejected, ${head.ids} ids.`);
+    if (read !== counted + duplicates + rejected || counted !== head.ids + last.forgotten) {
+      this.#tell(`The rows of commit ${last.commit} do not balance: ${read} read, ${counted} counted, ${duplicates} duplicates, ${rejected} rejected, ${head.ids} ids, ${last.forgotten} forgotten.`);
     }
     const sums = await RegionSums.load();
     const good = await checkTotals({ folder, last, byUser: schema.groupBy === 'user', sums, tell: this.#tell });
@@ -104,7 +116,7 @@ class Check {
   /** `dataset`: has the same lines, if there is one. */
   async #checkRejects({ rejects, rows }: Committed, dataset: string | undefined): Promise<void> {
     try {
-      const kept = await linesOf(rejects.map((file) => join(this.#state.folder, file)));
+      const kept = await linesOf(rejects.map(({ file }) => join(this.#state.folder, file)));
       if (kept.lines !== rows.rejected) this.#tell(`The state keeps ${kept.lines} rejected rows, and ${rows.rejected} were rejected.`);
       if (dataset === undefined) return;
       const published = await linesOf([join(dataset, REJECTS_FILE)]);

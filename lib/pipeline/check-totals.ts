@@ -12,7 +12,7 @@ import { loadKernel } from '../kernels/loader.ts';
 import type { SpillKernel } from '../kernels/twins/spill.ts';
 import { KeptRuns } from '../spill/kept-runs.ts';
 import { DEFAULT_PACK_BYTES } from '../spill/run-files.ts';
-import type { Committed } from './continuation.ts';
+import type { Committed } from './state-content.ts';
 import type { RegionSums } from './region-sums.ts';
 
 const AREA_BYTES = 1 << 18;

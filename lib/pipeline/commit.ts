@@ -1,13 +1,12 @@
 /** Totals that a state keeps, and how what was added to it becomes a commit and a dataset. */
-import { stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { newCounters } from '../core/counters.ts';
 import { EtlError, messageOf } from '../core/errors.ts';
 import { Resources } from '../core/resources.ts';
 import type { SortedRun } from '../core/stage.ts';
 import { syncFile, syncFolders } from '../core/sync-folder.ts';
 import { DATASET_FILE } from '../dataset/description.ts';
-import { joinRejects, REJECTS_FILE } from '../dataset/rejects-file.ts';
+import { joinRejects, REJECTS_FILE, rejectsIn, type KeptRejects } from '../dataset/rejects-file.ts';
 import { STATE_MARK, writeStateMark } from '../dataset/state-mark.ts';
 import { PageMerger } from '../dedup/page-merger.ts';
 import { loadKernel } from '../kernels/loader.ts';
@@ -143,8 +142,8 @@ export async function publishAgain(shared: JobBase, continuation: Continuation):
 }
 
 /** Adds to the staging folder what a dataset of a state has besides; then all of it is on the disk. */
-async function complete({ staging: { folder } }: PublishPlan, continuation: Continuation, commit: number, rejects: readonly string[]): Promise<void> {
-  await joinRejects(rejects.map((file) => join(continuation.folder, file)), folder);
+async function complete({ staging: { folder } }: PublishPlan, continuation: Continuation, commit: number, rejects: readonly KeptRejects[]): Promise<void> {
+  await joinRejects(continuation.folder, rejects, folder);
   await writeStateMark(folder, continuation.mark(commit));
   try {
     for (const file of [REJECTS_FILE, STATE_MARK, DATASET_FILE]) await syncFile(join(folder, file));
@@ -154,16 +153,17 @@ async function complete({ staging: { folder } }: PublishPlan, continuation: Cont
   }
 }
 
-async function allRejects(continuation: Continuation): Promise<string[]> {
+async function allRejects(continuation: Continuation): Promise<KeptRejects[]> {
   return [...(continuation.last?.rejects ?? []), ...await ownRejects(continuation.rejectsFile)];
 }
 
 /** The run's rejects file, if there is anything in it: it is on the disk then. */
-async function ownRejects(path: string): Promise<string[]> {
+async function ownRejects(path: string): Promise<KeptRejects[]> {
   try {
-    if ((await stat(path)).size === 0) return [];
+    const rejects = await rejectsIn(dirname(path), basename(path));
+    if (!rejects) return [];
     await syncFile(path);
-    return [basename(path)];
+    return [rejects];
   } catch (cause) {
     throw new EtlError('ETL_STATE_WRITE', `Could not sync ${path}: ${messageOf(cause)}.`, { cause });
   }

@@ -9,11 +9,13 @@ import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { EtlError, withCleanupError } from '../core/errors.ts';
 import { defaultState, type ColumnNames } from '../core/options.ts';
+import { idFileName } from '../dedup/id-files.ts';
 import { readStateMark, type StateMark } from '../dataset/state-mark.ts';
 import { isThere } from '../dataset/versions.ts';
 import type { CommitRecord, Head, InputRecord, RowCounts } from '../state/records.ts';
 import { State } from '../state/state.ts';
-import { assertStateOutside, committed, idOf, NO_ROWS, type Schema } from './continuation.ts';
+import { committed, idOf, indexOf, NO_ROWS, schemaOf } from './state-content.ts';
+import { assertStateOutside } from './state-folder.ts';
 
 export type { CommitRecord, InputRecord, RowCounts } from '../state/records.ts';
 
@@ -46,10 +48,11 @@ export interface StateDescription {
   readonly inputs: readonly InputRecord[];
   /** Of all commits. */
   readonly rows: RowCounts;
-  /** Distinct ids that were counted. */
+  /** Distinct ids that are known, and those that were counted and forgotten. */
   readonly ids: number;
-  /** On the disk. A file that is missing has none: `checkState` tells. `perId`: of the database, undefined without ids. */
-  readonly bytes: { readonly database: number; readonly totals: number; readonly rejects: number; readonly perId: number | undefined };
+  readonly forgotten: number;
+  /** On the disk. A file that is missing has none: `checkState` tells. `perId`: of ids and database, undefined without ids. */
+  readonly bytes: { readonly database: number; readonly ids: number; readonly totals: number; readonly rejects: number; readonly perId: number | undefined };
   readonly published: Published;
 }
 
@@ -65,32 +68,30 @@ export async function describeState(of: StateOf, { lastInputs = Infinity }: { re
     const { inputs, count } = await inputsOf(state, lastInputs);
     const last = head && committed(head);
     const database = await state.bytes();
-    const sizes = async (files: readonly string[]): Promise<number> =>
-      (await Promise.all(files.map((file) => sizeOf(join(folder, file))))).reduce((sum, size) => sum + size, 0);
+    const sizes = (files: readonly { readonly file: string }[]): Promise<number> => sizesOf(files.map(({ file }) => join(folder, file)));
     const ids = head?.ids ?? 0;
+    const idBytes = await idBytesOf(state);
     return {
-      folder, output, commits, inputs, ids, inputCount: count,
-      schema: head && ({ ...head.schema } as unknown as Schema),
+      folder, output, commits, inputs, ids, inputCount: count, forgotten: last?.forgotten ?? 0,
+      schema: head && { ...schemaOf(head) },
       rows: last?.rows ?? NO_ROWS,
       bytes: {
-        database, totals: await sizes(last ? [last.totals.file] : []), rejects: await sizes(last?.rejects ?? []),
-        perId: ids === 0 ? undefined : database / ids,
+        database, ids: idBytes, totals: await sizes(last ? [last.totals] : []), rejects: await sizes(last?.rejects ?? []),
+        perId: ids === 0 ? undefined : (database + idBytes) / ids,
       },
       published: await publishedAt(output, head),
     };
   });
 }
 
-/**
- * Gives back the disk space of what commits have removed or written anew, at the pace of the disk; it takes as much more
- * meanwhile. Gives the bytes of the database before and after. Throws as describeState does.
- */
-export async function compactState(of: StateOf): Promise<{ readonly folder: string; readonly before: number; readonly after: number }> {
-  return withState(of, async (state) => {
-    const before = await state.bytes();
-    await state.compact({ all: true });
-    return { folder: state.folder, before, after: await state.bytes() };
-  });
+/** What ids and database take on the disk, in bytes. Throws ETL_STATE_READ. */
+export async function stateBytes(state: State): Promise<number> {
+  return await state.bytes() + await idBytesOf(state);
+}
+
+async function idBytesOf(state: State): Promise<number> {
+  const names = new Set(Array.from(indexOf(state).all(), idFileName));
+  return sizesOf(Array.from(names, (name) => join(state.folder, name)));
 }
 
 /** Opens the state, which must be there, for `work`, which is told the output's absolute path. Throws as describeState does. */
@@ -142,6 +143,7 @@ async function inputsOf(state: State, most: number): Promise<{ inputs: InputReco
   return { inputs, count };
 }
 
-async function sizeOf(path: string): Promise<number> {
-  return stat(path).then(({ size }) => size, () => 0);
+async function sizesOf(paths: readonly string[]): Promise<number> {
+  const sizes = await Promise.all(paths.map((path) => stat(path).then(({ size }) => size, () => 0)));
+  return sizes.reduce((sum, size) => sum + size, 0);
 }

@@ -28,6 +28,7 @@ import { packageVersion } from '../core/version.ts';
 import { removeStagings } from '../dataset/staging.ts';
 import { pruneVersions } from '../dataset/versions.ts';
 import { removeTempFolders } from '../dataset/temp-folder.ts';
+import type { IdStore } from '../dedup/id-store.ts';
 import { loadKernel } from '../kernels/loader.ts';
 import type { AggregateKernel } from '../kernels/twins/aggregate.ts';
 import type { SpillKernel } from '../kernels/twins/spill.ts';
@@ -39,9 +40,11 @@ import type { Outcome, Summary } from '../summary.ts';
 import type { JobBase, JobContext } from './base.ts';
 import { inParts, nextPart, type Part, type PartDone } from './checkpoints.ts';
 import { addTotals, addTotalsAlone, commitAddition, commitCheckpoint, publishAgain } from './commit.ts';
-import { assertStateOutside, Continuation, NO_ROWS } from './continuation.ts';
+import { Continuation } from './continuation.ts';
 import { planJob, type Plan } from './plan.ts';
 import { describe, writeFiles, type Runs } from './publish.ts';
+import { NO_ROWS } from './state-content.ts';
+import { assertStateOutside } from './state-folder.ts';
 
 export type { JobContext } from './base.ts';
 
@@ -99,12 +102,13 @@ class Job {
       else await pruneVersions(resolve(options.output)); // of runs that were killed
       return this.#nothingNew(continuation, known, started);
     }
-    const inputs = continuation?.take(nextPart(fresh, options.checkpoint)) ?? fresh;
+    const { inputs, ids } = continuation?.take(nextPart(fresh, options.checkpoint)) ?? { inputs: fresh, ids: undefined };
     const left = fresh.length - inputs.length;
 
-    const plan = await progress.during('plan', () => this.#plan(inputs, continuation));
+    const plan = await progress.during('plan', () => this.#plan(inputs, continuation, ids));
     await progress.during('scatter', () => this.#scatter(plan));
     const runs = await progress.during('reduce', () => this.#reduce(plan));
+    continuation?.startSync();
     const { users, regions } = await progress.during('publish', () => (
       continuation && left > 0 ? this.#checkpoint(plan, runs, continuation) : this.#publish(plan, runs, continuation)
     ));
@@ -120,7 +124,7 @@ class Job {
       seconds: (performance.now() - started) / 1000,
       phases: progress.seconds,
       leftBehind: plan.leftBehind,
-      state: continuation && { folder: continuation.folder, commit: continuation.next - 1, knownInputs: known, logs: continuation.before.counted + counters.counted },
+      state: continuation && { folder: continuation.folder, commit: continuation.next - 1, knownInputs: known, logs: continuation.before.counted + counters.counted, forgotten: continuation.forgets },
       version,
     };
     return { outcome, counters, memory: limit, inputs, left };
@@ -141,11 +145,11 @@ class Job {
     return continuation;
   }
 
-  async #plan(inputs: readonly InputFile[], continuation: Continuation | undefined): Promise<Plan> {
+  async #plan(inputs: readonly InputFile[], continuation: Continuation | undefined, ids: IdStore | undefined): Promise<Plan> {
     const { overwrite, valueScale } = this.#base.options;
     const last = continuation?.last;
     return planJob(this.#base, {
-      inputs, scale: last?.scale ?? valueScale, history: continuation?.history, rejectsFile: continuation?.rejectsFile,
+      inputs, scale: last?.scale ?? valueScale, history: ids, rejectsFile: continuation?.rejectsFile,
       overwrite: overwrite || last !== undefined, // it is a commit of this state, or there is none
     });
   }
@@ -162,7 +166,7 @@ class Job {
     const outcome: Outcome = {
       output: options.output, inputs: 0, jobs: 1, users: 0, regions: 0, valueScale: scale, geoDatabase,
       seconds: (performance.now() - started) / 1000, phases: progress.seconds, leftBehind: [...removeTempFolders(options.temp ?? dirname(resolve(options.output))), ...removeStagings(options.output)],
-      state: { folder: continuation.folder, commit, knownInputs: known, logs: rows.counted }, version,
+      state: { folder: continuation.folder, commit, knownInputs: known, logs: rows.counted, forgotten: 0 }, version,
     };
     return { outcome, counters, memory: options.memory ?? defaultMemory(availableMemory()), inputs: [], left: 0 };
   }

@@ -9,7 +9,7 @@ import { availableMemory, defaultMemory } from '../core/memory-limit.ts';
 import type { ColumnNames } from '../core/options.ts';
 import { availableProcessors } from '../core/processors.ts';
 import { letHeapGrow } from '../core/resident.ts';
-import type { CountedHistory } from '../dedup/history.ts';
+import type { IdStore } from '../dedup/id-store.ts';
 import { REJECTS_FILE, RejectsFile } from '../dataset/rejects-file.ts';
 import { Staging } from '../dataset/staging.ts';
 import { createTempFolder, removeTempFolder } from '../dataset/temp-folder.ts';
@@ -70,7 +70,7 @@ export interface Planned {
   /** Decimal places of the value, if they are not to be found out. */
   readonly scale: number | undefined;
   /** Ids that were counted before the run; undefined: none, and none are kept. */
-  readonly history: CountedHistory | undefined;
+  readonly history: IdStore | undefined;
   /** Where rejects are written; undefined: in the dataset. */
   readonly rejectsFile: string | undefined;
 }
@@ -88,7 +88,7 @@ export function planPublishing(
 
 class Planner {
   readonly #base: JobBase;
-  #history: CountedHistory | undefined;
+  #history: IdStore | undefined;
   #budget!: MemoryBudget;
   #memory!: LinearMemory;
 
@@ -209,10 +209,11 @@ class Planner {
     const { threadBytes, threadWorkspace } = this.#budget;
     const kernels = await compileKernels(LANE_KERNELS);
     const memory = this.#memory;
+    const history = this.#history?.handOver();
     team.begin(memory, inputs, () => ({
       ...setup, kernels, spill, arena: memory.arena(threadBytes, threadWorkspace),
       yields: inputs.some(({ size }) => size === undefined), watched: events !== undefined,
-      knownIds: this.#history?.ids,
+      history,
     }));
     const started = new Promise<void>((resolve) => { setImmediate(resolve); }); // not before lane 1 has begun
     team.prepareEncoders(started.then(async () => ({

@@ -6,8 +6,7 @@
  */
 import { messageOf } from '../core/errors.ts';
 import type { Database } from './database.ts';
-import { COMMITS, commitKey, HEAD_KEY, INDEX_KEY, INPUTS, isIn, keyText, pageKey, pagePlace } from './keys.ts';
-import { isPage, type PageIndex } from './page-index.ts';
+import { COMMITS, commitKey, HEAD_KEY, INDEX_KEY, INPUTS, isIn, keyText } from './keys.ts';
 import { tryDecodeRecord, type CommitRecord, type StoredHead } from './records.ts';
 import { sealText, type Seals } from './seal.ts';
 
@@ -18,13 +17,12 @@ export interface CheckOptions {
   readonly database: Database;
   readonly seals: Seals;
   readonly head: StoredHead;
-  readonly index: PageIndex;
 }
 
 /** Never throws for what the database does. Nothing may be written meanwhile. */
 export async function checkAll(options: CheckOptions): Promise<string[]> {
   const problems = new Problems();
-  for (const check of [checkCommits, checkInputs, checkPages, checkKeys]) {
+  for (const check of [checkCommits, checkInputs, checkIndex, checkKeys]) {
     await check(options, problems).catch((error: unknown) => problems.add(`Going over the state failed: ${messageOf(error)}.`));
   }
   return problems.list();
@@ -75,26 +73,16 @@ async function checkInputs({ database, seals, head }: CheckOptions, problems: Pr
   else if (sealText(sum) !== head.ledger.seals) problems.add('The records of inputs are not the last ones that were written.');
 }
 
-async function checkPages({ database, seals, index }: CheckOptions, problems: Problems): Promise<void> {
-  for (const page of index.all()) {
-    const name = `The page ${page.number} of slice ${page.slice} by commit ${page.commit}`;
-    try {
-      const bytes = await database.get(pageKey(page), { fillCache: false });
-      if (!bytes) problems.add(`${name} is not found.`);
-      else if (!isPage(seals, page, bytes)) problems.add(`${name} is damaged.`);
-    } catch (error) {
-      problems.add(`${name} cannot be read: ${messageOf(error)}.`);
-    }
-  }
+async function checkIndex({ database, seals, head }: CheckOptions, problems: Problems): Promise<void> {
+  const bytes = await database.get(INDEX_KEY);
+  const opened = bytes && seals.open(INDEX_KEY, bytes);
+  if (!opened || sealText(opened.seal) !== head.index) problems.add('The index of the pages of ids is not that of the last commit.');
 }
 
-async function checkKeys({ database, head, index }: CheckOptions, problems: Problems): Promise<void> {
-  const known = new Set(Array.from(index.all(), (page) => keyText(pageKey(page))));
-  for (const key of [HEAD_KEY, INDEX_KEY]) known.add(keyText(key));
+async function checkKeys({ database }: CheckOptions, problems: Problems): Promise<void> {
+  const known = new Set([HEAD_KEY, INDEX_KEY].map(keyText));
   for await (const key of database.keys({ fillCache: false })) {
     if (known.has(keyText(key)) || isIn(COMMITS, key) || isIn(INPUTS, key)) continue;
-    const place = pagePlace(key);
-    if (!place) problems.add(`There is a record with the unknown key ${keyText(key)}.`);
-    else if (place.commit <= head.commit) problems.add(`There is a page of slice ${place.slice} by commit ${place.commit} that no commit has.`); // else of the one under way
+    problems.add(`There is a record with the unknown key ${keyText(key)}.`);
   }
 }

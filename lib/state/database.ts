@@ -16,28 +16,19 @@ export interface Range {
   readonly limit?: number;
 }
 
-export interface Snapshot {
-  close(): Promise<void>;
-}
-
 interface ReadOptions {
   readonly fillCache?: boolean;
-  readonly snapshot?: Snapshot;
 }
 
 /** The part of a `Level` that is used, so that a test can stand between: keys and values are bytes. */
 export interface Database {
   batch(operations: Operation[], options: { readonly sync: boolean }): Promise<void>;
   get(key: Uint8Array, options?: ReadOptions): Promise<Uint8Array | undefined>;
-  /** As many values as keys, all of one snapshot. */
-  getMany(keys: Uint8Array[], options?: ReadOptions): Promise<(Uint8Array | undefined)[]>;
   /** In the order of keys, as the database was when it was called. */
   iterator(range: Range & ReadOptions): AsyncIterable<[Uint8Array, Uint8Array]>;
   keys(range: Range & ReadOptions): AsyncIterable<Uint8Array>;
-  clear(range: Range): Promise<void>;
   /** Rewrites tables with keys in between, without what was deleted. */
   compactRange(first: Uint8Array, last: Uint8Array): Promise<void>;
-  snapshot(): Snapshot;
   /** What is under way ends first. */
   close(): Promise<void>;
 }
@@ -50,7 +41,7 @@ export const openLevel: OpenDatabase = async (folder) => {
   const level = new Level<Uint8Array, Uint8Array>(folder, {
     keyEncoding: 'view',
     valueEncoding: 'view',
-    // Pages are hashes: nothing to gain.
+    // Hashes for the most part, and level-tables.ts does not uncompress.
     compression: false,
   });
   await level.open();

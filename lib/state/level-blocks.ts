@@ -4,8 +4,6 @@ import { LevelBytes, NotLevel } from './level-bytes.ts';
 
 /** A block's compression and checksum, behind it. */
 const TRAILER_BYTES = 5;
-/** Behind a key: a type (8 bits; 1 is a value, 0 a key that was deleted) and the number of the write (56 bits), little-endian. */
-export const KEY_SUFFIX_BYTES = 8;
 
 /** Where a block is, without its trailer. */
 export interface Block {
@@ -58,18 +56,4 @@ export function* entries(table: Uint8Array, { at, end }: Block): Generator<Entry
     entry.skip(valueBytes);
     yield { key: key.subarray(0, keyBytes), at: valueAt, end: entry.at };
   }
-}
-
-/** The entry of a data block that is one from end to end, with one restart, at 0; undefined for any other. Throws NotLevel. */
-export function singleEntry(table: Uint8Array, { at, end }: Block): Entry | undefined {
-  if (table[end] !== 0 || end - at < 3 + KEY_SUFFIX_BYTES + 8) return undefined;
-  const restarts = new LevelBytes(table, end - 8, end);
-  if (restarts.fixed32() !== 0 || restarts.fixed32() !== 1) return undefined;
-  const entry = new LevelBytes(table, at, end);
-  const shared = entry.varint();
-  const keyBytes = entry.varint();
-  const valueBytes = entry.varint();
-  const valueAt = entry.at + keyBytes;
-  if (shared !== 0 || keyBytes < KEY_SUFFIX_BYTES || valueAt + valueBytes !== end - 8) return undefined;
-  return { key: table.subarray(entry.at, valueAt), at: valueAt, end: end - 8 };
 }

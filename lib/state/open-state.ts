@@ -4,13 +4,12 @@
  * takes a cut record for one that was being written; db_impl.cc drops damaged ones). Found when it is opened:
  *
  *   damaged tables               before LevelDB looks at them: level-tables.ts
- *   the head went back           by `atLeast`; without it, by a commit's record, the index or pages that are newer
+ *   the head went back           by a commit's record, the index or records of inputs that are newer
  *   the head is missing          by anything else that is there
  *   an index of another commit   by its seal in the head
  *   records of inputs            all of them, by their number and the sum of their seals in the head
  *
- * A page that is lost or damaged is found when it is read, or by `check`: each has its seal in the index. A commit's record
- * is looked at when it is read.
+ * A commit's record is looked at when it is read. That all of it went back is for its owner to find, who has something newer.
  */
 import { mkdirSync, realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -18,22 +17,16 @@ import { withCleanupError } from '../core/errors.ts';
 import { syncFolder } from '../core/sync-folder.ts';
 import { lookAt, openLevel, type Database, type OpenDatabase } from './database.ts';
 import { damaged, isLocked, noState, stateError } from './errors.ts';
-import { COMMITS, commitKey, HEAD_KEY, INDEX_KEY, pagesFrom } from './keys.ts';
+import { COMMITS, commitKey, HEAD_KEY, INDEX_KEY } from './keys.ts';
 import { Ledger } from './ledger.ts';
-import { damageOfTables, findPages } from './level-tables.ts';
+import { damageOfTables } from './level-tables.ts';
 import { isOwned, locked, removeOwnerFile, writeOwnerFile } from './owner-file.ts';
-import { PageIndex } from './page-index.ts';
-import { PagePlaces } from './page-places.ts';
-import { decodeRecord, encodeRecord, type CommitRecord, type StoredHead } from './records.ts';
+import { decodeRecord, encodeRecord, FORMAT, type CommitRecord, type StoredHead } from './records.ts';
 import { Seals, sealText } from './seal.ts';
 
 export interface StateOptions {
   /** Makes one where there is none. Default: false. */
   readonly create?: boolean;
-  /** The number of a commit that is known to have been made: an earlier head is a damage. Default: 0. */
-  readonly atLeast?: number;
-  /** Bytes of pages that may wait to be written: more where there is memory, and others have work to do. Default: BATCH_BYTES. */
-  readonly queueBytes?: number | undefined;
   /** Default: LevelDB. */
   readonly openDatabase?: OpenDatabase;
 }
@@ -42,18 +35,10 @@ export interface OpenState {
   /** As it was named, made absolute. */
   readonly folder: string;
   readonly database: Database;
-  /** Its folder, without links. */
-  readonly databaseFolder: string;
-  /** Where pages are in its tables, or were when they were looked for. */
-  readonly places: PagePlaces;
-  /** Looks for them again. Never throws. */
-  findAgain(): Promise<void>;
   readonly seals: Seals;
   readonly head: StoredHead;
-  readonly index: PageIndex;
+  readonly index: Uint8Array;
   readonly ledger: Ledger;
-  /** See StateOptions. */
-  readonly queueBytes: number | undefined;
   /** Makes the names of the database's files durable. */
   syncNames(): Promise<void>;
   /** Ends it: another process may have it then. */
@@ -69,8 +54,8 @@ const openFolders = new Set<string>();
 /** Throws ETL_STATE_LOCKED, ETL_STATE_DAMAGED, ETL_STATE_READ, ETL_STATE_WRITE. */
 export async function openState(name: string, options: StateOptions): Promise<OpenState> {
   const folder = resolve(name);
-  const { create = false, atLeast = 0, openDatabase = openLevel } = options;
-  const path = prepare(folder, create, atLeast);
+  const { create = false, openDatabase = openLevel } = options;
+  const path = prepare(folder, create);
   if (openFolders.has(path)) throw locked(folder);
   openFolders.add(path);
   const databaseFolder = databaseIn(path);
@@ -86,8 +71,7 @@ export async function openState(name: string, options: StateOptions): Promise<Op
     }
   };
   try {
-    const places = new PagePlaces();
-    const damage = lookAt(databaseFolder) === 'database' ? await damageOfTables(databaseFolder, places) : undefined;
+    const damage = lookAt(databaseFolder) === 'database' ? await damageOfTables(databaseFolder) : undefined;
     // Another process may be writing what was read.
     if (damage !== undefined) throw isOwned(path) ? locked(folder) : damaged(folder, damage);
     database = await openDatabase(databaseFolder).catch((error: unknown) => {
@@ -96,12 +80,9 @@ export async function openState(name: string, options: StateOptions): Promise<Op
     writeOwnerFile(path);
     await syncNames(databaseFolder);
     await syncNames(path);
-    let finding: Promise<void> | undefined;
-    const findAgain = (): Promise<void> => (finding ??= findPages(databaseFolder, places).finally(() => (finding = undefined)));
-    await findAgain();
     const seals = await Seals.load();
-    const loaded = await load(folder, database, seals, create, atLeast);
-    return { folder, database, databaseFolder, places, findAgain, seals, syncNames: () => syncNames(databaseFolder), queueBytes: options.queueBytes, release, ...loaded };
+    const loaded = await load(folder, database, seals, create);
+    return { folder, database, seals, syncNames: () => syncNames(databaseFolder), release, ...loaded };
   } catch (error) {
     const failure = stateError(folder, 'Opening', error);
     throw await release().then(() => failure, (extra: unknown) => withCleanupError(failure, extra));
@@ -113,7 +94,7 @@ async function syncNames(folder: string): Promise<void> {
   await syncFolder(folder).catch(() => undefined);
 }
 
-/** LevelDB's own, in the state's folder; nothing else is in it. */
+/** LevelDB's own, in the state's folder. */
 export const DATABASE_FOLDER = 'level';
 
 /** LevelDB's own folder. */
@@ -122,12 +103,11 @@ export function databaseIn(folder: string): string {
 }
 
 /** The folder without links, with a folder for the database in it. */
-function prepare(folder: string, create: boolean, atLeast: number): string {
+function prepare(folder: string, create: boolean): string {
   try {
     const found = lookAt(databaseIn(folder));
     if (found === 'remains') throw damaged(folder, 'the file level/CURRENT is missing');
     if (found === 'nothing') {
-      if (atLeast > 0) throw goneBack(folder, 0, atLeast);
       if (!create) throw noState(folder);
       mkdirSync(databaseIn(folder), { recursive: true });
     }
@@ -137,20 +117,14 @@ function prepare(folder: string, create: boolean, atLeast: number): string {
   }
 }
 
-function goneBack(folder: string, commit: number, atLeast: number): Error {
-  const last = commit === 0 ? 'it knows of no commit' : `its last commit is number ${commit}`;
-  return damaged(folder, `${last}, and commit ${atLeast} was made`);
-}
-
-async function load(folder: string, database: Database, seals: Seals, create: boolean, atLeast: number): Promise<Pick<OpenState, 'head' | 'index' | 'ledger'>> {
+async function load(folder: string, database: Database, seals: Seals, create: boolean): Promise<Pick<OpenState, 'head' | 'index' | 'ledger'>> {
   const ledger = new Ledger({ database, seals, folder });
-  const head = await loadHead(folder, database, seals) ?? await makeHead(folder, database, seals, ledger, create && atLeast === 0);
-  if (head.format !== 1) throw damaged(folder, `it has format ${String(head.format)}, of another version of etl-stream, and this one reads format 1`);
-  if (head.commit < atLeast) throw goneBack(folder, head.commit, atLeast);
+  const head = await loadHead(folder, database, seals) ?? await makeHead(folder, database, seals, ledger, create);
+  if (head.format !== FORMAT) {
+    throw damaged(folder, `it has format ${String(head.format)}, of another version of etl-stream, and this one reads format ${FORMAT}`);
+  }
   const index = await loadIndex(folder, database, seals, head);
   await checkNewest(folder, database, seals, head.commit);
-  const leftOver = pagesFrom(head.commit + 1); // of a killed run
-  if (await hasKeys(database, leftOver)) await database.clear(leftOver);
   await ledger.load(head.ledger);
   return { head, index, ledger };
 }
@@ -164,8 +138,8 @@ async function loadHead(folder: string, database: Database, seals: Seals): Promi
 async function makeHead(folder: string, database: Database, seals: Seals, ledger: Ledger, create: boolean): Promise<StoredHead> {
   if (await hasKeys(database, {})) throw damaged(folder, 'the record of the last commit is missing');
   if (!create) throw noState(folder);
-  const index = seals.seal(INDEX_KEY, PageIndex.empty.encode());
-  const head: StoredHead = { format: 1, commit: 0, ledger: ledger.sum, index: sealText(index.seal) };
+  const index = seals.seal(INDEX_KEY, new Uint8Array(0));
+  const head: StoredHead = { format: FORMAT, commit: 0, ledger: ledger.sum, index: sealText(index.seal) };
   await database.batch([
     { type: 'put', key: INDEX_KEY, value: index.bytes },
     { type: 'put', key: HEAD_KEY, value: encodeRecord(seals, HEAD_KEY, head).bytes },
@@ -173,18 +147,18 @@ async function makeHead(folder: string, database: Database, seals: Seals, ledger
   return head;
 }
 
-async function loadIndex(folder: string, database: Database, seals: Seals, head: StoredHead): Promise<PageIndex> {
+async function loadIndex(folder: string, database: Database, seals: Seals, head: StoredHead): Promise<Uint8Array> {
   const bytes = await database.get(INDEX_KEY);
   const opened = bytes && seals.open(INDEX_KEY, bytes);
-  const index = opened && sealText(opened.seal) === head.index ? PageIndex.decode(opened.value) : undefined;
-  if (!index) throw damaged(folder, `the index of pages is not that of commit ${head.commit}`);
-  return index;
+  if (!opened || sealText(opened.seal) !== head.index) throw damaged(folder, `the index of pages is not that of commit ${head.commit}`);
+  return opened.value;
 }
 
-/** That nothing is newer than the head says. Pages of the next commit may be there: they are left over. */
+/** That nothing is newer than the head says. */
 async function checkNewest(folder: string, database: Database, seals: Seals, commit: number): Promise<void> {
-  const isNewer = await hasKeys(database, { gt: commitKey(commit), lt: COMMITS.lt }) || await hasKeys(database, pagesFrom(commit + 2));
-  if (isNewer) throw damaged(folder, `its last commit is said to be number ${commit}, and there is something of a later one`);
+  if (await hasKeys(database, { gt: commitKey(commit), lt: COMMITS.lt })) {
+    throw damaged(folder, `its last commit is said to be number ${commit}, and there is something of a later one`);
+  }
   if (commit === 0) return;
   const bytes = await database.get(commitKey(commit));
   if (!bytes) throw damaged(folder, `the record of commit ${commit} is missing`);

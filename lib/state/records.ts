@@ -2,6 +2,9 @@
 import { damaged } from './errors.ts';
 import type { Seals, SealedValue } from './seal.ts';
 
+/** Of the state, one for all that is in it. 1 had pages of ids in LevelDB. */
+export const FORMAT = 2;
+
 /** Rows, over all inputs. */
 export interface RowCounts {
   readonly read: number;
@@ -21,7 +24,7 @@ export interface NewCommit {
   readonly when: string;
   /** What later runs must agree with: columns, what is grouped by, the scale of values. */
   readonly schema: Opaque;
-  /** Distinct ids of all commits. */
+  /** Distinct ids that are known: those of all commits but what was forgotten. */
   readonly ids: number;
   /** Over all commits. */
   readonly rows: RowCounts;
@@ -34,9 +37,16 @@ export interface NewCommit {
 /** The last commit. */
 export interface Head extends NewCommit {
   /** Version of the state's format. */
-  readonly format: 1;
+  readonly format: typeof FORMAT;
   /** 1, 2, ... */
   readonly commit: number;
+}
+
+/** The index that belongs to a commit. */
+export interface NewIndex {
+  readonly value: Uint8Array;
+  /** Bytes of what it has more than the one before. */
+  readonly addedBytes: number;
 }
 
 /** What a caller says of an input that it read. */
@@ -66,15 +76,13 @@ export interface CommitRecord {
   /** How many inputs it read. */
   readonly inputs: number;
   readonly rows: RowCounts;
-  /** New ids. */
-  readonly ids: number;
-  /** Of the pages that it added. */
+  /** Of the ids that it added. */
   readonly bytes: number;
 }
 
 /** What stands under HEAD_KEY. All else is bound to it: it is written in one batch with what it tells of. */
 export interface StoredHead {
-  readonly format: 1;
+  readonly format: typeof FORMAT;
   /** 0 before the first commit. */
   readonly commit: number;
   readonly content?: NewCommit;

@@ -37,12 +37,6 @@ export function idPageBytes(count: number): number {
   return ID_PAGE_HEADER + unaryBytes(count, bucketBits) + count * idBytes(bucketBits);
 }
 
-/** How many ids a page of `bytes` bytes has, if it is one. */
-export function idsInPage(bytes: number): number {
-  const bucketBits = bytes < idPageBytes(ID_PAGE_FEW + 1) ? BUCKET_BITS_FEW : BUCKET_BITS_MANY;
-  return Math.floor((8 * (bytes - ID_PAGE_HEADER) - 2 ** bucketBits) / (8 * idBytes(bucketBits) + 1));
-}
-
 function bucketBitsFor(count: number): number {
   return count <= ID_PAGE_FEW ? BUCKET_BITS_FEW : BUCKET_BITS_MANY;
 }

@@ -1,0 +1,190 @@
+/**
+ * Files of pages of ids, in the folder of a state: written once, by one run, then only read, and removed when no index has a
+ * page of them any more.
+ *
+ *   ids-<edition>-<part>.pages    pages one behind the other, as they came; the edition is that of the index that counts them
+ *
+ * Slices are in 1 or PARTS_MOST parts, of neighbours, so that a run that merges the pages of one part leaves whole files behind,
+ * and a partition of a run reads few files, from their beginning to their end.
+ *
+ * Descriptors and numbers are plain data, so that all threads of a run write to the same files: each page takes its place by adding to the
+ * file's length, in shared memory. Calls are synchronous: a page is some 100 KB, most of the time for the system's page cache.
+ */
+import fs from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { EtlError, messageOf } from '../core/errors.ts';
+import { ID_SLICE_BITS } from '../kernels/id-page-layout.ts';
+import type { PageFile, PageRef } from './page-index.ts';
+
+/** log2 of parts: of a large run, and of a small one, for which files cost more than the space. */
+export const PART_BITS = { many: 3, one: 0 } as const;
+const PARTS_MOST = 1 << PART_BITS.many;
+/** Descriptors that a reader keeps: of the commits that have a part. */
+const OPEN_MOST = 64;
+const FILE_NAME = /^ids-(\d+)-(\d+)\.pages$/;
+
+const syncDescriptor = promisify(fs.fsync);
+
+export function idFileName({ edition, part }: PageFile): string {
+  return `ids-${edition}-${part}.pages`;
+}
+
+export function isIdFileName(name: string): boolean {
+  return FILE_NAME.test(name);
+}
+
+/** What threads need to write to the same files: plain data. */
+export interface HandedWriter {
+  readonly folder: string;
+  readonly edition: number;
+  readonly partBits: number;
+  /** Of each part. */
+  readonly descriptors: readonly number[];
+  /** Of each part: bytes taken. */
+  readonly lengths: BigInt64Array<SharedArrayBuffer>;
+}
+
+/** Writes the files of one edition. */
+export class IdFileWriter {
+  readonly #handed: Omit<HandedWriter, 'descriptors'>;
+  readonly #descriptors: (number | undefined)[];
+
+  /** Makes files when they are needed, over what a killed process left. Those of `handed` are another's, who closes them. */
+  constructor(handed: Pick<HandedWriter, 'folder' | 'edition' | 'partBits'> & Partial<HandedWriter>) {
+    const { folder, edition, partBits, lengths = new BigInt64Array(new SharedArrayBuffer(8 * PARTS_MOST)), descriptors = [] } = handed;
+    this.#handed = { folder, edition, partBits, lengths };
+    this.#descriptors = [...descriptors];
+  }
+
+  /** For other threads; this one closes the files. Throws ETL_STATE_WRITE. */
+  handOver(): HandedWriter {
+    return { ...this.#handed, descriptors: Array.from({ length: 1 << this.#handed.partBits }, (_, part) => this.#descriptorOf(part)) };
+  }
+
+  /** Writes a page, and gives where. Throws ETL_STATE_WRITE. */
+  append(slice: number, page: Uint8Array): PageFile & { readonly at: number } {
+    const { edition, partBits, lengths } = this.#handed;
+    const part = slice >> (ID_SLICE_BITS - partBits);
+    const fd = this.#descriptorOf(part);
+    const at = Number(Atomics.add(lengths, part, BigInt(page.length)));
+    try {
+      for (let done = 0; done < page.length; ) {
+        const written = fs.writeSync(fd, page, done, page.length - done, at + done);
+        if (written === 0) throw new Error('the file system takes no more bytes');
+        done += written;
+      }
+    } catch (cause) {
+      throw fileError('write', this.#pathOf(part), cause);
+    }
+    return { edition, part, at };
+  }
+
+  /** Whatever was written is on the disk then, but for the folder's entries. Throws ETL_STATE_WRITE. */
+  async sync(): Promise<void> {
+    const ends = await Promise.allSettled(this.#opened().map(([fd, path]) => syncDescriptor(fd).catch((cause: unknown) => {
+      throw fileError('write', path, cause);
+    })));
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
+  }
+
+  /** Closes what this thread opened, and `removes` it. Throws ETL_STATE_WRITE. */
+  close({ removes }: { readonly removes: boolean }): void {
+    let failure: unknown;
+    for (const [fd, path] of this.#opened()) {
+      try {
+        fs.closeSync(fd);
+        if (removes) fs.unlinkSync(path);
+      } catch (cause) {
+        failure ??= fileError('write', path, cause);
+      }
+    }
+    this.#descriptors.length = 0;
+    if (failure !== undefined) throw failure;
+  }
+
+  #opened(): [fd: number, path: string][] {
+    return this.#descriptors.flatMap((fd, part) => (fd === undefined ? [] : [[fd, this.#pathOf(part)] as [number, string]]));
+  }
+
+  #descriptorOf(part: number): number {
+    const known = this.#descriptors[part];
+    if (known !== undefined) return known;
+    const path = this.#pathOf(part);
+    try {
+      return this.#descriptors[part] = fs.openSync(path, 'w');
+    } catch (cause) {
+      throw fileError('write', path, cause);
+    }
+  }
+
+  #pathOf(part: number): string {
+    return join(this.#handed.folder, idFileName({ edition: this.#handed.edition, part }));
+  }
+}
+
+/** Reads pages by an index, for one thread. */
+export class IdFileReader {
+  readonly #folder: string;
+  /** By name; the one that was used last is the last. */
+  readonly #descriptors = new Map<string, number>();
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /**
+   * Reads the page into the first bytes of `target`. That it begins with its checksum is looked at here, that the rest has it by who
+   * uses the page. Throws ETL_STATE_READ, ETL_STATE_DAMAGED.
+   */
+  read(page: PageRef, target: Uint8Array): void {
+    const name = idFileName(page);
+    const path = join(this.#folder, name);
+    for (let done = 0; done < page.bytes; ) {
+      let read: number;
+      try {
+        read = fs.readSync(this.#descriptorOf(name, path), target, done, page.bytes - done, page.at + done);
+      } catch (cause) {
+        if ((cause as NodeJS.ErrnoException).code === 'ENOENT') throw damaged(path, 'it is missing');
+        throw fileError('read', path, cause);
+      }
+      if (read === 0) throw damaged(path, `it ends at byte ${page.at + done}`);
+      done += read;
+    }
+    if (page.bytes < 8 || new DataView(target.buffer, target.byteOffset).getBigUint64(0, true) !== page.seal) {
+      throw damaged(path, `the page at byte ${page.at} is not the one that was written there`);
+    }
+  }
+
+  /** Idempotent. */
+  close(): void {
+    for (const fd of this.#descriptors.values()) fs.closeSync(fd);
+    this.#descriptors.clear();
+  }
+
+  #descriptorOf(name: string, path: string): number {
+    const fd = this.#descriptors.get(name) ?? fs.openSync(path, 'r');
+    this.#descriptors.delete(name);
+    this.#descriptors.set(name, fd);
+    const [oldest] = this.#descriptors;
+    if (this.#descriptors.size > OPEN_MOST) {
+      this.#descriptors.delete(oldest![0]);
+      fs.closeSync(oldest![1]);
+    }
+    return fd;
+  }
+}
+
+function damaged(path: string, what: string): EtlError {
+  return new EtlError('ETL_STATE_DAMAGED', `The ids in ${path} are damaged: ${what}.`, {
+    hint: 'etl-stream state check says what else is. Build the result anew from all inputs with --overwrite.',
+  });
+}
+
+function fileError(doing: 'read' | 'write', path: string, cause: unknown): EtlError {
+  const full = (cause as NodeJS.ErrnoException | undefined)?.code === 'ENOSPC';
+  return new EtlError(doing === 'read' ? 'ETL_STATE_READ' : 'ETL_STATE_WRITE', `Could not ${doing} ${path}: ${messageOf(cause)}.`, {
+    cause,
+    ...(full && { hint: 'Free some space on that disk and run again: what was committed is as it was.' }),
+  });
+}
