@@ -46,8 +46,10 @@ export interface Turn<Page extends SizedPage> {
 /** What a commit merges; `committed` gives a slice's pages. */
 export function pilesOf<Page extends SizedPage>({ commit, addedBytes, eraOf = () => 0 }: Turn<Page>, committed: (slice: number) => readonly Page[]): Pile<Page>[] {
   const due: Pile<Page>[][] = Array.from({ length: TIERS }, () => []);
-  for (let slice = 0; slice < ID_SLICES; slice++) {
-    const height = Math.floor(slice / (ID_SLICES / FAN_IN)) === commit % FAN_IN ? FAN_IN : 2 * FAN_IN;
+  const eighth = ID_SLICES / FAN_IN;
+  for (let i = 0; i < ID_SLICES; i++) {
+    const slice = ((commit % FAN_IN) * eighth + i) % ID_SLICES;
+    const height = i < eighth ? FAN_IN : 2 * FAN_IN;
     for (const [tier, pages] of byTier(committed(slice)).entries()) {
       for (const its of byEra(pages, eraOf)) {
         if (its.length >= height) due[tier]!.push({ slice, pages: whatFits(its) });

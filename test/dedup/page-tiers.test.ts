@@ -1,13 +1,13 @@
 /** Which pages are merged: by their sizes alone, so that few are left, each id is rarely written again, and no commit does all of it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FAN_IN, pilesOf, type SizedPage } from '../../lib/dedup/page-tiers.ts';
+import { allPilesOf, FAN_IN, pilesOf, type SizedPage } from '../../lib/dedup/page-tiers.ts';
 import { ID_PAGE_MOST, ID_SLICES } from '../../lib/kernels/id-page-layout.ts';
-import { idPageBytes, idsInPage } from '../../lib/kernels/twins/id-pages.ts';
+import { idPageBytes } from '../../lib/kernels/twins/id-pages.ts';
 import { random } from '../random.ts';
 
-const pageOf = (ids: number): SizedPage => ({ bytes: idPageBytes(ids) });
-const idsOf = (pages: readonly SizedPage[]): number[] => pages.map(({ bytes }) => idsInPage(bytes));
+const pageOf = (ids: number): SizedPage => ({ bytes: idPageBytes(ids), ids });
+const idsOf = (pages: readonly SizedPage[]): number[] => pages.map(({ ids }) => ids);
 const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
 const EVER = { addedBytes: 1e12 };
 
@@ -39,9 +39,24 @@ test('slices take turns; one in which pages have piled up twice as high does not
     pilesOf({ commit, ...EVER }, () => times(pages, 100).map(pageOf)).map(({ slice }) => slice);
   const turns = Array.from({ length: FAN_IN }, (_, i) => slicesIn(1000 + i, FAN_IN));
   assert.deepEqual(turns.map(({ length }) => length), times(FAN_IN, ID_SLICES / FAN_IN));
+  assert.deepEqual(turns.map((slices) => slices.at(-1)! - slices[0]!), times(FAN_IN, ID_SLICES / FAN_IN - 1), 'neighbours, of one part of the files');
   assert.equal(new Set(turns.flat()).size, ID_SLICES);
   assert.equal(slicesIn(5, 2 * FAN_IN - 1).length, ID_SLICES / FAN_IN);
   assert.equal(slicesIn(5, 2 * FAN_IN).length, ID_SLICES);
+});
+
+test('pages of different eras are not merged', () => {
+  const pages = Array.from({ length: 20 }, (_, i) => ({ ...pageOf(100 + i), era: i % 2 }));
+  const committed = (slice: number) => (slice === 0 ? pages : []);
+  for (const piles of [pilesOf({ commit: FAN_IN, ...EVER, eraOf: ({ era }) => era }, committed), allPilesOf(committed, ({ era }) => era)]) {
+    assert.deepEqual(piles.map((pile) => pile.pages), [pages.filter(({ era }) => era === 0), pages.filter(({ era }) => era === 1)]);
+  }
+  assert.deepEqual(pilesOf({ commit: FAN_IN, ...EVER }, committed).map((pile) => pile.pages), [pages]);
+});
+
+test('all piles: each page that is not large is in one, unless it is alone', () => {
+  const committed = (slice: number): SizedPage[] => ({ 3: [1, 40_000, 30_000, 2, 30_000, 9000, ID_PAGE_MOST], 4: [5], 5: [40_000, 7, 8] })[slice]?.map(pageOf) ?? [];
+  assert.deepEqual(allPilesOf(committed).map(({ slice, pages }) => [slice, idsOf(pages)]), [[3, [1, 2, 30_000, 30_000]], [5, [7, 8]]]);
 });
 
 test('a commit merges no more than its share, small pages first', () => {
