@@ -240,3 +240,14 @@ test('a run in parts begins afresh once', async (t) => {
   assert.deepEqual([again.rows.counted, again.rows.duplicates, again.state!.commit], [4, 2, 6]);
   await assertSameAsOneRun(scene);
 });
+
+test('a run has a state beside its output, unless it is told that it has none', async (t) => {
+  const { folder, logs, output } = sceneIn(t);
+  writeFileSync(join(logs, 'a.csv'), `${HEADER}1,u,t,8.8.8.8,5\n`);
+  const first = await run({ inputs: [logs], output });
+  assert.deepEqual(first.state, { folder: join(folder, '.out.state'), commit: 1, knownInputs: 0, logs: 1 });
+  assert.equal((await run({ inputs: [logs], output })).inputs, 0);
+  const { state, inputs } = await run({ inputs: [logs], output: join(folder, 'plain'), state: false });
+  assert.deepEqual([state, inputs], [undefined, 1]);
+  assert.deepEqual(readdirSync(folder), ['.out.state', '.out.versions', 'logs', 'out', 'plain']);
+});
