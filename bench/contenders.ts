@@ -5,7 +5,7 @@ import { compareResults } from '../test/oracle/duckdb.ts';
 import type { Data } from './data.ts';
 import { measureNode, measureNodePiped, measureReporting } from './measure.ts';
 import type { Measured } from './measure.ts';
-import { duckdb, etlStream, outputs, polars, polarsPyspark, pyspark, python, pythonEnvironment } from './programs.ts';
+import { duckdb, oneShot, outputs, polars, polarsPyspark, pyspark, python, pythonEnvironment } from './programs.ts';
 import type { Contender } from './report.ts';
 
 export const ETL_STREAM = 'etl-stream';
@@ -21,11 +21,11 @@ export interface Runner {
 
 const folderOf = (name: string): string => join(outputs, name.toLowerCase().replace(/\W+/g, '-'));
 
-/** etl-stream on a folder or file, or on `cat file` in a pipe. */
+/** etl-stream, without a state, on a folder or file, or on `cat file` in a pipe. */
 export function etlStreamRunner(input: string, { name = ETL_STREAM, flags = [], piped = false }: { name?: string; flags?: readonly string[]; piped?: boolean } = {}): Runner {
   const output = folderOf(name);
   const rest = ['-o', output, '--overwrite', '--json', ...flags];
-  return { name, output, run: () => (piped ? measureNodePiped(input, [etlStream, ...rest]) : measureNode([etlStream, input, ...rest])) };
+  return { name, output, run: () => (piped ? measureNodePiped(input, [...oneShot, ...rest]) : measureNode([...oneShot, input, ...rest])) };
 }
 
 export function duckdbRunner(data: Data, ranges: string, name = DUCKDB, formulation?: string): Runner {

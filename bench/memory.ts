@@ -10,7 +10,7 @@ import type { Summary } from '../lib/index.ts';
 import { compareResults } from '../test/oracle/duckdb.ts';
 import { benchmarkLogs, benchmarkRanges, warm, type Data } from './data.ts';
 import { measureNode, median, type Measured } from './measure.ts';
-import { duckdb, etlStream, outputs } from './programs.ts';
+import { duckdb, oneShot, outputs } from './programs.ts';
 import { context, publish } from './report.ts';
 
 
@@ -62,7 +62,7 @@ async function sizeRow(data: Data, gigabytes: number, budgets: readonly number[]
     const ours: Measured[] = [];
     let theirs: Measured[] | string = [];
     for (let round = 0; round < rounds; round++) {
-      ours.push(await measureNode([etlStream, data.folder, '-o', output, '--overwrite', '--json', '--memory', `${budget}MB`]));
+      ours.push(await measureNode([...oneShot, data.folder, '-o', output, '--overwrite', '--json', '--memory', `${budget}MB`]));
       rmSync(peer, { recursive: true, force: true });
       if (typeof theirs !== 'string') {
         const run: Measured | string = await measureNode([duckdb, data.folder, peer, ranges, '', `${budget}MB`]).catch(reason);

@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url';
 const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
 export const etlStream = path('../dist/bin/etl-stream.js');
+/** A run without a state, as all are but those of `bench -- state`: no peer keeps anything for a next run. */
+export const oneShot = [etlStream, '--no-state'] as const;
 export const duckdb = path('peers/duckdb.mjs');
 export const polars = path('peers/polars_job.py');
 export const pyspark = path('peers/pyspark_job.py');

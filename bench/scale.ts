@@ -47,7 +47,7 @@ export async function scaleBenchmark({ sizes, rounds }: { readonly sizes: readon
     '# scale: seconds per GB', '',
     ...markdownTable(['input', 'wall', 'a GB', 'a GB without start-up', 'CPU a GB', 'peak RSS', 'checked by'], lines), '',
     `Start-up (1,000 rows, start to exit): ${startSeconds.toFixed(2)} s. Most by least cost per GB: ${flatness((wall) => wall)}; without start-up: ${flatness((wall) => wall - startSeconds)}.`,
-    `Whole processes with default options; medians of ${rounds} after a first.`,
+    `Whole processes with default options but for \`--no-state\`; medians of ${rounds} after a first.`,
     provenance(about), otherWork(contenders), '',
   ];
   publish('scale', markdown.join('\n'), { mode: 'scale', ...about, startup: figures(startup), contenders: contenders.map(figures) });

@@ -7,11 +7,12 @@
  */
 import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { defaultState } from '../lib/core/options.ts';
 import type { Summary } from '../lib/index.ts';
 import { benchmarkLogs, warm } from './data.ts';
 import { measureNode, median } from './measure.ts';
 import type { Measured } from './measure.ts';
-import { etlStream, outputs } from './programs.ts';
+import { etlStream, oneShot, outputs } from './programs.ts';
 import { context, figures, markdownTable, otherWork, provenance, publish } from './report.ts';
 import type { Contender } from './report.ts';
 
@@ -42,7 +43,7 @@ async function onceWithAndWithout(rounds: number): Promise<Contender[]> {
     for (const [kind, measured] of runs.entries()) {
       process.stderr.write(`1 GB ${kind === 0 ? 'without' : 'with'} a state: ${round === 0 ? 'first run' : `round ${round} of ${rounds}`}\n`);
       const folder = freshFolder(kind === 0 ? 'without' : 'with');
-      measured.push(await measureNode([etlStream, data.folder, '-o', join(folder, 'out'), '--json', ...(kind === 0 ? [] : ['--state', join(folder, 'state')])]));
+      measured.push(await measureNode([...(kind === 0 ? oneShot : [etlStream]), data.folder, '-o', join(folder, 'out'), '--json']));
       process.stderr.write(`  ${measured.at(-1)!.wallSeconds.toFixed(2)} s\n`);
     }
   }
@@ -53,14 +54,15 @@ async function onceWithAndWithout(rounds: number): Promise<Contender[]> {
 async function increments(days: number): Promise<{ lines: string[][]; summaries: Summary[] }> {
   const data = await benchmarkLogs({ size: days * DAY_BYTES, files: days });
   const folder = freshFolder('daily');
-  const [logs, output, state] = ['logs', 'out', 'state'].map((name) => join(folder, name)) as [string, string, string];
+  const [logs, output] = [join(folder, 'logs'), join(folder, 'out')];
+  const state = defaultState(output);
   mkdirSync(logs);
   const summaries: Summary[] = [];
   const lines: string[][] = [];
   for (const [day, file] of data.files.entries()) {
     linkSync(file, join(logs, basename(file)));
     await warm([file]);
-    const { stdout, wallSeconds } = await measureNode([etlStream, logs, '-o', output, '--state', state, '--json']);
+    const { stdout, wallSeconds } = await measureNode([etlStream, logs, '-o', output, '--json']);
     const summary = JSON.parse(stdout) as Summary;
     summaries.push(summary);
     process.stderr.write(`day ${day + 1} of ${days}: ${wallSeconds.toFixed(2)} s\n`);
@@ -71,7 +73,7 @@ async function increments(days: number): Promise<{ lines: string[][]; summaries:
       `${(bytes / 1e6).toFixed(1)} MB`, (bytes / ids).toFixed(2), `${(summary.memory.peakRss / 1e6).toFixed(0)} MB`]);
   }
   const whole = join(folder, 'whole');
-  await measureNode([etlStream, data.folder, '-o', whole, '--json']);
+  await measureNode([...oneShot, data.folder, '-o', whole, '--json']);
   assertSame(output, whole);
   return { lines, summaries };
 }

@@ -23,10 +23,12 @@ export { parseCsv, type CsvBatch, type CsvRecord, type ParseCsvOptions } from '.
 export { generateLogs, type GenerateOptions } from './generate/generate.ts';
 
 /**
- * Runs one job: reads `options.inputs`, counts every log once and publishes the totals at `options.output`.
+ * Runs one job: reads `options.inputs`, counts every log once and publishes the totals at `options.output`. It continues from
+ * what earlier runs into that output have counted, and keeps a state beside it for later ones, unless `options.state` is false.
  *
  * `signal` stops it: the promise rejects with ETL_ABORTED, nothing is published and nothing is left behind.
- * `pause` ends it at the next checkpoint, if it has a state and one before its end: ETL_ABORTED, and the next run goes on from there.
+ * `pause` ends it at the next checkpoint, if it has one before its end (without a state it has none): ETL_ABORTED, and the next
+ * run goes on from there.
  * `events` hears `phase` and `progress` (see JobEvents). Rejects with EtlError; an earlier output is then untouched.
  */
 export async function run(

@@ -1,4 +1,4 @@
-// npm run demo: about 200 MB of logs, the job, and a look at the result. Everything goes to demo-output/, made anew.
+// npm run demo: about 200 MB of logs, the job, the same once more, which finds nothing new, and a look at the result. Everything goes to demo-output/, made anew.
 import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { DuckDBInstance } from '@duckdb/node-api';
@@ -12,6 +12,7 @@ const run = (...args) => {
 
 rmSync('demo-output', { recursive: true, force: true });
 run('generate', 'demo-output/logs', '--files', '4', '--size', '200MB', '--users', '400000', '--bad-rows', '0.0005');
+run('demo-output/logs', '-o', 'demo-output/totals');
 run('demo-output/logs', '-o', 'demo-output/totals');
 
 const connection = await (await DuckDBInstance.create(':memory:')).connect();

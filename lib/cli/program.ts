@@ -8,11 +8,13 @@ import type { ParseFlags } from './parse.ts';
 import type { RunFlags } from './run.ts';
 import type { StateFlags } from './state.ts';
 
+const DEFAULT_STATE = '.<name of output>.state beside the output';
 const EXAMPLES = `
 Examples:
   $ cat logs.csv | etl-stream
-  $ etl-stream logs/ -o totals --overwrite
-  $ etl-stream a.csv b.csv --group-by user --json
+  $ etl-stream logs/ -o totals               again, when there are more logs: reads what is new, and adds it
+  $ etl-stream logs/ -o totals --overwrite   begins afresh
+  $ etl-stream a.csv b.csv --no-state --group-by user --json
   $ etl-stream generate logs/ --size 1GB && etl-stream logs/
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 129, 130 and 143 stopped by SIGHUP, SIGINT and SIGTERM.`;
@@ -27,7 +29,7 @@ export function createProgram(done: (code: number) => void): Command {
     .exitOverride()
     .argument('[inputs...]', 'files, folders (searched for *.csv), or - for standard input')
     .option('-o, --output <folder>', `where to publish (default: ${DEFAULT_OUTPUT})`)
-    .option('--overwrite', 'replace an output that exists, once the new one is complete')
+    .option('--overwrite', 'begin afresh: replace an output that exists, once the new one is complete')
     .option('--id-column <name>', `column that identifies a log (default: ${defaultColumns.id})`)
     .option('--user-column <name>', `column of the user (default: ${defaultColumns.user})`)
     .option('--ip-column <name>', `column of the IP address (default: ${defaultColumns.ip})`)
@@ -39,8 +41,9 @@ export function createProgram(done: (code: number) => void): Command {
     .addOption(new Option('--compression <codec>', 'codec of the Parquet files').choices(compressions).default('zstd'))
     .addOption(new Option('--parquet-encoding <how>', 'smallest encodings, or plain for old readers').choices(parquetEncodings).default('auto'))
     .option('-j, --jobs <count>', 'most threads that work at once (default: as many as there are processors for it)', wholeNumber)
-    .option('--state <folder>', 'count only what earlier runs over the same state have not, and add it to what they published')
-    .option('--checkpoint <size>', 'with --state: how much is read before it is committed, so that a run that ends early is continued (default: 4GB)')
+    .option('--state <folder>', `what earlier runs have counted, which is not counted again (default: ${DEFAULT_STATE})`)
+    .option('--no-state', 'read all inputs, and keep nothing for later runs: the output is a plain folder')
+    .option('--checkpoint <size>', 'how much is read before it is committed to the state, so that a run that ends early is continued (default: 4GB)')
     .option('--temp <folder>', 'folder for temporary files (default: beside the output)')
     .option('--memory <size>', 'most memory that the process may have resident (default: half of what there is, 128MB to 2GB)')
     .option('--max-spill <size>', 'most that temporary files may take (default: no limit)')
@@ -86,7 +89,7 @@ export function createProgram(done: (code: number) => void): Command {
 
 /** `state` shows; an output that is called like one of its commands is named with its path: ./check. */
 function addState(program: Command, done: (code: number) => void): void {
-  const FOLDER = ['--state <folder>', 'the state (default: .<name of output>.state beside the output)'] as const;
+  const FOLDER = ['--state <folder>', `the state (default: ${DEFAULT_STATE})`] as const;
   const state = program
     .command('state')
     .description('show what the state of a dataset holds: commits, inputs, ids, sizes')

@@ -19,7 +19,8 @@ export interface RunFlags {
   groupBy: GroupBy;
   compression: Compression;
   parquetEncoding: ParquetEncoding;
-  state?: string;
+  /** false: --no-state. */
+  state?: string | false;
   checkpoint?: string;
   temp?: string;
   jobs?: number;
@@ -41,7 +42,7 @@ export async function runCommand(inputs: readonly string[], flags: RunFlags): Pr
   };
 
   if (!quiet) warnOfLimit(options.memory);
-  const summary = await untilSignalled((signal, pause) => run(options, { signal, pause }), options.state !== undefined);
+  const summary = await untilSignalled((signal, pause) => run(options, { signal, pause }), options.state !== false);
   if (json) process.stdout.write(`${JSON.stringify(summary, null, 2)}\n`);
   else if (!quiet) process.stderr.write(formatSummary(summary));
   return EXIT_DONE;

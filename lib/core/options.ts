@@ -38,7 +38,7 @@ export interface JobOptions {
   readonly groupBy: GroupBy;
   readonly compression: Compression;
   readonly parquetEncoding: ParquetEncoding;
-  /** Folder of the state that the run continues from; undefined = none: every input is read, and nothing is kept for later runs. */
+  /** Folder of the state that the run continues from; undefined = none: all inputs are read, and nothing is kept for later runs. */
   readonly state: string | undefined;
   /** With a state: bytes of inputs after which a run commits what it has. */
   readonly checkpoint: number;
@@ -66,10 +66,12 @@ export function defaultState(output: string): string {
 }
 
 /** What a caller of the library may leave out. */
-export type RunOptions = Partial<Omit<JobOptions, 'inputs' | 'columns' | 'checkpoint'>> & {
+export type RunOptions = Partial<Omit<JobOptions, 'inputs' | 'columns' | 'checkpoint' | 'state'>> & {
   readonly checkpoint?: number | undefined;
   readonly inputs: readonly string[];
   readonly columns?: { readonly [Role in keyof ColumnNames]?: string | undefined };
+  /** Folder of the state that the run continues from; default: `.<name>.state` beside the output. false = none: all inputs are read, and nothing is kept for later runs. */
+  readonly state?: string | false | undefined;
 };
 
 /** Fills in the defaults. Throws ETL_USAGE with what is wrong and what is accepted. */
@@ -93,7 +95,6 @@ export function validateOptions(options: RunOptions): JobOptions {
   const output = options.output ?? DEFAULT_OUTPUT;
   if (typeof output !== 'string' || output === '') throw usage('--output must be the path of a folder');
   if (options.temp !== undefined && (typeof options.temp !== 'string' || options.temp === '')) throw usage('--temp must be the path of a folder');
-  if (options.state !== undefined && (typeof options.state !== 'string' || options.state === '')) throw usage('--state must be the path of a folder');
   for (const [option, bytes] of [['--memory', options.memory], ['--max-spill', options.maxSpill], ['--checkpoint', options.checkpoint]] as const) {
     if (bytes !== undefined && !(Number.isSafeInteger(bytes) && bytes > 0)) throw usage(`${option} must be a whole number of bytes, at least 1, not ${String(bytes)}`);
   }
@@ -111,7 +112,7 @@ export function validateOptions(options: RunOptions): JobOptions {
     groupBy: oneOf('--group-by', options.groupBy ?? 'region', groupings),
     compression: oneOf('--compression', options.compression ?? 'zstd', compressions),
     parquetEncoding: oneOf('--parquet-encoding', options.parquetEncoding ?? 'auto', parquetEncodings),
-    state: options.state,
+    state: stateOf(options.state, output),
     checkpoint: options.checkpoint ?? DEFAULT_CHECKPOINT,
     dedupWindow,
     temp: options.temp,
@@ -119,6 +120,14 @@ export function validateOptions(options: RunOptions): JobOptions {
     memory: options.memory,
     jobs,
   };
+}
+
+/** undefined = none. */
+function stateOf(state: string | false | undefined, output: string): string | undefined {
+  if (state === undefined) return defaultState(output);
+  if (state === false) return undefined;
+  if (typeof state !== 'string' || state === '') throw usage('--state must be the path of a folder; --no-state (as a library: state: false) is a run without one');
+  return state;
 }
 
 function oneOf<T extends string>(option: string, value: T, accepted: readonly T[]): T {

@@ -17,7 +17,8 @@ export const ALWAYS: ReadonlySet<string> = new Set(['_SUCCESS', REJECTS_FILE, DA
 /** Throws ETL_OUTPUT_EXISTS unless the path `output` is free, or may be replaced and `overwrite` says so. */
 export async function checkReplaceable(output: string, overwrite: boolean): Promise<void> {
   if (!(await isThere(output))) return;
-  const foreign = await firstForeign(await linkedVersion(output) ?? output);
+  const folder = await linkedVersion(output) ?? output;
+  const foreign = await firstForeign(folder);
   if (foreign !== undefined) {
     throw new EtlError('ETL_OUTPUT_EXISTS', `The output ${output} exists already and is never replaced: ${foreign}.`, {
       hint: 'Choose another folder with -o, or clear this one yourself.',
@@ -25,7 +26,9 @@ export async function checkReplaceable(output: string, overwrite: boolean): Prom
   }
   if (overwrite) return;
   throw new EtlError('ETL_OUTPUT_EXISTS', `The output ${output} exists already.`, {
-    hint: 'Add --overwrite to replace it, or choose another folder with -o.',
+    hint: await exists(join(folder, STATE_MARK))
+      ? 'It has a state: leave out --no-state to add what is new. Or add --overwrite to replace it, or choose another folder with -o.'
+      : 'It has no state, so nothing can be added to it. Add --overwrite to replace it, or choose another folder with -o.',
   });
 }
 

@@ -221,7 +221,7 @@ export class Continuation {
     }
     if (!mark && outputExists) {
       throw new EtlError('ETL_OUTPUT_EXISTS', `The output ${output} exists already, and was not made with the state ${this.folder}.`, {
-        hint: 'Choose another output with -o; the dataset of the state is published there. Or add --overwrite to begin afresh.',
+        hint: 'Add --overwrite to begin afresh, with all inputs. Or name another output with -o and this state with --state: what it has is published there.',
       });
     }
     const { columns, groupBy, valueScale } = schemaOf(head);

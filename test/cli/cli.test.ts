@@ -29,7 +29,7 @@ test('cat logs.csv | etl-stream publishes into ./etl-output', async (t) => {
   assert.equal(stdout, '', 'stdout is for data only');
   for (const line of [/^read +4 /m, /^duplicates +1 +25\.00 %$/m, /^rejected +0$/m, /^counted +3 /m, /^users +2$/m, /^regions +3 /m, /^seconds +[\d.]+ /m, /^peak RSS +[\d.]+ MB {2}of [\d.]+ [MG]B$/m]) assert.match(stderr, line);
   assert.deepEqual(await readResult(join(folder, 'etl-output')), TOTALS);
-  assert.deepEqual(readdirSync(folder), ['etl-output']);
+  assert.deepEqual(readdirSync(folder), ['.etl-output.state', '.etl-output.versions', 'etl-output']);
   assert.ok(existsSync(join(folder, 'etl-output', '_SUCCESS')));
 });
 
@@ -61,15 +61,20 @@ test('a folder, files, and - give the same result; --json prints the summary on 
   for (const name of ['one', 'two', 'three']) assert.deepEqual(await readResult(join(folder, name)), TOTALS);
 });
 
-test('an output that exists is an error that says --overwrite, and --overwrite replaces it', async (t) => {
+test('without a state an output that exists is an error that says --overwrite; --overwrite replaces it, with a state or without', async (t) => {
   const folder = temporaryFolder(t);
-  assert.equal((await etlStream([], folder, LOGS)).code, 0);
-  const again = await etlStream([], folder, LOGS.replace(',20\n', ',21\n'));
-  assert.equal(again.code, 1);
-  assert.match(again.stderr, /exists already.*\[ETL_OUTPUT_EXISTS\]\n.*--overwrite/s);
-  assert.deepEqual(await readResult(join(folder, 'etl-output')), TOTALS);
-  assert.equal((await etlStream(['--overwrite'], folder, LOGS.replace(',20\n', ',21\n'))).code, 0);
-  assert.equal((await readResult(join(folder, 'etl-output')))[0]!.total, 21n);
+  const changed = LOGS.replace(',20\n', ',21\n');
+  for (const none of [['--no-state'], []]) {
+    const args = ['-o', `out${none.length}`, ...none];
+    const published = async (): Promise<object[]> => readResult(join(folder, `out${none.length}`));
+    assert.equal((await etlStream(args, folder, LOGS)).code, 0);
+    const again = await etlStream([...args, '--no-state'], folder, changed);
+    assert.equal(again.code, 1);
+    assert.match(again.stderr, /exists already.*\[ETL_OUTPUT_EXISTS\]\n.*--overwrite/s);
+    assert.deepEqual(await published(), TOTALS);
+    assert.equal((await etlStream([...args, '--overwrite'], folder, changed)).code, 0);
+    assert.deepEqual(await published(), [{ ...TOTALS[0]!, total: 21n }, ...TOTALS.slice(1)]);
+  }
 });
 
 test('wrong usage exits with 2 and says what is accepted', async (t) => {
@@ -79,6 +84,9 @@ test('wrong usage exits with 2 and says what is accepted', async (t) => {
     [['--compression', 'rar'], /zstd, snappy, gzip, none/],
     [['--parquet-encoding', 'x'], /auto, plain/],
     [['--overwrit'], /Did you mean --overwrite/],
+    [['--state', ''], /--state must be the path of a folder; --no-state/],
+    [['--state'], /argument missing/],
+    [['--state', 'etl-output/state'], /lies in the output folder/],
     [['--value-scale', '7'], /0 to 6/],
     [['--value-scale', 'two'], /whole number/],
     [['--id-column', 'user_id'], /both name "user_id"/],
@@ -117,20 +125,24 @@ test('--help, --version', async (t) => {
   const folder = temporaryFolder(t);
   const help = await etlStream(['--help'], folder);
   assert.equal(help.code, 0);
-  for (const option of ['--output', '--overwrite', '--id-column', '--user-column', '--ip-column', '--value-column', '--value-scale', '--geo-db', '--geo-field', '--group-by', '--compression', '--parquet-encoding', '--temp', '--json', '--quiet']) {
+  for (const option of ['--output', '--overwrite', '--id-column', '--user-column', '--ip-column', '--value-column', '--value-scale', '--geo-db', '--geo-field', '--group-by', '--compression', '--parquet-encoding', '--state', '--no-state', '--checkpoint', '--temp', '--json', '--quiet']) {
     assert.ok(help.stdout.includes(option), option);
   }
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
   assert.equal((await etlStream(['--version'], folder)).stdout, `${version}\n`);
 });
 
-for (const [signal, code] of [['SIGHUP', 129], ['SIGINT', 130], ['SIGTERM', 143]] as const) {
-  test(`${signal} while standard input is idle exits with ${code} and leaves nothing`, async (t) => {
+/** The staging folder, or that of versions which has it, shows that the run is under way; it waits for more input then. */
+async function underWay(folder: string): Promise<void> {
+  while (!readdirSync(folder).some((name) => /staging|versions/.test(name))) await new Promise(setImmediate);
+}
+
+for (const [signal, code, args] of [['SIGHUP', 129, []], ['SIGINT', 130, ['--no-state']], ['SIGTERM', 143, []], ['SIGTERM', 143, ['--no-state']]] as const) {
+  test(`${[signal, ...args].join(' ')} while standard input is idle exits with ${code} and leaves nothing`, async (t) => {
     const folder = temporaryFolder(t);
-    const { child, result } = start(['-o', 'out'], folder);
+    const { child, result } = start(['-o', 'out', ...args], folder);
     child.stdin!.write(LOGS);
-    // The staging folder shows that the run is under way; it waits for more input then.
-    while (readdirSync(folder).length === 0) await new Promise(setImmediate);
+    await underWay(folder);
     child.kill(signal);
     const { code: exit, stderr } = await result;
     assert.equal(exit, code, stderr);
@@ -138,6 +150,32 @@ for (const [signal, code] of [['SIGHUP', 129], ['SIGINT', 130], ['SIGTERM', 143]
     assert.deepEqual(readdirSync(folder), []);
   });
 }
+
+test('with a state SIGINT waits for the end of the run, a second one does not', async (t) => {
+  const folder = temporaryFolder(t);
+  const once = start(['-o', 'out'], folder);
+  const told = new Promise((resolve) => once.child.stderr!.once('data', resolve));
+  once.child.stdin!.write(LOGS);
+  await underWay(folder);
+  once.child.kill('SIGINT');
+  await told;
+  once.child.stdin!.end();
+  const { code, stderr } = await once.result;
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /stops at the next checkpoint, or when it is done/);
+  assert.deepEqual(await readResult(join(folder, 'out')), TOTALS);
+
+  const twice = start(['-o', 'new/two'], folder);
+  const heard = new Promise((resolve) => twice.child.stderr!.once('data', resolve));
+  twice.child.stdin!.write(LOGS);
+  while (!existsSync(join(folder, 'new'))) await new Promise(setImmediate);
+  await underWay(join(folder, 'new'));
+  twice.child.kill('SIGINT');
+  await heard;
+  twice.child.kill('SIGINT');
+  assert.equal((await twice.result).code, 130);
+  assert.ok(!existsSync(join(folder, 'new')));
+});
 
 /** A real pipe (what `spawn` makes is a socket) whose producer, the test, never ends: `input` is for the program. */
 function endlessPipe(t: TestContext): { input: number; producer: number } {
@@ -164,9 +202,9 @@ for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) {
   test(`${signal} ends a process that waits for an idle pipe, whose producer lives on`, { skip: process.platform === 'win32' }, async (t) => {
     const folder = temporaryFolder(t);
     const { input, producer } = endlessPipe(t);
-    const { child, result } = start(['-o', 'out'], folder, input);
+    const { child, result } = start(['--no-state', '-o', 'out'], folder, input);
     await give(producer, LOGS.repeat(1000), child);
-    while (readdirSync(folder).length === 0) await new Promise(setImmediate);
+    await underWay(folder);
     // What is left in the pipe is taken away: the program waits for more.
     assert.throws(() => { while (readSync(producer, Buffer.alloc(1 << 16)) > 0); }, { code: 'EAGAIN' });
     if (process.platform === 'linux') while (!/\) S /.test(readFileSync(`/proc/${child.pid}/stat`, 'utf8'))) await new Promise(setImmediate);
@@ -181,7 +219,7 @@ for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) {
 test('a named pipe that nobody writes to keeps no process that is told to end', { skip: process.platform !== 'linux' }, async (t) => {
   const folder = temporaryFolder(t);
   execFileSync('mkfifo', [join(folder, 'pipe')]);
-  const { child, result } = start(['pipe', '-o', 'new/out'], folder);
+  const { child, result } = start(['pipe', '--no-state', '-o', 'new/out'], folder);
   while (readdirSync(folder).length === 1) await new Promise(setImmediate);
   child.kill('SIGINT');
   assert.equal((await result).code, 130);
@@ -218,7 +256,7 @@ test('a failure ends the process while standard input is still open', async (t) 
 
 test('a second signal does not wait, and leaves nothing either', async (t) => {
   const folder = temporaryFolder(t);
-  const { child, result } = start(['-o', 'new/out', '--temp', 'temp'], folder);
+  const { child, result } = start(['--no-state', '-o', 'new/out', '--temp', 'temp'], folder);
   child.stdin!.write(LOGS);
   while (readdirSync(folder).length < 2) await new Promise(setImmediate);
   child.kill('SIGINT');

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { EtlError, type Summary } from '../../lib/index.ts';
-import { defaultColumns, validateOptions } from '../../lib/core/options.ts';
+import { defaultColumns } from '../../lib/core/options.ts';
 import { rejectCodes } from '../../lib/core/rejects.ts';
 import { readSample } from '../../lib/parse/sample.ts';
 import { runJob } from '../../lib/pipeline/job.ts';
@@ -18,6 +18,7 @@ import { writeMmdb } from '../geo/mmdb-writer.ts';
 import { maxmindRegions, readResult } from '../oracle/duckdb.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { expectedAnswer, type ModelAnswer, type ModelRow } from './model.ts';
+import { validateOptions } from './one-shot.ts';
 import { randomCase, type FuzzCase, type FuzzOptions } from './random-case.ts';
 import { shrink } from './shrink.ts';
 

@@ -5,11 +5,12 @@ import { mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFile
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { generateLogs } from '../../lib/generate/generate.ts';
-import { EtlError, run, type JobEvents } from '../../lib/index.ts';
-import { validateOptions, type RunOptions } from '../../lib/core/options.ts';
+import { EtlError, type JobEvents } from '../../lib/index.ts';
+import type { RunOptions } from '../../lib/core/options.ts';
 import { runJob } from '../../lib/pipeline/job.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { contents } from './contents.ts';
+import { run, validateOptions } from './one-shot.ts';
 
 const HEADER = 'log_id,user_id,timestamp,ip_address,watch_time(min)';
 

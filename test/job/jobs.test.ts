@@ -8,7 +8,7 @@ import { pipeline } from 'node:stream/promises';
 import { test, type TestContext } from 'node:test';
 import type { Worker } from 'node:worker_threads';
 import { divide, type MemoryBudget } from '../../lib/core/memory-budget.ts';
-import { validateOptions, type RunOptions } from '../../lib/core/options.ts';
+import type { RunOptions } from '../../lib/core/options.ts';
 import { generateLogs } from '../../lib/generate/generate.ts';
 import { EtlError, type Summary } from '../../lib/index.ts';
 import { runJob, type JobContext } from '../../lib/pipeline/job.ts';
@@ -17,6 +17,7 @@ import { ReadTurns } from '../../lib/source/read-turns.ts';
 import { writeMmdb } from '../geo/mmdb-writer.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { contents } from './contents.ts';
+import { validateOptions } from './one-shot.ts';
 
 const PAGE = 16384;
 const MiB = 1 << 20;

@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { basename, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { divide, type MemoryBudget } from '../../lib/core/memory-budget.ts';
-import { validateOptions, type RunOptions } from '../../lib/core/options.ts';
+import type { RunOptions } from '../../lib/core/options.ts';
 import { OWNER_MARK } from '../../lib/core/owner.ts';
 import { DATASET_FILE } from '../../lib/dataset/description.ts';
 import { generateLogs } from '../../lib/generate/generate.ts';
@@ -16,6 +16,7 @@ import { PROGRAM } from '../cli/program.ts';
 import { writeMmdb } from '../geo/mmdb-writer.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { contents } from './contents.ts';
+import { validateOptions } from './one-shot.ts';
 
 const PAGE = 16384;
 const MiB = 1 << 20;
@@ -103,7 +104,7 @@ test('an IP database with very many regions costs memory that is not linear: an 
 test('what a killed run left is removed by the next', async (context) => {
   const folder = temporaryFolder(context);
   mkdirSync(join(folder, 'temp'));
-  const args = [PROGRAM, '-', '-o', join(folder, 'out'), '--temp', join(folder, 'temp')];
+  const args = [PROGRAM, '-', '--no-state', '-o', join(folder, 'out'), '--temp', join(folder, 'temp')];
   const child = spawn(process.execPath, args, { stdio: ['pipe', 'ignore', 'pipe'] });
   child.stdin.on('error', () => undefined); // it is killed with the pipe full
   child.stdin.write('log_id,user_id,timestamp,ip_address,watch_time(min)\n' + '1,u,t,8.8.8.8,1\n'.repeat(1e5));

@@ -3,11 +3,12 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { run, type RunOptions, type Summary } from '../../lib/index.ts';
+import type { RunOptions, Summary } from '../../lib/index.ts';
 import { generateLogs, type GenerateOptions } from '../../lib/generate/generate.ts';
 import { compareTotals, oracleTotals, readResult, type OracleOptions } from '../oracle/duckdb.ts';
 import { random } from '../random.ts';
 import { temporaryFolder } from '../temporary.ts';
+import { run } from './one-shot.ts';
 
 async function agrees(options: RunOptions & { output: string }, oracle: OracleOptions): Promise<Summary> {
   const summary = await run(options);

@@ -6,12 +6,13 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { Worker } from 'node:worker_threads';
 import { divide, type MemoryBudget } from '../../lib/core/memory-budget.ts';
-import { validateOptions, type RunOptions } from '../../lib/core/options.ts';
+import type { RunOptions } from '../../lib/core/options.ts';
 import { generateLogs } from '../../lib/generate/generate.ts';
 import type { Summary } from '../../lib/index.ts';
 import { runJob, type JobContext } from '../../lib/pipeline/job.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { contents } from './contents.ts';
+import { validateOptions } from './one-shot.ts';
 
 const MiB = 1 << 20;
 

@@ -21,10 +21,10 @@ interface Scene {
   readonly folder: string;
   readonly logs: string;
   readonly output: string;
-  readonly options: RunOptions;
+  readonly options: RunOptions & { readonly state: string };
 }
 
-function sceneIn(context: TestContext, more: Partial<RunOptions> = {}): Scene {
+function sceneIn(context: TestContext, more: Omit<Partial<RunOptions>, 'state'> = {}): Scene {
   const folder = temporaryFolder(context);
   const [logs, output] = [join(folder, 'logs'), join(folder, 'out')];
   mkdirSync(logs);
@@ -33,10 +33,8 @@ function sceneIn(context: TestContext, more: Partial<RunOptions> = {}): Scene {
 
 /** What is published, but for the mark; and that it is what one run over the same logs without a state publishes. */
 async function assertSameAsOneRun({ folder, output, options }: Scene): Promise<void> {
-  const { state, ...rest } = options;
-  assert.ok(state);
   const whole = join(folder, 'whole');
-  await run({ ...rest, output: whole, overwrite: true });
+  await run({ ...options, output: whole, overwrite: true, state: false });
   const { [STATE_MARK]: mark, ...published } = contents(output);
   assert.ok(mark);
   assert.deepEqual(published, contents(whole));
@@ -92,7 +90,7 @@ test('--overwrite begins afresh', async (t) => {
   const { rows, state } = await run({ ...scene.options, overwrite: true, valueScale: 2 });
   assert.deepEqual([rows.counted, rows.duplicates, state!.logs, state!.commit], [2, 0, 2, 2]);
   await assertSameAsOneRun({ ...scene, options: { ...scene.options, valueScale: 2 } });
-  assert.deepEqual(readdirSync(scene.options.state!).sort(), ['level', 'totals-2.run']);
+  assert.deepEqual(readdirSync(scene.options.state).sort(), ['level', 'totals-2.run']);
   const { inputs } = await run(scene.options);
   assert.equal(inputs, 0, 'and later runs continue from there, whatever the scale');
 });
@@ -105,7 +103,7 @@ test('what does not go together is refused, and nothing changes', async (t) => {
   writeFileSync(join(scene.logs, 'b.csv'), `${HEADER}2,u,t,8.8.8.8,5\n`);
   const other = join(scene.folder, 'other');
   const plain = join(scene.folder, 'plain');
-  await run({ inputs: [scene.logs], output: plain });
+  await run({ inputs: [scene.logs], output: plain, state: false });
   const cases: [Partial<RunOptions>, code: string, message: RegExp][] = [
     [{ groupBy: 'user' }, 'ETL_STATE_MISMATCH', /--group-by "region"/],
     [{ columns: { user: 'ip_address', ip: 'user_id' } }, 'ETL_STATE_MISMATCH', /--user-column "user_id"/],
@@ -201,9 +199,9 @@ for (const groupBy of ['region', 'user'] as const) {
     assert.ok(rows.duplicates > 0 && rows.rejected > 0 && rows.read < state!.logs * 2);
     assert.deepEqual(phases.filter((phase) => phase === 'scatter').length, 2);
     await assertSameAsOneRun(scene);
-    assert.deepEqual(readdirSync(scene.options.state!).sort().filter((name) => !/rejects/.test(name)), ['level', 'totals-4.run']);
+    assert.deepEqual(readdirSync(scene.options.state).sort().filter((name) => !/rejects/.test(name)), ['level', 'totals-4.run']);
     rmSync(scene.output);
-    rmSync(scene.options.state!, { recursive: true });
+    rmSync(scene.options.state, { recursive: true });
     const whole = await run(scene.options);
     assert.deepEqual([whole.inputs, whole.state!.commit, whole.rows.read], [4, 4, whole.rows.counted + whole.rows.duplicates + whole.rows.rejected]);
     await assertSameAsOneRun(scene);
@@ -235,10 +233,21 @@ for (const groupBy of ['region', 'user'] as const) {
 test('a run in parts begins afresh once', async (t) => {
   const scene = sceneIn(t, { checkpoint: 1 });
   for (const name of ['a', 'b', 'c']) writeFileSync(join(scene.logs, `${name}.csv`), `${HEADER}${name},u,t,8.8.8.8,5\n1,u,t,8.8.8.8,5\n`);
-  await run({ ...scene.options, output: scene.output, state: undefined as never });
+  await run({ ...scene.options, state: false });
   const { rows, state } = await run({ ...scene.options, overwrite: true });
   assert.deepEqual([rows.counted, rows.duplicates, state!.commit], [4, 2, 3]);
   const again = await run({ ...scene.options, overwrite: true });
   assert.deepEqual([again.rows.counted, again.rows.duplicates, again.state!.commit], [4, 2, 6]);
   await assertSameAsOneRun(scene);
+});
+
+test('a run has a state beside its output, unless it is told that it has none', async (t) => {
+  const { folder, logs, output } = sceneIn(t);
+  writeFileSync(join(logs, 'a.csv'), `${HEADER}1,u,t,8.8.8.8,5\n`);
+  const first = await run({ inputs: [logs], output });
+  assert.deepEqual(first.state, { folder: join(folder, '.out.state'), commit: 1, knownInputs: 0, logs: 1 });
+  assert.equal((await run({ inputs: [logs], output })).inputs, 0);
+  const { state, inputs } = await run({ inputs: [logs], output: join(folder, 'plain'), state: false });
+  assert.deepEqual([state, inputs], [undefined, 1]);
+  assert.deepEqual(readdirSync(folder), ['.out.state', '.out.versions', 'logs', 'out', 'plain']);
 });

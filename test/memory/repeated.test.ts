@@ -16,7 +16,7 @@ test('four runs in a process stay within the limit of each', async (context) => 
   await generateLogs({ folder: join(folder, 'logs'), size: 6e7, users: 400_000 });
   const script = `
     const { run } = await import(${JSON.stringify(LIBRARY)});
-    const options = { inputs: ['logs'], output: 'out', overwrite: true, memory: ${LIMIT} };
+    const options = { inputs: ['logs'], output: 'out', overwrite: true, state: false, memory: ${LIMIT} };
     const summaries = [];
     for (let i = 0; i < 4; i++) summaries.push(await run(options));
     console.log(JSON.stringify(summaries));`;
