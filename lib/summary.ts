@@ -46,6 +46,8 @@ export interface Summary {
     readonly folder: string;
     /** Number of the last commit. */
     readonly commit: number;
+    /** Nothing was new: no commit was made, and what is published is what it was. */
+    readonly isUnchanged: boolean;
     /** Inputs that were counted before and have not changed: not read. */
     readonly knownInputs: number;
     /** Logs counted by all commits. */

@@ -44,6 +44,7 @@ export function createProgram(done: (code: number) => void): Command {
     .option('--state <folder>', `what earlier runs have counted, which is not counted again (default: ${DEFAULT_STATE})`)
     .option('--no-state', 'read all inputs, and keep nothing for later runs: the output is a plain folder')
     .option('--checkpoint <size>', 'how much is read before it is committed to the state, so that a run that ends early is continued (default: 4GB)')
+    .option('--dedup-window <time>', 'forget ids of runs that are longer ago, such as 30d: what comes later counts again (default: none is forgotten)')
     .option('--temp <folder>', 'folder for temporary files (default: beside the output)')
     .option('--memory <size>', 'most memory that the process may have resident (default: half of what there is, 128MB to 2GB)')
     .option('--max-spill <size>', 'most that temporary files may take (default: no limit)')
@@ -112,12 +113,22 @@ function addState(program: Command, done: (code: number) => void): void {
     });
   state
     .command('compact')
-    .description('give back disk space that the state no longer needs')
+    .description('merge what the state has of ids, and give back disk space')
     .argument('<output>', 'the dataset')
     .option(...FOLDER)
     .action(async (output: string, flags: StateFlags) => {
       const { compactCommand } = await import('./state.ts');
       done(await compactCommand(output, { ...state.opts(), ...flags }));
+    });
+  state
+    .command('forget')
+    .description('forget ids that were counted before a date: logs that come with them again count again; totals stay')
+    .argument('<output>', 'the dataset')
+    .requiredOption('--before <date>', 'such as 2026-11-01 (UTC), or 2026-11-01T12:00:00Z')
+    .option(...FOLDER)
+    .action(async (output: string, flags: StateFlags & { before: string }) => {
+      const { forgetCommand } = await import('./state.ts');
+      done(await forgetCommand(output, { ...state.opts(), ...flags }));
     });
 }
 

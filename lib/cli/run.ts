@@ -3,6 +3,7 @@ import { run, type RunOptions } from '../index.ts';
 import type { Compression, GroupBy, ParquetEncoding } from '../core/options.ts';
 import { availableMemory, defaultMemory } from '../core/memory-limit.ts';
 import { EXIT_DONE, untilSignalled } from './exit.ts';
+import { parseDuration } from './duration.ts';
 import { parseSize } from './size.ts';
 import { formatSummary } from './summary.ts';
 
@@ -22,6 +23,7 @@ export interface RunFlags {
   /** false: --no-state. */
   state?: string | false;
   checkpoint?: string;
+  dedupWindow?: string;
   temp?: string;
   jobs?: number;
   memory?: string;
@@ -31,7 +33,7 @@ export interface RunFlags {
 }
 
 export async function runCommand(inputs: readonly string[], flags: RunFlags): Promise<number> {
-  const { idColumn, userColumn, ipColumn, valueColumn, memory, maxSpill, checkpoint, json, quiet, ...same } = flags;
+  const { idColumn, userColumn, ipColumn, valueColumn, memory, maxSpill, checkpoint, dedupWindow, json, quiet, ...same } = flags;
   const options: RunOptions = {
     ...same,
     inputs,
@@ -39,6 +41,7 @@ export async function runCommand(inputs: readonly string[], flags: RunFlags): Pr
     memory: memory === undefined ? undefined : parseSize(memory, '--memory'),
     maxSpill: maxSpill === undefined ? undefined : parseSize(maxSpill, '--max-spill'),
     checkpoint: checkpoint === undefined ? undefined : parseSize(checkpoint, '--checkpoint'),
+    dedupWindow: dedupWindow === undefined ? undefined : parseDuration(dedupWindow, '--dedup-window'),
   };
 
   if (!quiet) warnOfLimit(options.memory);

@@ -1,5 +1,6 @@
-/** `etl-stream state <output>`, and its commands `check` and `compact`. What they say goes to stdout, problems to stderr. */
-import { checkState, compactState, describeState, type CommitRecord, type InputRecord, type Published, type StateDescription } from '../index.ts';
+/** `etl-stream state <output>`, and its commands `check`, `compact` and `forget`. What they say goes to stdout, problems to stderr. */
+import { checkState, compactState, describeState, forgetState, type CommitRecord, type InputRecord, type Published, type StateDescription } from '../index.ts';
+import { parseDate } from './duration.ts';
 import { EXIT_DONE, EXIT_FAILED, printable } from './exit.ts';
 import { count, number, size } from './summary.ts';
 
@@ -40,6 +41,13 @@ export async function checkCommand(output: string, { state }: StateFlags): Promi
 export async function compactCommand(output: string, { state }: StateFlags): Promise<number> {
   const { folder, before, after } = await compactState({ output, state });
   process.stdout.write(`${number(before)} bytes before, ${number(after)} after: ${printable(folder)}\n`);
+  return EXIT_DONE;
+}
+
+export async function forgetCommand(output: string, { state, before }: StateFlags & { before: string }): Promise<number> {
+  const { folder, ids, mixed } = await forgetState({ output, state, before: parseDate(before, '--before') });
+  const rest = mixed === 0 ? '' : `; ${count(mixed, 'id')} stay, in pages with older and newer ones`;
+  process.stdout.write(`${count(ids, 'id')} forgotten that were counted before ${before}${rest}: ${printable(folder)}\n`);
   return EXIT_DONE;
 }
 

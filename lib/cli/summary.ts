@@ -6,6 +6,9 @@ export function formatSummary(summary: Summary): string {
   if (state && summary.inputs === 0) {
     return `nothing new: ${count(state.knownInputs, 'input')} ${state.knownInputs === 1 ? 'was' : 'were'} counted before, ${number(state.logs)} logs by ${count(state.commit, 'commit')}: ${summary.output}\n`;
   }
+  if (state?.isUnchanged) {
+    return `nothing new: ${count(summary.rows.read, 'row')} read, all counted or rejected before, ${number(state.logs)} logs by ${count(state.commit, 'commit')}: ${summary.output}\n`;
+  }
   const { read, duplicates, rejected, counted } = summary.rows;
   const of = (part: number): string => (read === 0 ? '' : `${((100 * part) / read).toFixed(2)} %`);
   const rows: [string, string, string][] = [
@@ -23,6 +26,7 @@ export function formatSummary(summary: Summary): string {
   if (state) {
     const known = state.knownInputs === 0 ? '' : `, ${count(state.knownInputs, 'input')} counted before`;
     rows.splice(4, 0, ['in all', number(state.logs), `logs by ${count(state.commit, 'commit')}${known}: ${state.folder}`]);
+    if (state.forgotten > 0) rows.splice(5, 0, ['forgot', number(state.forgotten), 'ids that were counted before the --dedup-window: logs that come with them again count again']);
   }
   if (spill.bytes > 0) {
     const what = [count(spill.rows, 'row'), count(spill.splits, 'split'), count(runs.spilled, 'run'), count(runs.merges, 'merge')];

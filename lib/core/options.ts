@@ -99,6 +99,9 @@ export function validateOptions(options: RunOptions): JobOptions {
     if (bytes !== undefined && !(Number.isSafeInteger(bytes) && bytes > 0)) throw usage(`${option} must be a whole number of bytes, at least 1, not ${String(bytes)}`);
   }
   const { jobs, dedupWindow } = options;
+  for (const [option, given] of [['--checkpoint', options.checkpoint], ['--dedup-window', dedupWindow]] as const) {
+    if (given !== undefined && options.state === false) throw usage(`${option} says something of the state, and there is none with --no-state`);
+  }
   if (dedupWindow !== undefined && !(Number.isSafeInteger(dedupWindow) && dedupWindow > 0)) throw usage(`--dedup-window must be a whole number of milliseconds, at least 1, not ${String(dedupWindow)}`);
   if (jobs !== undefined && !(Number.isInteger(jobs) && jobs >= 1)) throw usage(`--jobs must be a whole number, at least 1, not ${String(jobs)}`);
   return {

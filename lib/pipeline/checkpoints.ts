@@ -40,14 +40,17 @@ export async function inParts(run: (part: Part) => Promise<PartDone>, pause: Abo
   const total = newCounters();
   const done = new Set<string>();
   const phases: Record<string, number> = {};
+  let forgotten = 0;
   for (let number = 0; ; number++) {
     const { outcome, counters, memory, inputs, left } = await run({ number, done });
     addCounters(total, counters, undefined);
+    forgotten += outcome.state?.forgotten ?? 0;
     for (const [phase, seconds] of Object.entries(outcome.phases)) phases[phase] = (phases[phase] ?? 0) + seconds;
     for (const { name } of inputs) done.add(name);
     if (left === 0) {
       const seconds = (performance.now() - started) / 1000;
-      return summarize(total, memory, { ...outcome, inputs: done.size, seconds, phases: phases as Outcome['phases'] });
+      const state = outcome.state && { ...outcome.state, forgotten };
+      return summarize(total, memory, { ...outcome, inputs: done.size, seconds, phases: phases as Outcome['phases'], state });
     }
     if (pause?.aborted) throw paused(done.size, left, pause);
   }

@@ -46,7 +46,7 @@ export async function addTotals(base: JobBase, plan: PublishPlan, { runs, files 
   }
   const { memory, regions } = plan;
   let totals: KeptRun | undefined;
-  const { store, all } = await withEarlier(plan, runs, continuation, (run) => (totals = run));
+  const { store, all } = await withEarlier(base, plan, runs, continuation, (run) => (totals = run));
   const keep = await KeepTotals.open(store, { memory, kernel: await loadKernel<MergeKernel>('merge', memory), regions });
   resources.add(() => keep.discard());
   const finish = async (): Promise<KeptRun> => {
@@ -68,7 +68,7 @@ async function mergeTotals(base: JobBase, plan: PublishPlan, { runs, files }: Ru
   const { options: { groupBy }, context: { signal }, counters } = base;
   const { memory, budget: { runBufferBytes, fanIn } } = plan;
   let totals: KeptRun | undefined;
-  const { store, all } = await withEarlier(plan, runs, continuation, (run) => (totals = run));
+  const { store, all } = await withEarlier(base, plan, runs, continuation, (run) => (totals = run));
   const merged = await mergeInto(store, all, {
     memory, kernel: await loadKernel<MergeKernel>('merge', memory), byUser: groupBy === 'user', bufferBytes: runBufferBytes, fanIn, temp: files,
     counters, isStopped: () => signal?.aborted ?? false,
@@ -77,12 +77,15 @@ async function mergeTotals(base: JobBase, plan: PublishPlan, { runs, files }: Ru
 }
 
 /** All that is to be merged, and where to. */
-async function withEarlier(plan: PublishPlan, runs: readonly SortedRun[], continuation: Continuation, kept: (run: KeptRun) => void) {
+async function withEarlier({ resources }: JobBase, plan: PublishPlan, runs: readonly SortedRun[], continuation: Continuation, kept: (run: KeptRun) => void) {
   const { memory, regions } = plan;
   const { last, next } = continuation;
   const files = await keptRuns(plan, continuation);
-  const all = last ? [...runs, renumbered(await files.open(last.totals), last.regions, regions, memory)] : runs;
-  return { store: files.store(`totals-${next}.run`, kept), all };
+  const store = files.store(`totals-${next}.run`, kept);
+  if (!last) return { store, all: runs };
+  const earlier = await files.open(last.totals);
+  resources.add(() => earlier.close());
+  return { store, all: [...runs, renumbered(earlier, last.regions, regions, memory)] };
 }
 
 /** Makes all that was written durable, then commits it. */

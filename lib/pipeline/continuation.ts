@@ -10,11 +10,12 @@
  */
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { EtlError } from '../core/errors.ts';
 import type { JobOptions } from '../core/options.ts';
 import { syncFolder } from '../core/sync-folder.ts';
 import { putBack } from '../dataset/staging.ts';
+import { rejectsIn } from '../dataset/rejects-file.ts';
 import { readStateMark, type StateMark } from '../dataset/state-mark.ts';
 import { isThere } from '../dataset/versions.ts';
 import { PART_BITS } from '../dedup/id-files.ts';
@@ -25,6 +26,7 @@ import { pilesOf } from '../dedup/page-tiers.ts';
 import { fingerprintOf, sameFile, type Fingerprint } from '../source/fingerprint.ts';
 import type { InputFile } from '../source/inputs.ts';
 import type { RowCounts } from '../state/records.ts';
+import { stateError } from '../state/errors.ts';
 import { DATABASE_FOLDER } from '../state/open-state.ts';
 import { State } from '../state/state.ts';
 import { Retention, type Forgotten } from './retention.ts';
@@ -155,6 +157,19 @@ export class Continuation {
     return { inputs: taken, ids: this.#ids };
   }
 
+  /**
+   * Whether a run that counted nothing need not be committed: it read pipes only, which no ledger tells of, and what it rejected, if
+   * anything, an earlier commit has rejected in the same words. Throws ETL_STATE_READ.
+   */
+  async isRepeated(inputs: readonly InputFile[]): Promise<boolean> {
+    if (!this.last?.isComplete || this.isUnpublished || this.forgets > 0 || inputs.some(({ size }) => size !== undefined)) return false;
+    const { folder } = this;
+    const rejects = await rejectsIn(folder, basename(this.rejectsFile)).catch((error: unknown) => {
+      throw stateError(folder, 'Reading', error);
+    });
+    return !rejects || this.last.rejects.some(({ hash, bytes }) => hash === rejects.hash && bytes === rejects.bytes);
+  }
+
   /** New ids are all there: makes them durable while others work. */
   startSync(): void {
     this.#syncing = this.#ids!.sync();
@@ -195,6 +210,7 @@ export class Continuation {
     const isEmpty = this.#state.head === undefined;
     try {
       this.#ids?.close({ committed: this.#isCommitted });
+      if (!this.#isCommitted && !isEmpty) await this.tidy();
     } finally {
       await this.#state.close();
     }

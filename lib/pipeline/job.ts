@@ -48,6 +48,7 @@ import { assertStateOutside } from './state-folder.ts';
 
 export type { JobContext } from './base.ts';
 
+const NOTHING = { users: 0, regions: 0 };
 /** Whether a run of this process may have left garbage. */
 let ranBefore = false;
 
@@ -109,7 +110,8 @@ class Job {
     await progress.during('scatter', () => this.#scatter(plan));
     const runs = await progress.during('reduce', () => this.#reduce(plan));
     continuation?.startSync();
-    const { users, regions } = await progress.during('publish', () => (
+    const isUnchanged = continuation && counters.counted === 0 && left === 0 && await continuation.isRepeated(inputs);
+    const { users, regions } = isUnchanged ? NOTHING : await progress.during('publish', () => (
       continuation && left > 0 ? this.#checkpoint(plan, runs, continuation) : this.#publish(plan, runs, continuation)
     ));
     const { limit, jobs } = plan.budget;
@@ -124,7 +126,10 @@ class Job {
       seconds: (performance.now() - started) / 1000,
       phases: progress.seconds,
       leftBehind: plan.leftBehind,
-      state: continuation && { folder: continuation.folder, commit: continuation.next - 1, knownInputs: known, logs: continuation.before.counted + counters.counted, forgotten: continuation.forgets },
+      state: continuation && {
+        folder: continuation.folder, commit: continuation.next - 1, isUnchanged: isUnchanged === true, knownInputs: known,
+        logs: continuation.before.counted + counters.counted, forgotten: continuation.forgets,
+      },
       version,
     };
     return { outcome, counters, memory: limit, inputs, left };
@@ -166,7 +171,7 @@ class Job {
     const outcome: Outcome = {
       output: options.output, inputs: 0, jobs: 1, users: 0, regions: 0, valueScale: scale, geoDatabase,
       seconds: (performance.now() - started) / 1000, phases: progress.seconds, leftBehind: [...removeTempFolders(options.temp ?? dirname(resolve(options.output))), ...removeStagings(options.output)],
-      state: { folder: continuation.folder, commit, knownInputs: known, logs: rows.counted, forgotten: 0 }, version,
+      state: { folder: continuation.folder, commit, isUnchanged: true, knownInputs: known, logs: rows.counted, forgotten: 0 }, version,
     };
     return { outcome, counters, memory: options.memory ?? defaultMemory(availableMemory()), inputs: [], left: 0 };
   }

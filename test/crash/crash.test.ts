@@ -8,7 +8,8 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { test, type TestContext } from 'node:test';
-import { SLICES } from '../../lib/state/page-index.ts';
+import { idFileName } from '../../lib/dedup/id-files.ts';
+import { PageIndex } from '../../lib/dedup/page-index.ts';
 import { State } from '../../lib/state/state.ts';
 import { OWNER_MARK } from '../../lib/core/owner.ts';
 import { random } from '../random.ts';
@@ -84,7 +85,8 @@ async function assertMended(scene: Scene, what: string): Promise<void> {
   assert.ok(filled(join(place.folder, '.out.versions')).length <= 2, what);
   const { state } = JSON.parse(stdout) as { state: { commit: number; logs: number } };
   const rejects = Array.from({ length: state.commit }, (_, i) => `rejects-${i + 1}.jsonl`);
-  assert.deepEqual(readdirSync(place.state).sort(), ['level', ...rejects, `totals-${state.commit}.run`].sort(), what);
+  const files = new Set(Array.from((await indexOf(place)).all(), idFileName));
+  assert.deepEqual(readdirSync(place.state).sort(), ['level', ...files, ...rejects, `totals-${state.commit}.run`].sort(), what);
 }
 
 /** Kills a run at a call, looks at what is left, which it gives, and runs once more. */
@@ -164,28 +166,28 @@ test('a run in parts is killed at a call', async (context) => {
   }
 });
 
-/** How many pages of ids the place's state has. */
-async function pagesIn({ state: folder }: Place): Promise<number> {
+/** Which pages of ids the place's state has. */
+async function indexOf({ state: folder }: Place): Promise<PageIndex> {
   const state = await State.open(folder);
-  const pages = Array.from({ length: SLICES }, (_, slice) => state.committed(slice).length);
   await state.close();
-  return pages.reduce((sum, count) => sum + count);
+  return PageIndex.decode(state.index)!;
 }
 
 test('killed while it commits merged pages of ids, a run has counted each id once', async (context) => {
   const scene = await setUp(context, ['c.csv'], [], true);
   const { place, calls } = scene;
-  const merged = await pagesIn(place);
+  const merged = (await indexOf(place)).pages;
   restore(place, scene.aside);
-  assert.ok(await pagesIn(place) > merged + 300, 'pages are merged');
-  for (const at of calls.flatMap((call, i) => (call.includes('level.batch') ? [i + 1] : []))) {
+  assert.ok((await indexOf(place)).pages > merged + 300, 'pages are merged');
+  const around = draw(calls.length, random(SEED + 4)).filter((at) => /ids-|level/.test(calls[at - 1]!));
+  for (const at of new Set([...around, ...calls.flatMap((call, i) => (call.includes('level.batch') ? [i + 1] : []))])) {
     const what = `killed at call ${calls[at - 1]}`;
     restore(place, scene.aside);
     const { signal } = await start(place, { INTERRUPT_BELOW: place.folder, INTERRUPT_AT: String(at) }).ended;
     assert.equal(signal, 'SIGKILL', what);
     whole(scene, what);
     await assertMended(scene, what);
-    assert.equal(await pagesIn(place), merged, what);
+    assert.equal((await indexOf(place)).pages, merged, what);
   }
   cpSync(join(place.logs, 'c.csv'), join(place.logs, 'd.csv'));
   for (let n = 0; n < 10; n++) cpSync(join(place.logs, `a${n}.csv`), join(place.logs, `e${n}.csv`));

@@ -50,7 +50,7 @@ function patch(object, name, isPromise) {
 
 if (isMainThread && at >= 0 && below !== '') {
   for (const name of ['open', 'rename', 'symlink', 'readlink', 'mkdir', 'writeFile', 'rm', 'rmdir', 'unlink', 'readFile', 'readdir', 'lstat', 'stat', 'realpath']) patch(fs.promises, name, true);
-  for (const name of ['mkdirSync', 'writeFileSync', 'readdirSync', 'rmSync', 'rmdirSync', 'renameSync', 'lstatSync', 'statSync', 'readFileSync']) patch(fs, name, false);
+  for (const name of ['mkdirSync', 'writeFileSync', 'readdirSync', 'rmSync', 'rmdirSync', 'renameSync', 'lstatSync', 'statSync', 'readFileSync', 'unlinkSync']) patch(fs, name, false);
   const probe = await fs.promises.open(process.execPath, 'r');
   const prototype = Object.getPrototypeOf(probe);
   await probe.close();
@@ -62,9 +62,21 @@ if (isMainThread && at >= 0 && below !== '') {
       return original.apply(this, args);
     };
   }
-  // What streams call.
   const files = new Map();
-  for (const name of ['open', 'write', 'writev', 'close']) {
+  for (const name of ['openSync', 'writeSync', 'readSync', 'closeSync']) {
+    const original = fs[name];
+    fs[name] = function patched(file, ...args) {
+      const path = name === 'openSync' ? file : files.get(file);
+      if (!isOurs(path)) return original.call(this, file, ...args);
+      count(name, path);
+      const result = original.call(this, file, ...args);
+      if (name === 'openSync') files.set(result, path);
+      if (name === 'closeSync') files.delete(file);
+      return result;
+    };
+  }
+  // What streams call.
+  for (const name of ['open', 'write', 'writev', 'fsync', 'close']) {
     const original = fs[name];
     fs[name] = function patched(file, ...args) {
       const path = name === 'open' ? file : files.get(file);

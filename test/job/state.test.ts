@@ -7,6 +7,7 @@ import { test, type TestContext } from 'node:test';
 import { validateOptions, type GroupBy, type RunOptions } from '../../lib/core/options.ts';
 import { STATE_MARK } from '../../lib/dataset/state-mark.ts';
 import { linkedVersion } from '../../lib/dataset/versions.ts';
+import { isIdFileName } from '../../lib/dedup/id-files.ts';
 import { generateLogs } from '../../lib/generate/generate.ts';
 import { run } from '../../lib/index.ts';
 import { runJob, type JobContext } from '../../lib/pipeline/job.ts';
@@ -31,10 +32,15 @@ function sceneIn(context: TestContext, more: Omit<Partial<RunOptions>, 'state'> 
   return { folder, logs, output, options: { inputs: [logs], output, state: join(folder, 'state'), ...more } };
 }
 
+/** What the state's folder has besides ids. */
+function filesOf({ options }: Scene): string[] {
+  return readdirSync(options.state as string).filter((name) => !isIdFileName(name)).sort();
+}
+
 /** What is published, but for the mark; and that it is what one run over the same logs without a state publishes. */
 async function assertSameAsOneRun({ folder, output, options }: Scene): Promise<void> {
   const whole = join(folder, 'whole');
-  await run({ ...options, output: whole, overwrite: true, state: false });
+  await run({ ...options, checkpoint: undefined, dedupWindow: undefined, output: whole, overwrite: true, state: false });
   const { [STATE_MARK]: mark, ...published } = contents(output);
   assert.ok(mark);
   assert.deepEqual(published, contents(whole));
@@ -55,7 +61,7 @@ for (const [groupBy, jobs, context] of [['region', 1, {}], ['user', 1, {}], ['re
       assert.deepEqual([inputs, state!.knownInputs, state!.commit, state!.logs], [1, i, i + 1, counted]);
       assert.ok(users > 0 && groups > 0 && rows.rejected > 0);
       const again = await runJob(validateOptions(scene.options), context);
-      assert.deepEqual([again.inputs, again.rows.read, again.state], [0, 0, { ...state!, knownInputs: i + 1 }]);
+      assert.deepEqual([again.inputs, again.rows.read, again.state], [0, 0, { ...state!, isUnchanged: true, knownInputs: i + 1 }]);
     }
     await assertSameAsOneRun(scene);
     assert.equal(readFileSync(join(scene.output, '_rejects.jsonl'), 'utf8').trimEnd().split('\n').length, rejected);
@@ -90,7 +96,8 @@ test('--overwrite begins afresh', async (t) => {
   const { rows, state } = await run({ ...scene.options, overwrite: true, valueScale: 2 });
   assert.deepEqual([rows.counted, rows.duplicates, state!.logs, state!.commit], [2, 0, 2, 2]);
   await assertSameAsOneRun({ ...scene, options: { ...scene.options, valueScale: 2 } });
-  assert.deepEqual(readdirSync(scene.options.state).sort(), ['level', 'totals-2.run']);
+  assert.deepEqual(filesOf(scene), ['level', 'totals-2.run']);
+  assert.equal(readdirSync(scene.options.state).filter(isIdFileName).length, 1);
   const { inputs } = await run(scene.options);
   assert.equal(inputs, 0, 'and later runs continue from there, whatever the scale');
 });
@@ -199,7 +206,7 @@ for (const groupBy of ['region', 'user'] as const) {
     assert.ok(rows.duplicates > 0 && rows.rejected > 0 && rows.read < state!.logs * 2);
     assert.deepEqual(phases.filter((phase) => phase === 'scatter').length, 2);
     await assertSameAsOneRun(scene);
-    assert.deepEqual(readdirSync(scene.options.state).sort().filter((name) => !/rejects/.test(name)), ['level', 'totals-4.run']);
+    assert.deepEqual(filesOf(scene).filter((name) => !/rejects/.test(name)), ['level', 'totals-4.run']);
     rmSync(scene.output);
     rmSync(scene.options.state, { recursive: true });
     const whole = await run(scene.options);
@@ -233,7 +240,7 @@ for (const groupBy of ['region', 'user'] as const) {
 test('a run in parts begins afresh once', async (t) => {
   const scene = sceneIn(t, { checkpoint: 1 });
   for (const name of ['a', 'b', 'c']) writeFileSync(join(scene.logs, `${name}.csv`), `${HEADER}${name},u,t,8.8.8.8,5\n1,u,t,8.8.8.8,5\n`);
-  await run({ ...scene.options, state: false });
+  await run({ ...scene.options, checkpoint: undefined, state: false });
   const { rows, state } = await run({ ...scene.options, overwrite: true });
   assert.deepEqual([rows.counted, rows.duplicates, state!.commit], [4, 2, 3]);
   const again = await run({ ...scene.options, overwrite: true });
@@ -245,7 +252,7 @@ test('a run has a state beside its output, unless it is told that it has none', 
   const { folder, logs, output } = sceneIn(t);
   writeFileSync(join(logs, 'a.csv'), `${HEADER}1,u,t,8.8.8.8,5\n`);
   const first = await run({ inputs: [logs], output });
-  assert.deepEqual(first.state, { folder: join(folder, '.out.state'), commit: 1, knownInputs: 0, logs: 1 });
+  assert.deepEqual(first.state, { folder: join(folder, '.out.state'), commit: 1, isUnchanged: false, knownInputs: 0, logs: 1, forgotten: 0 });
   assert.equal((await run({ inputs: [logs], output })).inputs, 0);
   const { state, inputs } = await run({ inputs: [logs], output: join(folder, 'plain'), state: false });
   assert.deepEqual([state, inputs], [undefined, 1]);

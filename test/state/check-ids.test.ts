@@ -4,8 +4,10 @@ import { test } from 'node:test';
 import { ID_BYTES, ID_PAGE_BYTES_MOST, ID_SCRATCH_BYTES } from '../../lib/kernels/id-page-layout.ts';
 import { LinearMemory } from '../../lib/kernels/linear-memory.ts';
 import { createIdPageTwin } from '../../lib/kernels/twins/id-pages.ts';
+import { PART_BITS } from '../../lib/dedup/id-files.ts';
+import { IdStore } from '../../lib/dedup/id-store.ts';
+import { PageIndex } from '../../lib/dedup/page-index.ts';
 import { checkIds } from '../../lib/pipeline/check-ids.ts';
-import { State } from '../../lib/state/state.ts';
 import { random } from '../random.ts';
 import { temporaryFolder } from '../temporary.ts';
 
@@ -26,25 +28,24 @@ function makePage(seed: number, count: number): Uint8Array {
 }
 
 test('a table that takes all ids of a slice, and one that does not, find the same', async (t) => {
-  const state = await State.open(temporaryFolder(t), { create: true });
+  const folder = temporaryFolder(t);
   const pages = [makePage(1, IDS), makePage(2, IDS)];
-  const content = { version: '0', when: '', schema: {}, ids: 0, rows: { read: 0, counted: 0, duplicates: 0, rejected: 0 }, totals: [], regions: [] };
-  const problems = async (expected: number, tableBytes?: number): Promise<string[]> => {
+  const indexOf = (added: readonly Uint8Array[]): PageIndex => {
+    const store = new IdStore({ folder, index: PageIndex.empty, commit: 1, partBits: PART_BITS.one });
+    for (const page of added) store.add(SLICE, page);
+    store.close({ committed: true });
+    return store.next();
+  };
+  const problems = async (index: PageIndex, tableBytes?: number): Promise<string[]> => {
     const told: string[] = [];
-    const found = await checkIds(state, expected, (problem) => told.push(problem), tableBytes);
-    assert.equal(found.pages, state.committed(SLICE).length);
+    const found = await checkIds({ folder, index, tell: (problem) => told.push(problem), ...(tableBytes && { tableBytes }) });
+    assert.deepEqual(found, { pages: index.pages, ids: index.ids });
     return told;
   };
-  for (const page of pages) await state.add(SLICE, page);
-  await state.commit(content, []);
+  const good = indexOf(pages);
+  for (const bytes of [undefined, 1 << 14, 1 << 15]) assert.deepEqual(await problems(good, bytes), []);
+  const twice = indexOf([...pages, pages[0]!]);
   for (const bytes of [undefined, 1 << 14, 1 << 15]) {
-    assert.deepEqual(await problems(2 * IDS, bytes), []);
-    assert.deepEqual(await problems(2 * IDS + 1, bytes), [`The pages have ${2 * IDS} ids, and ${2 * IDS + 1} were counted.`]);
+    assert.deepEqual(await problems(twice, bytes), [`The slice ${SLICE} should have ${3 * IDS} ids in 3 pages, and they have ${2 * IDS} different ones.`]);
   }
-  await state.add(SLICE, pages[0]!);
-  await state.commit(content, []);
-  for (const bytes of [undefined, 1 << 14, 1 << 15]) {
-    assert.deepEqual(await problems(3 * IDS, bytes), [`The slice ${SLICE} has ${3 * IDS} ids, ${IDS} of them more than once.`]);
-  }
-  await state.close();
 });

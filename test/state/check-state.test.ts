@@ -6,7 +6,9 @@ import { test, type TestContext } from 'node:test';
 import { checkState, compactState, describeState, run, type RunOptions } from '../../lib/index.ts';
 import { defaultState } from '../../lib/core/options.ts';
 import { openLevel } from '../../lib/state/database.ts';
-import { PAGES, pagePlace } from '../../lib/state/keys.ts';
+import { idFileName, PART_BITS } from '../../lib/dedup/id-files.ts';
+import { IdStore } from '../../lib/dedup/id-store.ts';
+import { PageIndex } from '../../lib/dedup/page-index.ts';
 import { State } from '../../lib/state/state.ts';
 import { contents } from '../job/contents.ts';
 import { placeIn, writeLog, type Place } from '../crash/harness.ts';
@@ -84,7 +86,7 @@ test('nothing is wrong after a run that began afresh, and what it made room for 
   await compactState(place);
   assert.deepEqual(await problemsOf(place), []);
   const { commits, inputs, ids } = await describeState(place);
-  assert.deepEqual([commits.length, inputs.length, ids], [3, 1, commits[2]!.ids]);
+  assert.deepEqual([commits.length, inputs.length, ids], [3, 1, commits[2]!.rows.counted]);
 });
 
 test(`a bit of the totals (seed ${SEED})`, async (t) => {
@@ -198,47 +200,57 @@ test('rejects that are fewer than were counted', async (t) => {
   assert.match(lines.join('\n'), /^The state keeps \d+ rejected rows, and \d+ were rejected\.$/m);
 });
 
-test('pages of ids: one that is gone, one that is none, ids that are there twice', async (t) => {
+/** Gives the state another index of ids, which `change` makes. */
+async function reindex(place: Place, change: (index: PageIndex, store: IdStore) => PageIndex): Promise<void> {
+  const state = await State.open(place.state);
+  const { format, commit, ...content } = state.head!;
+  const index = PageIndex.decode(state.index)!;
+  const store = new IdStore({ folder: place.state, index, commit, partBits: PART_BITS.one });
+  const next = change(index, store);
+  await state.amend({ ...content, ids: next.ids }, next.encoded);
+  store.close({ committed: true });
+  await state.close();
+}
+
+test('pages of ids: one that is none, one that is gone, ids that are there twice, or not at all', async (t) => {
   const place = await twoCommits(t);
-  const level = await openLevel(join(place.state, 'level'));
-  const [key, page] = (await all(level.iterator({ ...PAGES, limit: 1 })))[0]!;
-  await level.batch([{ type: 'del', key }], { sync: true });
-  await level.close();
-  const { slice, number } = pagePlace(key)!;
-  assert.deepEqual(await problemsOf(place), [`The page ${number} of slice ${slice} by commit 1 is not found.`]);
-  const restored = await openLevel(join(place.state, 'level'));
-  await restored.batch([{ type: 'put', key, value: page }], { sync: true });
-  await restored.close();
+  const state = await State.open(place.state);
+  const index = PageIndex.decode(state.index)!;
+  await state.close();
+  const page = Array.from(index.all()).find(({ edition }) => edition === 1)!;
+  const path = join(place.state, idFileName(page));
+  assert.deepEqual(await changed(place, path, flipped(8 * (page.at + 20))), [`The state is damaged: a page of the ids of slice ${page.slice} does not hold what was written to it.`]);
+  const [moved] = await changed(place, path, (bytes) => bytes.subarray(1));
+  assert.match(moved!, /^The ids in .*ids-1-0\.pages are damaged: the page at byte \d+ is not the one that was written there\.$/);
+  const whole = readFileSync(path);
+  rmSync(path);
+  const problems = await problemsOf(place);
+  assert.ok(problems.length > 100 && problems.every((problem) => /ids-1-0\.pages are damaged: it is missing/.test(problem)), problems[0]);
+  writeFileSync(path, whole);
   assert.deepEqual(await problemsOf(place), []);
 
-  const { ids } = await describeState(place);
-  const commit = async (add: (state: State) => Promise<void>): Promise<readonly string[]> => {
-    const state = await State.open(place.state);
-    const { format, commit: number, ...content } = state.head!;
-    await add(state);
-    await state.commit(content, []);
-    await state.close();
-    return (await problemsOf(place)).filter((problem) => !problem.includes('earlier commit'));
-  };
-  const twice = await commit((state) => state.add(slice, page));
+  await reindex(place, (_, store) => {
+    const copy = new Uint8Array(page.bytes);
+    store.read(page, copy);
+    store.add(page.slice, copy);
+    return store.next();
+  });
+  const twice = await problemsOf(place);
   assert.equal(twice.length, 2, twice.join('\n'));
-  assert.match(twice[0]!, new RegExp(`^The slice ${slice} has (\\d+) ids, \\d+ of them more than once\\.$`));
-  assert.match(twice[1]!, new RegExp(`^The pages have \\d+ ids, and ${ids} were counted\\.$`));
-  const none = await commit((state) => state.replace(slice, state.committed(slice), Buffer.from('no page at all, though sealed')));
-  assert.deepEqual(none, [`The state is damaged: a page of the ids of slice ${slice} does not hold what was written to it.`]);
+  assert.match(twice[0]!, new RegExp(`^The slice ${page.slice} should have \\d+ ids in \\d+ pages, and they have \\d+ different ones\\.$`));
+  assert.match(twice[1]!, /^The rows of commit 2 do not balance: /);
+  await reindex(place, (index) => index.with([], new Set(Array.from(index.of(page.slice), ({ entry }) => entry))));
+  assert.match((await problemsOf(place)).join('\n'), /^The rows of commit 2 do not balance: .*, 0 forgotten\.$/);
 });
 
-test('space of what was removed is given back', async (t) => {
+test('an index that is none', async (t) => {
   const place = await twoCommits(t);
   const state = await State.open(place.state);
   const { format, commit, ...content } = state.head!;
-  for (let n = 0; n < 3; n++) {
-    const pages = state.committed(5).filter(({ bytes }) => bytes === 1 << 20);
-    if (n < 2) for (let page = 0; page < 8; page++) await state.add(5, new Uint8Array(1 << 20).fill(n + 1));
-    else await state.replace(5, pages, Uint8Array.of(1));
-    await state.commit(content, []);
-  }
+  await state.amend(content, Uint8Array.of(1, 2, 3));
   await state.close();
-  const { before, after } = await compactState(place);
-  assert.ok(before > 8e6 && after < 1e6, `${before} ${after}`);
+  assert.match((await problemsOf(place))[0]!, /its index of pages of ids cannot be that of \d+ ids/);
+  await assert.rejects(run({ inputs: [place.logs], output: place.output }), { code: 'ETL_STATE_DAMAGED', hint: /--overwrite/ });
+  await run({ inputs: [place.logs], output: place.output, overwrite: true });
+  assert.deepEqual(await problemsOf(place), []);
 });
