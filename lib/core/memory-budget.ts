@@ -3,7 +3,7 @@
  * whole process (heap, code, WASM, buffers, all workers), so what the process has already and what it will need besides
  * linear memory is taken off first; the rest is linear memory, divided by lane:
  *
- *   limit │ process now │ heap and code │ encoder │ linear ─────────────────────────────────────────────┐
+ *   limit │ process now │ heap and code │ state │ encoder │ linear ─────────────────────────────────────┐
  *                                                  │ workspace (slabs) │ pages                           │
  *   lane 1                                         │ blocks, batches   │ partition store                 │
  *   lane 2                                         │ ids, chunks       │ rest of the store + aggregate   │
@@ -38,6 +38,9 @@ const HEAP_GROWS_FROM = 500 * MB;
 const HEAP_GROWTH = 32 * MB;
 /** The Parquet encoder: code, its WASM memory with one row group, row groups on their way to the disk. */
 const ENCODER_BYTES = { frugal: 28 * MB, free: 64 * MB } as const;
+/** A state: LevelDB, open files, and what is made of the index of pages, for each byte of it. */
+const STATE_BYTES = 8 * MB;
+const STATE_BYTES_OF_INDEX = 6;
 /** What an earlier run in the process has certainly left of both. */
 const WARM_BYTES = 39 * MB;
 /** What a process of ours has before a run. */
@@ -109,6 +112,8 @@ export interface BudgetRequest {
   readonly jobs: number;
   /** Whether an input is a pipe: the main thread reads them all then. */
   readonly piped?: boolean;
+  /** Bytes of the index of a state that the run has; undefined: it has none. */
+  readonly stateIndex?: number | undefined;
   /** Resident bytes of the process as it is now. */
   readonly resident?: number;
   /** A run in this process has come before: what the heap and the encoder take is resident already. */
@@ -116,13 +121,17 @@ export interface BudgetRequest {
 }
 
 /** The least limit that one worker can run in. */
-export function leastMemory(process: Pick<BudgetRequest, 'resident' | 'warm'>): number {
-  return Math.ceil((before(process) + HEAP_BYTES + ENCODER_BYTES.frugal + LINEAR_LEAST) / MB) * MB;
+export function leastMemory(process: Pick<BudgetRequest, 'resident' | 'warm' | 'stateIndex'>): number {
+  return Math.ceil((before(process) + HEAP_BYTES + stateBytes(process) + ENCODER_BYTES.frugal + LINEAR_LEAST) / MB) * MB;
 }
 
 /** What the process has, or would have, without any run. */
 function before({ resident = 0, warm = false }: Pick<BudgetRequest, 'resident' | 'warm'>): number {
   return Math.max(warm ? resident - WARM_BYTES : resident, PROCESS_BYTES);
+}
+
+function stateBytes({ stateIndex }: Pick<BudgetRequest, 'stateIndex'>): number {
+  return stateIndex === undefined ? 0 : STATE_BYTES + STATE_BYTES_OF_INDEX * stateIndex;
 }
 
 /**
@@ -149,7 +158,7 @@ export function planMemory(request: BudgetRequest): MemoryBudget {
   const room = limit - before(request);
   const mode = room < FRUGAL_BELOW ? 'frugal' : 'free';
   const heapGrows = room >= HEAP_GROWS_FROM;
-  const spare = room - HEAP_BYTES - (heapGrows ? HEAP_GROWTH : 0) - ENCODER_BYTES[mode];
+  const spare = room - HEAP_BYTES - stateBytes(request) - (heapGrows ? HEAP_GROWTH : 0) - ENCODER_BYTES[mode];
   // Where one job has to be frugal there is nothing to divide.
   for (let wanted = mode === 'frugal' ? 1 : Math.min(jobs, MAX_JOBS); ; wanted--) {
     const linear = Math.min(LINEAR_MOST, wholePages(spare - (wanted > 1 ? wanted * THREAD_BYTES : 0)));

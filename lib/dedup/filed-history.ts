@@ -40,7 +40,7 @@ export class FiledHistory implements IdHistory {
   *pages(first: number, last: number): Generator<StoredPage, void, undefined> {
     const { index, reader } = this.#options;
     for (const page of index.from(first, last)) {
-      yield { slice: page.slice, bytes: page.bytes, read: (target) => reader.read(page, target) };
+      yield { slice: page.slice, bytes: page.bytes, ids: page.ids, read: (target) => reader.read(page, target) };
     }
   }
 

@@ -21,6 +21,9 @@ import { IdPages } from './id-pages.ts';
 import { IdTable, type IdTableOptions } from './id-table.ts';
 import type { Admitted, KeySet } from './key-set.ts';
 
+const REST_BITS = BigInt(64 - SLICE_BITS);
+const MOST = 2n ** 64n - 1n;
+
 export interface HistoryKeySetOptions extends IdTableOptions {
   readonly kernel: DedupKernel & IdPageKernel;
   readonly history: IdHistory;
@@ -43,13 +46,14 @@ export class HistoryKeySet implements KeySet {
 
   /** Throws what the history throws, and ETL_STATE_DAMAGED. */
   begin(_partition: number, _part: number, range: HashRange): void {
-    const [first, last] = range.lo.map((lo) => Number(lo >> BigInt(64 - SLICE_BITS))) as [number, number];
-    for (const page of this.#history.pages(first, last)) {
-      if (this.#pages.load(this.table, page, range)) continue;
-      this.table.shut();
-      this.overfull++;
-      return;
-    }
+    const [first, last] = range.lo.map((lo) => Number(lo >> REST_BITS)) as [number, number];
+    const pages = Array.from(this.#history.pages(first, last));
+    const isWhole = range.lo[0] === BigInt(first) << REST_BITS && range.lo[1] === (BigInt(last + 1) << REST_BITS) - 1n && range.hi[0] === 0n && range.hi[1] === MOST;
+    // Where all ids of the slices are in the range, no page need be read to see that they are too many.
+    const tooMany = isWhole && pages.reduce((sum, { ids }) => sum + ids, 0) > this.table.most;
+    if (!tooMany && pages.every((page) => this.#pages.load(this.table, page, range))) return;
+    this.table.shut();
+    this.overfull++;
   }
 
   admit(chunk: PartitionChunk, area: number, max: number): Readonly<Admitted> {

@@ -11,6 +11,7 @@ export { ID_SLICE_BITS as SLICE_BITS } from '../kernels/id-page-layout.ts';
 export interface StoredPage {
   readonly slice: number;
   readonly bytes: number;
+  readonly ids: number;
   /** Reads it into the first `bytes` bytes of `target`. Throws ETL_STATE_READ, ETL_STATE_DAMAGED. */
   read(target: Uint8Array): void;
 }

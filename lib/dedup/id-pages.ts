@@ -98,7 +98,7 @@ export class IdPages {
 }
 
 /** Reads a page to `at`, where there is room for the longest. Throws ETL_STATE_DAMAGED when it is none of its slice, ETL_STATE_READ. */
-export function readPage({ slice, bytes, read }: StoredPage, memory: LinearMemory, kernel: IdPageKernel, at: number): void {
+export function readPage({ slice, bytes, read }: Pick<StoredPage, 'slice' | 'bytes' | 'read'>, memory: LinearMemory, kernel: IdPageKernel, at: number): void {
   if (bytes > ID_PAGE_BYTES_MOST) throw damagedPage(slice);
   read(memory.bytes(at, bytes));
   if (kernel.isIdPage(at, bytes, slice) === 0) throw damagedPage(slice);

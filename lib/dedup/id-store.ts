@@ -64,6 +64,11 @@ export class IdStore implements CountedHistory, CommittedPages<PageRef> {
     for (const page of added) this.#added.push(page);
   }
 
+  /** Of the index, as the run found it. */
+  get indexBytes(): number {
+    return this.#index.encoded.length;
+  }
+
   /** Of pages that were added. */
   get addedBytes(): number {
     this.takeFrom(this.#history.takeAdded());

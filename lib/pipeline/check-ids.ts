@@ -49,7 +49,7 @@ export async function checkIds({ folder, index, tell, tableBytes = TABLE_MOST }:
     const ids = stored.reduce((sum, page) => sum + page.ids, 0);
     let [distinct, good] = [0, stored];
     for (const range of rangesOf(slice, Math.ceil(ids / (0.8 * table.most)))) {
-      good = good.filter((page) => load(pages, table, { slice, bytes: page.bytes, read: (target) => reader.read(page, target) }, range, tell));
+      good = good.filter((page) => load(pages, table, { slice, bytes: page.bytes, ids: page.ids, read: (target) => reader.read(page, target) }, range, tell));
       distinct += table.size;
       table.clear();
     }

@@ -184,7 +184,8 @@ class Planner {
 
   /** What the run was told, or else the default, though never less than what this process takes to run at all. */
   #planBudget(totalBytes: number | undefined): MemoryBudget {
-    const { options: { memory, jobs = availableProcessors() }, process } = this.#base;
+    const { options: { memory, state, jobs = availableProcessors() } } = this.#base;
+    const process = { ...this.#base.process, stateIndex: this.#history?.indexBytes ?? (state === undefined ? undefined : 0) };
     const limit = memory ?? Math.max(defaultMemory(availableMemory()), leastMemory(process));
     for (let most = this.#needsThreads(totalBytes) ? jobs : 1; ; most--) {
       const planned = planMemory({ limit, jobs: most, piped: totalBytes === undefined, ...process });

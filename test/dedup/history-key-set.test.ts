@@ -173,16 +173,23 @@ async function setUp(known: readonly Id[], { maxBytes = TIGHT, ...override }: { 
 
 const idsOf4 = (length: number): Id[] => Array.from({ length }, (_, i): Id => [(4n << 54n) | BigInt(i), 7n]);
 
-test('only slices of the range are read, each once, and no more once the table is full', async () => {
-  const { history, set } = await setUp(idsOf4(600));
+test('only pages of the range are read, each once; none when all of them are too many, and no more once the table is full', async () => {
+  const many = [2, 3, 4, 4, 8, 9].map((slice, i): Id => [(BigInt(slice) << 54n) | BigInt(i), 7n]);
+  const { history, set } = await setUp(many);
   set.begin(0, 0, SLICES);
-  assert.deepEqual(history.read, [3, 4, 5, 6, 7, 8]);
+  assert.deepEqual(history.read, [3, 4, 8]);
+  assert.equal(set.table.size, 4);
   set.close();
-  const full = await setUp(idsOf4(3000));
-  full.set.begin(0, 0, SLICES);
-  assert.deepEqual(full.history.read, [3, 4]);
-  assert.equal(full.set.overfull, 1);
-  full.set.close();
+
+  const all = await setUp(idsOf4(3000));
+  all.set.begin(0, 0, SLICES);
+  assert.deepEqual([all.history.read, all.set.overfull], [[], 1]);
+  all.set.close();
+
+  const part = await setUp([...idsOf4(3000), [(5n << 54n) - 1n, 1n], [5n << 54n, 1n]]);
+  part.set.begin(0, 0, { ...SLICES, lo: [4n << 54n, (5n << 54n) + 9n] });
+  assert.deepEqual([part.history.read, part.set.overfull], [[4], 1]);
+  part.set.close();
 });
 
 test('a page that is not what was written is told by its slice, and nothing of it counts', async () => {
@@ -213,7 +220,7 @@ test('a page that is not what was written is told by its slice, and nothing of i
 
 test('a history that cannot be read or written fails begin or end, and all memory is given back', async () => {
   const failure = new Error('disk full');
-  const page: StoredPage = { slice: 4, bytes: 20, read: () => { throw failure; } };
+  const page: StoredPage = { slice: 4, bytes: 20, ids: 1, read: () => { throw failure; } };
   for (const override of [
     { pages: () => { throw failure; } },
     { pages: () => [page] },

@@ -4,14 +4,20 @@ import type { IdHistory, StoredPage } from '../../lib/dedup/history.ts';
 export class MapHistory implements IdHistory {
   /** What was committed. */
   readonly slices = new Map<number, Uint8Array[]>();
-  /** Slices that were asked for since `commit`. */
+  /** Slices of pages that were read since `commit`. */
   readonly read: number[] = [];
   #added: [slice: number, page: Uint8Array][] = [];
 
   *pages(first: number, last: number): Generator<StoredPage> {
     for (let slice = first; slice <= last; slice++) {
-      this.read.push(slice);
-      for (const page of this.slices.get(slice) ?? []) yield { slice, bytes: page.length, read: (target) => target.set(page) };
+      for (const page of this.slices.get(slice) ?? []) {
+        const read = (target: Uint8Array): void => {
+          this.read.push(slice);
+          target.set(page);
+        };
+        const ids = page.length < 12 ? 0 : new DataView(page.buffer, page.byteOffset).getUint32(8, true);
+        yield { slice, bytes: page.length, ids, read };
+      }
     }
   }
 
