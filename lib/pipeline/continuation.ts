@@ -227,7 +227,7 @@ export class Continuation {
     const { output } = this.#options;
     const head = this.#state.head;
     if (mark && mark.state !== (head && idOf(head))) {
-      throw mismatch(`The dataset ${output} was not made with the state ${this.folder}`, 'Name its own state with --state, or another output with -o.');
+      throw mismatch(`The dataset ${output} was not made with the state ${this.folder}`, 'Name its own state with --state, or another output with -o. If that state is gone, --overwrite begins afresh.');
     }
     if (!head) return;
     if (mark && mark.commit > head.commit) {
