@@ -315,7 +315,7 @@ test('one write at a time: another one is refused, and the first goes on', async
 
 test('closed while a commit is under way: it waits for it; afterwards nothing goes', async (t) => {
   const folder = temporaryFolder(t);
-  let state = await State.open(folder, { create: true });
+  let state = await State.open(folder, { create: true, openDatabase: hooked({ before: () => new Promise(setImmediate) }) });
   const { content } = planOf(new Series({ seed: SEED }));
   const input = { path: '/x', size: 1, mtime: '2', fingerprint: '3', rows: 4 };
   const commit = state.commit(content, INDEX, [input, { ...input, path: '/y' }]);
