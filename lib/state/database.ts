@@ -14,19 +14,17 @@ export interface Range {
   readonly gte?: Uint8Array;
   readonly lt?: Uint8Array;
   readonly limit?: number;
-}
-
-interface ReadOptions {
+  /** Default: true. */
   readonly fillCache?: boolean;
 }
 
 /** The part of a `Level` that is used, so that a test can stand between: keys and values are bytes. */
 export interface Database {
   batch(operations: Operation[], options: { readonly sync: boolean }): Promise<void>;
-  get(key: Uint8Array, options?: ReadOptions): Promise<Uint8Array | undefined>;
+  get(key: Uint8Array): Promise<Uint8Array | undefined>;
   /** In the order of keys, as the database was when it was called. */
-  iterator(range: Range & ReadOptions): AsyncIterable<[Uint8Array, Uint8Array]>;
-  keys(range: Range & ReadOptions): AsyncIterable<Uint8Array>;
+  iterator(range: Range): AsyncIterable<[Uint8Array, Uint8Array]>;
+  keys(range: Range): AsyncIterable<Uint8Array>;
   /** Rewrites tables with keys in between, without what was deleted. */
   compactRange(first: Uint8Array, last: Uint8Array): Promise<void>;
   /** What is under way ends first. */

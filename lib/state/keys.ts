@@ -3,7 +3,7 @@
  *
  *   commit/ commit: u32                             record of a commit
  *   head                                            record of the last commit
- *   index                                           which pages there are
+ *   index                                           index of the last commit
  *   input/ path: UTF-8                              record of an input
  */
 

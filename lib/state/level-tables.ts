@@ -12,7 +12,7 @@
  */
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { blockAt, checkSum, entries } from './level-blocks.ts';
+import { blockAt, checkSum, valuesOf } from './level-blocks.ts';
 import { LevelBytes, NotLevel } from './level-bytes.ts';
 import { levelTables, type LevelTable } from './level-manifest.ts';
 
@@ -68,6 +68,6 @@ function checkTable(table: Uint8Array): void {
   checkSum(table, filters);
   checkSum(table, index);
   for (const list of [filters, index]) {
-    for (const { at, end } of entries(table, list)) checkSum(table, blockAt(table, new LevelBytes(table, at, end)));
+    for (const { at, end } of valuesOf(table, list)) checkSum(table, blockAt(table, new LevelBytes(table, at, end)));
   }
 }

@@ -9,7 +9,7 @@ import { isThere, readOwner, thisOwner, type Owner } from '../core/owner.ts';
 
 const OWNER_FILE = 'owner.json';
 
-export interface StateOwner extends Owner {
+interface StateOwner extends Owner {
   /** When it opened the state: ISO 8601. */
   readonly since: string;
 }

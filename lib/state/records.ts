@@ -1,4 +1,4 @@
-/** What the state keeps beside pages: records of commits and inputs, as sealed JSON. */
+/** What the state keeps besides the index: the head, records of commits and of inputs, as sealed JSON. */
 import { damaged } from './errors.ts';
 import type { Seals, SealedValue } from './seal.ts';
 

@@ -20,8 +20,7 @@ export class Seals {
     return new Seals(await xxhash());
   }
 
-  /** 64 bits. */
-  of(key: Uint8Array, value: Uint8Array): bigint {
+  #of(key: Uint8Array, value: Uint8Array): bigint {
     return this.#hash.h64Raw(value, this.#hash.h64Raw(key));
   }
 
@@ -32,7 +31,7 @@ export class Seals {
 
   /** A copy of the value, with its seal (little-endian) before it. */
   seal(key: Uint8Array, value: Uint8Array): SealedValue {
-    const seal = this.of(key, value);
+    const seal = this.#of(key, value);
     const bytes = new Uint8Array(SEAL_BYTES + value.length);
     new DataView(bytes.buffer).setBigUint64(0, seal, true);
     bytes.set(value, SEAL_BYTES);
@@ -44,7 +43,7 @@ export class Seals {
     if (bytes.length < SEAL_BYTES) return undefined;
     const seal = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
     const value = bytes.subarray(SEAL_BYTES);
-    return this.of(key, value) === seal ? { seal, value } : undefined;
+    return this.#of(key, value) === seal ? { seal, value } : undefined;
   }
 }
 

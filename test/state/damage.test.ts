@@ -1,11 +1,12 @@
 /** Every file of a small state, damaged: what comes out is what went in, or an error that says so. */
 import assert from 'node:assert/strict';
-import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { EtlError, messageOf } from '../../lib/core/errors.ts';
-import { openLevel } from '../../lib/state/database.ts';
 import { crc32c } from '../../lib/state/crc32c.ts';
+import { damageOfTables } from '../../lib/state/level-tables.ts';
 import { State } from '../../lib/state/state.ts';
 import { random } from '../random.ts';
 import { temporaryFolder } from '../temporary.ts';
@@ -13,48 +14,66 @@ import { contentsOf, Series, type Contents } from './model.ts';
 
 const SEED = Number(process.env.ETL_STATE_SEED ?? 1);
 const CASES = Number(process.env.ETL_STATE_CASES ?? 60);
-const COMMITS = 6;
+const WRITES = 15;
+// The log has more than one block, of 32 KB: LevelDB drops what is damaged of one, and reads the next.
+const INDEX_BYTES = 8000;
+/** After so many: all is compacted; and the state is opened for the last time. */
+const [COMPACTED, LAST_OPENED] = [4, 6];
 
-/** A state of tables on two levels and a log that has the last commits; and what it held after each commit. */
-async function makeState(folder: string): Promise<Contents[]> {
-  // Some pages fill a block of LevelDB's, some share one.
-  const series = new Series({ seed: SEED, pageBytes: 3000 });
-  const history = [structuredClone(series.contents)];
-  for (let commit = 1; commit <= COMMITS; commit++) {
-    const state = await State.open(folder, { create: true });
-    await series.commit(state);
-    history.push(structuredClone(series.contents));
-    if (commit === 4) {
-      await series.commit(state);
-      history.push(structuredClone(series.contents));
-      commit++;
-    }
-    await state.close();
-    if (commit === 3) {
-      const level = await openLevel(join(folder, 'level')) as unknown as { compactRange(start: Uint8Array, end: Uint8Array): Promise<void>; close(): Promise<void> };
-      await level.compactRange(Uint8Array.of(0), Uint8Array.of(255));
-      await level.close();
-    }
-  }
-  return history;
+interface Made {
+  /** What it held after each write. */
+  readonly history: readonly Contents[];
+  /** Bytes that the log of the last writes had after each of them. */
+  readonly logBytes: ReadonlyMap<number, number>;
 }
 
-type Outcome = 'intact' | 'damaged when opened' | 'damaged when read' | 'an earlier commit';
+/** A state of tables on two levels and a log that has the last writes. */
+async function makeState(folder: string): Promise<Made> {
+  const series = new Series({ seed: SEED, indexBytes: INDEX_BYTES });
+  const history = [series.contents];
+  const logBytes = new Map<number, number>();
+  const level = join(folder, 'level');
+  let state: State | undefined;
+  for (let write = 1; write <= WRITES; write++) {
+    state ??= await State.open(folder, { create: true });
+    const isLast = write > LAST_OPENED;
+    if (write === LAST_OPENED + 1) logBytes.set(LAST_OPENED, 0);
+    await series.write(state);
+    history.push(series.contents);
+    if (isLast) {
+      logBytes.set(write, statSync(join(level, theLog(level))).size);
+      continue;
+    }
+    if (write === COMPACTED) await state.compact();
+    await state.close();
+    state = undefined;
+  }
+  await state?.close();
+  return { history, logBytes };
+}
 
-/** Throws unless the state is that of a commit, or says that it is damaged. */
-async function outcome(folder: string, history: readonly Contents[], atLeast: number): Promise<Outcome> {
+function theLog(level: string): string {
+  const logs = readdirSync(level).filter((name) => name.endsWith('.log'));
+  assert.equal(logs.length, 1);
+  return logs[0]!;
+}
+
+type Found = 'damaged when opened' | 'damaged when read' | number;
+
+/** After how many writes the state is as it is; or it says that it is damaged. Throws for anything else. */
+async function lookInto(folder: string, history: readonly Contents[]): Promise<Found> {
   let state: State;
   try {
-    state = await State.open(folder, { atLeast });
+    state = await State.open(folder);
   } catch (error) {
     return damage(error, 'damaged when opened');
   }
   try {
     const contents = await contentsOf(state);
-    const commit = contents.head?.commit ?? 0;
-    assert.deepEqual(contents, history[commit]);
-    assert.ok(commit >= atLeast);
-    return commit === history.length - 1 ? 'intact' : 'an earlier commit';
+    const write = history.findIndex((made) => isDeepStrictEqual(contents, made));
+    assert.ok(write >= 0, `the state is of commit ${contents.head?.commit}, and not as that was`);
+    assert.deepEqual(await state.check(), []);
+    return write;
   } catch (error) {
     const found = damage(error, 'damaged when read');
     assert.notDeepEqual(await state.check(), [], 'what reading finds, a check finds');
@@ -64,7 +83,7 @@ async function outcome(folder: string, history: readonly Contents[], atLeast: nu
   }
 }
 
-function damage(error: unknown, found: Outcome): Outcome {
+function damage(error: unknown, found: Found): Found {
   if (error instanceof EtlError && (error.code === 'ETL_STATE_DAMAGED' || error.code === 'ETL_STATE_READ')) return found;
   throw error;
 }
@@ -80,41 +99,106 @@ test('CRC-32C', () => {
 test(`files that are flipped, cut or missing (seed ${SEED})`, async (t) => {
   const parent = temporaryFolder(t);
   const whole = join(parent, 'whole');
-  const history = await makeState(whole);
-  const files = readdirSync(join(whole, 'level')).filter((name) => !/^LO/.test(name)).sort();
-  const kinds = new Set(files.map((name) => name.replace(/\d+/, 'N')));
-  assert.deepEqual(kinds, new Set(['CURRENT', 'MANIFEST-N', 'N.ldb', 'N.log']));
+  const { history } = await makeState(whole);
+  const files = readdirSync(join(whole, 'level')).sort();
+  const kindOf = (name: string): string => name.replace(/\d+/, 'N');
+  assert.deepEqual(new Set(files.map(kindOf)), new Set(['CURRENT', 'LOCK', 'LOG', 'LOG.old', 'MANIFEST-N', 'N.ldb', 'N.log']));
   const next = random(SEED);
-  const tally: Record<string, number> = {};
+  const tally: Record<string, Record<string, number>> = {};
   for (const name of files) {
+    const kind = kindOf(name);
+    const counts = (tally[kind] ??= {});
     const bytes = readFileSync(join(whole, 'level', name));
-    for (let n = 0; n < CASES; n++) {
+    for (let n = 0; n < (/^LO/.test(name) ? 4 : kind === 'N.log' ? 3 * CASES : CASES); n++) {
       const damaged = Buffer.from(bytes);
-      // Half of them near the end, where tables have their indices and logs the last commit.
-      const at = Math.floor(n % 2 === 0 ? next() * bytes.length : bytes.length - 1 - next() * Math.min(bytes.length - 1, 400));
+      // Half of them near the end, where tables have their indices and logs the last write.
+      const at = Math.floor(n % 2 === 0 ? next() * bytes.length : Math.max(0, bytes.length - 1 - next() * Math.min(bytes.length - 1, 400)));
       const how = n === 0 ? 'missing' : n % 5 === 1 ? `cut at ${at}` : n % 5 === 2 ? `set at ${at}` : `flipped at ${at}`;
       if (how.startsWith('flipped')) damaged[at]! ^= 1 << Math.floor(next() * 8);
-      if (how.startsWith('set')) damaged[at] = Math.floor(next() * 256);
-      // With what is known of the last commit, and without.
-      for (const atLeast of n % 2 === 0 ? [COMMITS, 0] : [COMMITS]) {
-        const folder = join(parent, 'damaged');
-        cpSync(whole, folder, { recursive: true });
-        const path = join(folder, 'level', name);
-        if (how === 'missing') rmSync(path);
-        else writeFileSync(path, how.startsWith('cut') ? damaged.subarray(0, at) : damaged);
-        try {
-          const found = await outcome(folder, history, atLeast);
-          if (atLeast === COMMITS) assert.notEqual(found, 'an earlier commit');
-          tally[found] = (tally[found] ?? 0) + 1;
-          // Once more: LevelDB has dropped and rewritten what it could.
-          await outcome(folder, history, atLeast);
-        } catch (error) {
-          throw new Error(`${name} (${bytes.length} bytes) ${how}, atLeast ${atLeast}, seed ${SEED}: ${messageOf(error)}`, { cause: error });
-        }
-        rmSync(folder, { recursive: true });
+      if (how.startsWith('set')) damaged[at]! += 1 + Math.floor(next() * 255);
+      const folder = join(parent, 'damaged');
+      cpSync(whole, folder, { recursive: true });
+      const path = join(folder, 'level', name);
+      if (how === 'missing') rmSync(path);
+      else writeFileSync(path, how.startsWith('cut') ? damaged.subarray(0, at) : damaged);
+      try {
+        const found = await lookInto(folder, history);
+        const outcome = typeof found === 'string' ? found : found === WRITES ? 'intact' : 'an earlier write';
+        counts[outcome] = (counts[outcome] ?? 0) + 1;
+        // Once more: LevelDB has dropped and rewritten what it could.
+        const again = await lookInto(folder, history);
+        if (typeof found === 'number') assert.equal(again, found);
+      } catch (error) {
+        throw new Error(`${name} (${bytes.length} bytes) ${how}, seed ${SEED}: ${messageOf(error)}`, { cause: error });
       }
+      rmSync(folder, { recursive: true });
     }
   }
   t.diagnostic(JSON.stringify(tally));
-  for (const found of ['intact', 'damaged when opened', 'damaged when read', 'an earlier commit']) assert.ok((tally[found] ?? 0) > 0, `none was ${found}`);
+  const outcomes = (kind: string): Set<string> => new Set(Object.keys(tally[kind]!));
+  // All of it went back: what its owner has that is newer tells (test/job/state.test.ts).
+  assert.ok(outcomes('N.log').has('an earlier write'));
+  // Or a later write has all that is lost, or not all.
+  assert.ok(outcomes('N.log').has('damaged when opened') || outcomes('N.log').has('damaged when read'));
+  assert.deepEqual(outcomes('N.ldb'), new Set(['damaged when opened', 'intact']));
+  assert.deepEqual(outcomes('MANIFEST-N'), new Set(['damaged when opened']));
+  assert.deepEqual(outcomes('CURRENT'), new Set(['damaged when opened']));
+  for (const kind of ['LOCK', 'LOG', 'LOG.old']) assert.deepEqual(outcomes(kind), new Set(['intact']));
+});
+
+for (const how of ['cut', 'followed by zeros'] as const) {
+  test(`a log that is ${how} from anywhere on, as a crash may leave it: the state is that of the last write that is whole (seed ${SEED})`, async (t) => {
+    const parent = temporaryFolder(t);
+    const whole = join(parent, 'whole');
+    const { history, logBytes } = await makeState(whole);
+    const name = theLog(join(whole, 'level'));
+    const log = readFileSync(join(whole, 'level', name));
+    assert.equal(log.length, logBytes.get(WRITES));
+    const next = random(SEED + 1);
+    const ends = Array.from(logBytes.values());
+    const places = new Set([...ends, ...ends.map((end) => end - 1), ...ends.map((end) => end + 1), ...ends.map((end) => end + 7)]);
+    for (let n = 0; n < CASES; n++) places.add(Math.floor(next() * log.length));
+    for (const at of places) {
+      if (at < 0 || at > log.length) continue;
+      const folder = join(parent, 'damaged');
+      cpSync(whole, folder, { recursive: true });
+      writeFileSync(join(folder, 'level', name), how === 'cut' ? log.subarray(0, at) : Buffer.concat([log.subarray(0, at), Buffer.alloc(log.length - at)]));
+      const last = Math.max(...Array.from(logBytes).filter(([, end]) => end <= at).map(([write]) => write));
+      for (let opened = 0; opened < 2; opened++) assert.equal(await lookInto(folder, history), last, `from byte ${at} of ${log.length} on`);
+      // And it goes on.
+      const series = Series.after(last, { seed: SEED, indexBytes: INDEX_BYTES });
+      const state = await State.open(folder);
+      await series.write(state);
+      assert.deepEqual(await contentsOf(state), series.contents);
+      await state.close();
+      rmSync(folder, { recursive: true });
+    }
+  });
+}
+
+test(`a bit of any byte of a table is found before LevelDB looks at it, but of what it does not look at (seed ${SEED})`, async (t) => {
+  const folder = temporaryFolder(t);
+  await makeState(folder);
+  const level = join(folder, 'level');
+  const tables = readdirSync(level).filter((file) => file.endsWith('.ldb'));
+  assert.ok(tables.length > 2, tables.join());
+  assert.equal(await damageOfTables(level), undefined);
+  const next = random(SEED + 2);
+  for (const name of tables) {
+    const path = join(level, name);
+    const bytes = readFileSync(path);
+    const unused: number[] = [];
+    for (let n = 0; n < 500; n++) {
+      const at = n < 300 ? bytes.length - 1 - n : Math.floor(next() * bytes.length);
+      const damaged = Buffer.from(bytes);
+      damaged[at]! ^= 1 << Math.floor(next() * 8);
+      writeFileSync(path, damaged);
+      const damage = await damageOfTables(level);
+      if (damage === undefined) unused.push(bytes.length - at);
+      else assert.match(damage, new RegExp(`^in level/, ${name} is not what LevelDB wrote: `));
+    }
+    writeFileSync(path, bytes);
+    // A footer has 40 bytes for two places, which take some 8 of them, and the magic number.
+    assert.ok(unused.length > 0 && unused.every((fromEnd) => fromEnd > 8 && fromEnd <= 44), `${name} of ${bytes.length}: ${unused.join()}`);
+  }
 });

@@ -1,20 +1,21 @@
-/** LevelDB, and who may stand before and after each of its writes, and see what is read by many keys at once. */
+/** LevelDB, and who may stand before, in and after each of its writes. */
 import { openLevel, type Database, type OpenDatabase, type Operation } from '../../lib/state/database.ts';
+
+/** What writes. */
+export type Call = 'batch' | 'compactRange';
 
 export interface Hooks {
   /** May throw instead, or wait. */
-  before?(call: 'batch' | 'clear', operations: readonly Operation[], options: { readonly sync?: boolean }): unknown;
+  before?(call: Call, operations: readonly Operation[], options: { readonly sync?: boolean }): unknown;
   /** When the call was made, and is not done. */
-  during?(call: 'batch' | 'clear', operations: readonly Operation[]): unknown;
-  after?(call: 'batch' | 'clear', operations: readonly Operation[]): unknown;
-  /** Before many keys are asked for at once. */
-  many?(keys: readonly Uint8Array[]): void;
+  during?(call: Call, operations: readonly Operation[]): unknown;
+  after?(call: Call, operations: readonly Operation[]): unknown;
 }
 
 export function hooked(hooks: Hooks): OpenDatabase {
   return async (folder) => {
     const database = await openLevel(folder);
-    const through = async (call: 'batch' | 'clear', operations: readonly Operation[], options: { readonly sync?: boolean }, work: () => Promise<void>): Promise<void> => {
+    const through = async (call: Call, operations: readonly Operation[], options: { readonly sync?: boolean }, work: () => Promise<void>): Promise<void> => {
       await hooks.before?.(call, operations, options);
       const done = work();
       await hooks.during?.(call, operations);
@@ -24,13 +25,7 @@ export function hooked(hooks: Hooks): OpenDatabase {
     return new Proxy(database, {
       get(target, name): unknown {
         if (name === 'batch') return (operations: Operation[], options: { sync: boolean }) => through('batch', operations, options, () => target.batch(operations, options));
-        if (name === 'clear') return (range: Parameters<Database['clear']>[0]) => through('clear', [], {}, () => target.clear(range));
-        if (name === 'getMany') {
-          return (...args: Parameters<Database['getMany']>) => {
-            hooks.many?.(args[0]);
-            return target.getMany(...args);
-          };
-        }
+        if (name === 'compactRange') return (...range: Parameters<Database['compactRange']>) => through('compactRange', [], {}, () => target.compactRange(...range));
         const value: unknown = Reflect.get(target, name, target);
         return typeof value === 'function' ? (value as (...args: unknown[]) => unknown).bind(target) : value;
       },

@@ -1,41 +1,41 @@
-/** What a state should hold after so many commits of a seeded series, kept by plain arrays and maps; and what one does hold. */
+/** What a state should hold after so many writes of a seeded series, kept by plain values and maps; and what one does hold. */
+import type { CommitRecord, Head, InputRecord, NewCommit, NewIndex, NewInput, RowCounts } from '../../lib/state/records.ts';
 import { State } from '../../lib/state/state.ts';
-import type { CommitRecord, Head, InputRecord, NewCommit, NewInput, RowCounts } from '../../lib/state/records.ts';
 import { random } from '../random.ts';
 
 export interface Contents {
   readonly head: Head | undefined;
+  /** As text. */
+  readonly index: string;
   readonly inputs: readonly InputRecord[];
   readonly commits: readonly CommitRecord[];
-  /** Slice -> its pages as they were added, in hexadecimal; slices without pages have none. */
-  readonly pages: Readonly<Record<string, readonly string[]>>;
 }
 
 export interface SeriesOptions {
   readonly seed: number;
-  readonly pagesPerCommit?: number;
-  readonly pageBytes?: number;
+  readonly indexBytes?: number;
 }
 
+/** What the writes of a series are, one after the other, again and again. */
+export const KINDS = ['commit', 'commit', 'amend', 'commit', 'afresh'] as const;
+
 interface Plan {
-  readonly pages: readonly (readonly [slice: number, page: Uint8Array])[];
-  /** Slices whose pages so far are merged into one. */
-  readonly merged: readonly number[];
+  readonly kind: (typeof KINDS)[number];
   readonly content: NewCommit;
+  readonly index: NewIndex;
   readonly inputs: readonly NewInput[];
 }
 
-const SLICES = 12;
+const NO_ROWS: RowCounts = { read: 0, counted: 0, duplicates: 0, rejected: 0 };
 
-/** Commit after commit: each is the same whenever it is made. */
+/** Write after write: each is the same whenever it is made. */
 export class Series {
   readonly #options: SeriesOptions;
-  #commit = 0;
-  #rows: RowCounts = { read: 0, counted: 0, duplicates: 0, rejected: 0 };
+  #writes = 0;
   #head: Head | undefined;
+  #index: Uint8Array = new Uint8Array(0);
   readonly #inputs = new Map<string, InputRecord>();
   readonly #commits: CommitRecord[] = [];
-  readonly #pages = new Map<number, Uint8Array[]>();
   #plan: Plan;
 
   constructor(options: SeriesOptions) {
@@ -43,83 +43,74 @@ export class Series {
     this.#plan = this.#planNext();
   }
 
-  /** A series that has made so many commits. */
-  static after(commits: number, options: SeriesOptions): Series {
+  /** A series that has made so many writes. */
+  static after(writes: number, options: SeriesOptions): Series {
     const series = new Series(options);
-    for (let n = 0; n < commits; n++) series.skip();
+    for (let n = 0; n < writes; n++) series.skip();
     return series;
   }
 
-  /** What should be in the state now. */
+  /** What should be in the state now; it stays as it is. */
   get contents(): Contents {
-    return {
+    return structuredClone({
       head: this.#head,
+      index: textOf(this.#index),
       inputs: Array.from(this.#inputs.values()).sort((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path))),
       commits: this.#commits,
-      pages: Object.fromEntries(Array.from(this.#pages, ([slice, pages]) => [String(slice), pages.map(hex)])),
-    };
+    });
   }
 
-  /** Adds the pages of the next commit; their bytes are overwritten as soon as that is allowed. */
-  async add(state: State): Promise<void> {
-    for (const [slice, page] of this.#plan.pages) {
-      const bytes = page.slice();
-      await state.add(slice, bytes);
-      bytes.fill(0);
-    }
-    for (const slice of this.#plan.merged) {
-      const parts: Uint8Array[] = [];
-      for await (const { page } of state.pages(slice)) parts.push(page.slice());
-      await state.replace(slice, state.committed(slice), merge(parts));
-    }
+  /** The kind of the next write. */
+  get next(): Plan['kind'] {
+    return this.#plan.kind;
   }
 
-  async commit(state: State): Promise<Head> {
-    await this.add(state);
-    const head = await state.commit(this.#plan.content, this.#plan.inputs);
+  /** Makes the next write. */
+  async write(state: State): Promise<Head> {
+    const { kind, content, index, inputs } = this.#plan;
+    const head = await (kind === 'amend' ? state.amend(content, index.value) : state.commit(content, index, inputs, { afresh: kind === 'afresh' }));
     this.skip();
     return head;
   }
 
-  /** Goes on as if the next commit had been made. */
+  /** Goes on as if the next write had been made. */
   skip(): void {
-    const { pages, merged, content, inputs } = this.#plan;
-    const commit = ++this.#commit;
-    const before = this.#head;
-    let bytes = 0;
-    const added = pages.map(([slice, page]) => [slice, page] as const);
-    for (const slice of merged) {
-      added.push([slice, merge(this.#pages.get(slice) ?? [])]);
-      this.#pages.set(slice, []);
+    const { kind, content, index, inputs } = this.#plan;
+    if (kind === 'amend') {
+      this.#head = { ...this.#head!, ...content };
+    } else {
+      const commit = this.#commits.length + 1;
+      const { when } = content;
+      const before: RowCounts = kind === 'afresh' ? NO_ROWS : this.#head?.rows ?? NO_ROWS;
+      if (kind === 'afresh') this.#inputs.clear();
+      for (const input of inputs) this.#inputs.set(input.path, { ...input, commit, when });
+      const rows = Object.fromEntries(Object.entries(content.rows).map(([name, count]) => [name, count - before[name as keyof RowCounts]]));
+      this.#head = { format: 2, commit, ...content };
+      this.#commits.push({ commit, when, inputs: inputs.length, rows: rows as unknown as RowCounts, bytes: index.addedBytes });
     }
-    for (const [slice, page] of added) {
-      this.#pages.set(slice, [...this.#pages.get(slice) ?? [], page]);
-      bytes += page.length;
-    }
-    for (const input of inputs) this.#inputs.set(input.path, { ...input, commit, when: content.when });
-    this.#head = { format: 1, commit, ...content };
-    const rows = Object.fromEntries(Object.entries(content.rows).map(([name, count]) => [name, count - (before?.rows[name as keyof RowCounts] ?? 0)]));
-    this.#commits.push({ commit, when: content.when, inputs: inputs.length, rows: rows as unknown as RowCounts, ids: content.ids - (before?.ids ?? 0), bytes });
-    this.#rows = content.rows;
+    this.#index = index.value;
+    this.#writes++;
     this.#plan = this.#planNext();
   }
 
   #planNext(): Plan {
-    const { seed, pagesPerCommit = 6, pageBytes = 300 } = this.#options;
-    const commit = this.#commit + 1;
-    const next = random(seed * 1000 + commit);
+    const { seed, indexBytes = 300 } = this.#options;
+    const kind = KINDS[this.#writes % KINDS.length]!;
+    const next = random(seed * 1000 + this.#writes);
     const below = (limit: number): number => Math.floor(next() * limit);
-    const pages = Array.from({ length: pagesPerCommit }, () => {
-      const page = new Uint8Array(1 + below(2 * pageBytes));
-      for (let at = 0; at < page.length; at += pageBytes > 10_000 ? 97 : 1) page[at] = below(256);
-      return [below(SLICES), page] as const;
-    });
-    const merged = Array.from({ length: SLICES }, (_, slice) => slice).filter((slice) => (this.#pages.get(slice)?.length ?? 0) >= 3);
-    const { read, counted, duplicates, rejected } = this.#rows;
+    const value = new Uint8Array(1 + below(2 * indexBytes));
+    for (let at = 0; at < value.length; at += indexBytes > 10_000 ? 97 : 1) value[at] = below(256);
+    const index = { value, addedBytes: below(1e9) };
+    if (kind === 'amend') {
+      const { format: _, commit: __, ...content } = this.#head!;
+      return { kind, index, inputs: [], content: { ...content, ids: content.ids - 1 - below(50), published: { ...content.published, forgotten: below(1e6) } } };
+    }
+    const commit = this.#commits.length + 1;
+    const { read, counted, duplicates, rejected } = kind === 'afresh' ? NO_ROWS : this.#head?.rows ?? NO_ROWS;
     const rows = { read: read + 100, counted: counted + 90 + below(5), duplicates: duplicates + below(5), rejected: rejected + below(5) };
     return {
-      pages,
-      merged,
+      kind,
+      index,
       inputs: Array.from({ length: 1 + below(4) }, () => ({
         path: `/logs/${below(9)}/tag–${below(3)}.csv`,
         size: below(1e9),
@@ -131,7 +122,7 @@ export class Series {
         version: '1.2.3',
         when: new Date(1.7e12 + commit * 1000).toISOString(),
         schema: { groupBy: 'region,user', valueScale: 2 },
-        ids: counted + 90,
+        ids: rows.counted,
         rows,
         totals: [{ file: `totals-${commit}.bin`, rows: below(1000), seal: 'x' }],
         regions: ['de', 'fr', `r${commit}`],
@@ -142,14 +133,12 @@ export class Series {
 }
 
 export async function contentsOf(state: State): Promise<Contents> {
-  const pages: Record<string, string[]> = {};
-  for await (const { slice, page } of state.pages(0, SLICES - 1)) (pages[slice] ??= []).push(hex(page));
   const inputs = await all(state.inputs());
   for (const input of inputs) {
     const found = await state.input(input.path);
     if (JSON.stringify(found) !== JSON.stringify(input)) throw new Error(`the input ${input.path} is found as ${JSON.stringify(found)}`);
   }
-  return { head: state.head, inputs, commits: await all(state.commits()), pages };
+  return { head: state.head, index: textOf(state.index), inputs, commits: await all(state.commits()) };
 }
 
 export async function all<T>(values: AsyncIterable<T>): Promise<T[]> {
@@ -158,10 +147,6 @@ export async function all<T>(values: AsyncIterable<T>): Promise<T[]> {
   return list;
 }
 
-function merge(pages: readonly Uint8Array[]): Uint8Array {
-  return Buffer.concat([Buffer.from('merged'), ...pages]);
-}
-
-function hex(bytes: Uint8Array): string {
-  return bytes.length > 2000 ? `${bytes.length}:${Buffer.from(bytes).toString('base64')}` : Buffer.from(bytes).toString('hex');
+function textOf(bytes: Uint8Array): string {
+  return `${bytes.length}:${Buffer.from(bytes).toString('base64')}`;
 }

@@ -3,197 +3,151 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { IdHistory } from '../../lib/dedup/history.ts';
-import { SLICE_BITS } from '../../lib/dedup/history.ts';
-import { openLevel } from '../../lib/state/database.ts';
-import { PAGES } from '../../lib/state/keys.ts';
-import { SLICES, type PageRef } from '../../lib/state/page-index.ts';
+import { openLevel, type Operation } from '../../lib/state/database.ts';
+import { inputKey } from '../../lib/state/keys.ts';
+import type { NewIndex } from '../../lib/state/records.ts';
 import { State } from '../../lib/state/state.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { hooked, levelError } from './faulty-database.ts';
-import { all, contentsOf, Series } from './model.ts';
+import { all, contentsOf, KINDS, Series } from './model.ts';
 
 const SEED = Number(process.env.ETL_STATE_SEED ?? 1);
 
-/** How many keys of pages LevelDB has, whoever may see them. */
-async function pageKeys(folder: string): Promise<number> {
-  const level = await openLevel(join(folder, 'level'));
-  try {
-    return (await all(level.keys(PAGES))).length;
-  } finally {
-    await level.close();
-  }
+/** An index that nobody looks at. */
+const INDEX: NewIndex = { value: Uint8Array.of(7), addedBytes: 1 };
+
+/** Whose state has so many writes of a series that goes on. */
+async function written(folder: string, writes: number): Promise<Series> {
+  const series = new Series({ seed: SEED + 2 });
+  const state = await State.open(folder, { create: true });
+  for (let n = 0; n < writes; n++) await series.write(state);
+  await state.close();
+  return series;
 }
 
-test('a state is the history of a key set, with as many slices', async (t) => {
-  const state = await State.open(temporaryFolder(t), { create: true });
-  const history: IdHistory = state;
-  assert.deepEqual(await all(history.pages(0, 0)), []);
-  assert.equal(SLICES, 1 << SLICE_BITS);
-  await state.close();
-});
-
-test(`many commits, opened again now and then: all is as it was put (seed ${SEED})`, async (t) => {
+test(`many writes, opened again now and then: all is as it was put (seed ${SEED})`, async (t) => {
   const folder = temporaryFolder(t);
   const series = new Series({ seed: SEED });
   let state = await State.open(folder, { create: true });
   assert.deepEqual(await contentsOf(state), series.contents);
   assert.equal(await state.input('/logs/none'), undefined);
-  for (let commit = 1; commit <= 40; commit++) {
-    assert.equal((await series.commit(state)).commit, commit);
-    if (commit % 3 === 0) {
+  const kinds = new Set<string>();
+  for (let writes = 1; writes <= 40; writes++) {
+    kinds.add(series.next);
+    const head = await series.write(state);
+    assert.deepEqual(head, series.contents.head);
+    if (writes % 7 === 0) await state.compact();
+    if (writes % 3 === 0) {
       await state.close();
-      state = await State.open(folder, { atLeast: commit });
+      state = await State.open(folder);
     }
-    assert.deepEqual(await contentsOf(state), series.contents, `after commit ${commit}`);
+    assert.deepEqual(await contentsOf(state), series.contents, `after write ${writes}`);
+    assert.deepEqual(await state.check(), []);
   }
-  assert.deepEqual(await state.check(), []);
-  const pages = Object.values(series.contents.pages).reduce((sum, { length }) => sum + length, 0);
+  assert.deepEqual(kinds, new Set(KINDS));
   await state.close();
-  assert.ok(pages < 12 * 10, 'pages were replaced');
-  assert.equal(await pageKeys(folder), pages, 'and replaced ones are gone');
+  const level = await openLevel(join(folder, 'level'));
+  const keys = await all(level.keys({}));
+  await level.close();
+  const { inputs, commits } = series.contents;
+  assert.equal(keys.length, 2 + inputs.length + commits.length, 'and nothing else');
 });
 
-test('pages of a commit that is not made are seen by nobody, and gone when it is given up or the state opened again', async (t) => {
+test('an index may be of any bytes: none, and some megabytes', async (t) => {
   const folder = temporaryFolder(t);
-  const series = new Series({ seed: SEED + 1, pagesPerCommit: 8, pageBytes: 1 << 20 });
-  let state = await State.open(folder, { create: true });
-  await series.commit(state);
-  await series.add(state);
-  assert.deepEqual(await contentsOf(state), series.contents);
-  assert.deepEqual(await state.check(), []);
-  await state.abandon();
-  await state.abandon();
-  assert.deepEqual(await contentsOf(state), series.contents);
-  await series.commit(state);
-  const committed = Object.values(series.contents.pages).flat().length;
-  await series.add(state);
-  await state.close();
-  assert.ok(await pageKeys(folder) > committed, 'a batch was written before the state was closed');
-
-  state = await State.open(folder);
-  assert.deepEqual(await contentsOf(state), series.contents);
-  await state.close();
-  assert.equal(await pageKeys(folder), committed);
-  state = await State.open(folder);
-  await series.commit(state);
-  assert.deepEqual(await contentsOf(state), series.contents);
-  await state.close();
+  const { content } = planOf(new Series({ seed: SEED }));
+  for (const value of [new Uint8Array(0), new Uint8Array(5 << 20).fill(3), new Uint8Array(0)]) {
+    let state = await State.open(folder, { create: true });
+    await state.commit(content, { value, addedBytes: 0 }, []);
+    assert.deepEqual(state.index, value);
+    await state.close();
+    state = await State.open(folder);
+    assert.deepEqual(Buffer.from(state.index), Buffer.from(value));
+    assert.deepEqual(await state.check(), []);
+    await state.close();
+  }
 });
 
-test('compacted after pages were replaced: their space is free', async (t) => {
+test('compacted after the index was written again and again: the space is free', async (t) => {
   const folder = temporaryFolder(t);
   const { content } = planOf(new Series({ seed: SEED }));
   const bytesOnDisk = (): number => readdirSync(join(folder, 'level')).reduce((sum, name) => sum + statSync(join(folder, 'level', name)).size, 0);
   const state = await State.open(folder, { create: true });
-  for (let commit = 1; commit <= 3; commit++) {
-    for (let slice = 0; slice < 100; slice++) await state.add(slice, new Uint8Array(100_000).fill(commit));
-    await state.commit(content, []);
-  }
-  for (let slice = 0; slice < 100; slice++) await state.replace(slice, state.committed(slice), Uint8Array.of(slice));
-  await state.commit(content, []);
-  assert.ok(bytesOnDisk() > 25e6);
+  const value = new Uint8Array(3 << 20);
+  for (let n = 1; n <= 6; n++) await state.commit(content, { value: value.slice().fill(n), addedBytes: 0 }, []);
+  for (let n = 7; n <= 9; n++) await state.amend(content, value.slice().fill(n));
+  assert.ok(bytesOnDisk() > 1.9 * value.length);
   await state.compact();
-  assert.ok(bytesOnDisk() < 5e6, `${bytesOnDisk()} bytes`);
+  assert.ok(bytesOnDisk() < 1.1 * value.length, `${bytesOnDisk()} bytes`);
   await state.compact();
   assert.deepEqual(await state.check(), []);
-  for (let slice = 0; slice < 100; slice++) assert.deepEqual(await all(state.pages(slice)), [{ slice, page: Uint8Array.of(slice) }]);
+  assert.deepEqual(state.index, value.fill(9));
+  assert.equal(await state.bytes(), bytesOnDisk());
   await state.close();
 });
 
-test('a commit afresh: nothing is left of earlier ones, in memory and in the database', async (t) => {
+test('a commit afresh: nothing is left of earlier ones but their records, in memory and in the database', async (t) => {
   const folder = temporaryFolder(t);
-  const series = new Series({ seed: SEED });
-  let state = await State.open(folder, { create: true });
-  for (let commit = 1; commit <= 3; commit++) await series.commit(state);
+  const series = await written(folder, 3);
+  assert.ok(series.contents.inputs.length > 1);
+  let state = await State.open(folder);
   const input = { path: '/logs/a', size: 1, mtime: '2', fingerprint: '3', rows: 4 };
   const { content } = planOf(new Series({ seed: SEED + 1 }));
-  const page = Uint8Array.of(7);
-  await state.add(5, page);
-  await state.commit({ ...content, ids: 1 }, [input], { afresh: true });
+  await state.commit({ ...content, ids: 1 }, INDEX, [input, { ...series.contents.inputs[0]!, size: 5 }], { afresh: true });
+  const paths = ['/logs/a', series.contents.inputs[0]!.path].sort();
   for (let opened = 0; opened < 2; opened++) {
-    assert.equal(state.head!.commit, 4);
+    assert.equal(state.head!.commit, 3);
     assert.deepEqual(await state.check(), []);
-    assert.deepEqual((await all(state.inputs())).map(({ path }) => path), ['/logs/a']);
-    for (let slice = 0; slice < 1024; slice++) assert.deepEqual(await all(state.pages(slice)), slice === 5 ? [{ slice, page }] : []);
+    assert.deepEqual((await all(state.inputs())).map(({ path }) => path), paths);
+    assert.equal(await state.input(series.contents.inputs[1]!.path), undefined);
     const records = await all(state.commits());
-    assert.deepEqual([records.length, records.at(-1)!.ids, records.at(-1)!.rows], [4, 1, content.rows]);
+    assert.deepEqual(records.slice(0, 2), series.contents.commits);
+    assert.deepEqual([records.length, records[2]!.inputs, records[2]!.rows, records[2]!.bytes], [3, 2, content.rows, 1]);
     await state.close();
-    assert.equal(await pageKeys(folder), 1);
     state = await State.open(folder);
   }
   await state.close();
 });
 
-test('compacted when it is worth it: after a commit afresh, not after others', async (t) => {
-  const state = await State.open(temporaryFolder(t), { create: true });
-  const { content } = planOf(new Series({ seed: SEED }));
-  for (let n = 0; n < 50; n++) await state.add(n, new Uint8Array(1 << 20).fill(n));
-  await state.commit(content, []);
-  await state.replace(7, state.committed(7), Uint8Array.of(7));
-  await state.commit(content, []);
-  assert.equal(await state.compactIfWorth(), false);
-  await state.add(1, Uint8Array.of(1));
-  await state.commit(content, [], { afresh: true });
-  assert.equal(await state.compactIfWorth(), true);
-  assert.ok(await state.bytes() < 5e6);
-  assert.equal(await state.compactIfWorth(), false);
+test('a commit that is amended has another index and content; it is the same commit, of the same inputs', async (t) => {
+  const folder = temporaryFolder(t);
+  const series = await written(folder, 2);
+  const before = series.contents;
+  const { format: _, commit: __, ...content } = before.head!;
+  let state = await State.open(folder);
+  for (const last of [8, 9]) {
+    const head = await state.amend({ ...content, ids: last }, Uint8Array.of(last));
+    for (let opened = 0; opened < 2; opened++) {
+      assert.deepEqual(state.head, head);
+      assert.deepEqual(head, { ...before.head, ids: last });
+      assert.deepEqual(Buffer.from(state.index), Buffer.of(last));
+      const { inputs, commits } = await contentsOf(state);
+      assert.deepEqual({ inputs, commits }, { inputs: before.inputs, commits: before.commits });
+      assert.deepEqual(await state.check(), []);
+      await state.close();
+      state = await State.open(folder);
+    }
+  }
+  assert.equal((await state.commit(content, INDEX, [])).commit, 3);
   await state.close();
 });
 
-test('pages that are being read stay as they were when a commit replaces them', async (t) => {
-  const state = await State.open(temporaryFolder(t), { create: true });
+test('inputs and commits that are being read stay as they were when a commit is made; who asks meanwhile waits for it', async (t) => {
   const series = new Series({ seed: SEED });
-  await state.add(7, Uint8Array.of(1));
-  await state.add(7, Uint8Array.of(2));
-  const { content } = planOf(series);
-  await state.commit(content, []);
-  const reading = state.pages(7);
-  assert.deepEqual((await reading.next()).value, { slice: 7, page: Uint8Array.of(1) });
-  await state.replace(7, state.committed(7), Uint8Array.of(1, 2));
-  await assert.rejects(state.replace(7, state.committed(7).slice(1), Uint8Array.of(9)), { code: 'ETL_INTERNAL' });
-  await state.commit(content, []);
-  assert.deepEqual((await reading.next()).value, { slice: 7, page: Uint8Array.of(2) });
-  assert.equal((await reading.next()).done, true);
-  assert.deepEqual(await all(state.pages(7)), [{ slice: 7, page: Uint8Array.of(1, 2) }]);
-  await state.close();
-});
-
-test('pages of many slices are read slice after slice, ahead by a read, and stay as they were', async (t) => {
   const state = await State.open(temporaryFolder(t), { create: true });
-  const { content } = planOf(new Series({ seed: SEED }));
-  const pageOf = (n: number): Uint8Array => new Uint8Array(400_000 + n).fill(n);
-  for (let n = 11; n > 0; n--) await state.add(n >> 1, pageOf(n));
-  await state.commit(content, []);
-  const numbers = async (pages: AsyncIterable<{ slice: number; page: Uint8Array }>): Promise<number[]> =>
-    (await all(pages)).map(({ slice, page }) => {
-      assert.deepEqual([page.length, slice, page.at(-1)], [400_000 + page[0]!, page[0]! >> 1, page[0]]);
-      return page[0]!;
-    });
-  const expected = [1, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10];
-  assert.deepEqual(await numbers(state.pages(0, SLICES - 1)), expected);
-  assert.deepEqual(await numbers(state.pages(1, 4)), expected.slice(1, 9));
-  assert.deepEqual(await all(state.pages(6, SLICES - 1)), []);
-  const [older, newer] = state.committed(5) as [PageRef, PageRef];
-  assert.deepEqual(await all(state.pagesAt(5, [newer])), [pageOf(10)]);
-
-  const reading = state.pages(0, 5);
-  const begun = [await reading.next(), await reading.next()].map(({ value }) => value!);
-  await state.replace(5, [older, newer], pageOf(1));
-  await state.replace(4, state.committed(4), pageOf(2));
-  await state.commit(content, []);
-  await state.compact();
-  assert.deepEqual([...begun.map(({ page }) => page[0]), ...await numbers(reading)], expected);
-  assert.deepEqual((await all(state.pages(4, 5))).map(({ page }) => page[0]), [2, 1]);
-  await assert.rejects(all(state.pagesAt(5, [older])), { code: 'ETL_INTERNAL' });
-
-  const given = state.pages(0, 5);
-  await given.next();
-  await given.return(undefined);
-  const closed = state.pages(0, 5);
-  await closed.next();
+  for (let n = 0; n < 4; n++) await series.write(state);
+  const before = series.contents;
+  const [inputs, commits] = [state.inputs(), state.commits()];
+  const first = { input: (await inputs.next()).value, commit: (await commits.next()).value };
+  assert.equal(series.next, 'afresh');
+  const writing = series.write(state);
+  const meanwhile = contentsOf(state).then(async ({ inputs: found }) => [found, await all(state.commits())]);
+  await writing;
+  assert.deepEqual(await meanwhile, [series.contents.inputs, series.contents.commits]);
+  assert.deepEqual([first.input, ...await all(inputs)], before.inputs);
+  assert.deepEqual([first.commit, ...await all(commits)], before.commits);
+  assert.notDeepEqual(before.inputs, series.contents.inputs);
   await state.close();
-  await assert.rejects(all(closed), { code: 'ETL_STATE_READ' });
 });
 
 /** Content of a commit that nobody looks at. */
@@ -208,8 +162,8 @@ test('an input that is read again has its last record only; the last of equal on
   const { content } = planOf(new Series({ seed: SEED }));
   let state = await State.open(folder, { create: true });
   const input = { path: `/${'long/'.repeat(800)}\u{1F600} "x"\n`, size: 1, mtime: '17', fingerprint: 'ab', rows: 3 };
-  await state.commit(content, [input, { ...input, size: 2 }]);
-  await state.commit(content, [{ ...input, size: 3 }]);
+  await state.commit(content, INDEX, [input, { ...input, size: 2 }]);
+  await state.commit(content, INDEX, [{ ...input, size: 3 }]);
   await state.close();
   state = await State.open(folder);
   const expected = { ...input, size: 3, commit: 2, when: content.when };
@@ -218,13 +172,13 @@ test('an input that is read again has its last record only; the last of equal on
   await state.close();
 });
 
-test('there is no state: an error, nothing made; with `atLeast` a damage', async (t) => {
+test('there is no state: an error, nothing made', async (t) => {
   const folder = temporaryFolder(t);
   await assert.rejects(State.open(join(folder, 'none')), { code: 'ETL_STATE_READ', message: `There is no state in ${join(folder, 'none')}.` });
-  await assert.rejects(State.open(join(folder, 'none'), { create: true, atLeast: 1 }), { code: 'ETL_STATE_DAMAGED' });
   assert.deepEqual(readdirSync(folder), []);
   mkdirSync(join(folder, 'half', 'level'), { recursive: true });
   writeFileSync(join(folder, 'half', 'level', 'MANIFEST-000001'), 'killed while it was made');
+  await assert.rejects(State.open(join(folder, 'half')), { code: 'ETL_STATE_READ' });
   await (await State.open(join(folder, 'half'), { create: true })).close();
   writeFileSync(join(folder, 'file'), '');
   await assert.rejects(State.open(join(folder, 'file', 'state'), { create: true }), { code: 'ETL_STATE_READ' });
@@ -232,9 +186,7 @@ test('there is no state: an error, nothing made; with `atLeast` a damage', async
 
 test('without CURRENT, LevelDB would begin anew and remove all: it is not asked', async (t) => {
   const folder = temporaryFolder(t);
-  const state = await State.open(folder, { create: true });
-  await new Series({ seed: SEED }).commit(state);
-  await state.close();
+  await written(folder, 1);
   rmSync(join(folder, 'level/CURRENT'));
   const before = readdirSync(join(folder, 'level')).sort();
   await assert.rejects(State.open(folder, { create: true }), { code: 'ETL_STATE_DAMAGED', message: /CURRENT is missing/ });
@@ -268,35 +220,56 @@ test('an owner that a killed process left, or that cannot be read, is no obstacl
   }
 });
 
-for (const at of ['a batch of pages', 'the last batch'] as const) {
-  test(`${at} fails: nothing is written after it, and the state is that of the commit before`, async (t) => {
+/** And after how many writes of a series it comes. */
+const WRITES = [['a commit', 1], ['an amendment', 2], ['a commit afresh', 4], ['compacting', 3]] as const;
+
+for (const [name, writes] of WRITES) {
+  const write = async (state: State, series: Series): Promise<unknown> => (name === 'compacting' ? state.compact() : series.write(state));
+
+  test(`${name} fails: nothing is written after it, and the state is that of the write before`, async (t) => {
     const folder = temporaryFolder(t);
-    const series = new Series({ seed: SEED + 2, pagesPerCommit: 30, pageBytes: 1 << 20 });
+    const series = await written(folder, writes);
     let [isFull, calls] = [false, 0];
     const openDatabase = hooked({
-      before: (call, operations) => {
+      before: () => {
         calls++;
-        const isPages = !operations.some(({ key }) => Buffer.from(key).toString() === 'head');
-        if (isFull && call === 'batch' && isPages === (at === 'a batch of pages')) throw levelError('LEVEL_IO_ERROR', 'IO error: 000003.log: No space left on device');
+        if (isFull) throw levelError('LEVEL_IO_ERROR', 'IO error: 000003.log: No space left on device');
       },
     });
-    let state = await State.open(folder, { create: true, openDatabase });
-    await series.commit(state);
+    let state = await State.open(folder, { openDatabase });
     isFull = true;
     const failure = { code: 'ETL_STATE_WRITE', message: /^Writing the state .* failed: IO error: .*No space left/, hint: /The disk is full/ };
-    await assert.rejects(series.commit(state), failure);
+    await assert.rejects(write(state, series), failure);
     isFull = false;
     const before = calls;
-    await assert.rejects(state.add(1, Uint8Array.of(1)), failure);
-    await assert.rejects(series.commit(state), failure);
-    await state.abandon();
+    const { content } = planOf(new Series({ seed: SEED }));
+    for (const later of [() => write(state, series), () => state.commit(content, INDEX, []), () => state.amend(content, INDEX.value), () => state.compact()]) {
+      await assert.rejects(later, failure);
+    }
     assert.equal(calls, before);
     assert.deepEqual(await contentsOf(state), series.contents);
+    assert.deepEqual(await state.check(), []);
     await state.close();
-    state = await State.open(folder, { atLeast: 1 });
+    state = await State.open(folder);
     assert.deepEqual(await contentsOf(state), series.contents);
-    await series.commit(state);
+    await write(state, series);
     assert.deepEqual(await contentsOf(state), series.contents);
+    await state.close();
+  });
+
+  test(`${name} is said to have failed, and was done: it is there when the state is opened again`, async (t) => {
+    const folder = temporaryFolder(t);
+    const series = await written(folder, writes);
+    const openDatabase = hooked({ after: () => { throw levelError('LEVEL_IO_ERROR', 'IO error: Input/output error'); } });
+    let state = await State.open(folder, { openDatabase });
+    await assert.rejects(write(state, series), { code: 'ETL_STATE_WRITE', hint: /Check permissions/ });
+    assert.deepEqual(state.head, series.contents.head);
+    await assert.rejects(write(state, series), { code: 'ETL_STATE_WRITE' });
+    await state.close();
+    if (name !== 'compacting') series.skip();
+    state = await State.open(folder);
+    assert.deepEqual(await contentsOf(state), series.contents);
+    assert.deepEqual(await state.check(), []);
     await state.close();
   });
 }
@@ -308,62 +281,89 @@ test('what LevelDB calls corruption while it writes is a damage', async (t) => {
     },
   });
   const state = await State.open(temporaryFolder(t), { create: true, openDatabase });
-  await assert.rejects(new Series({ seed: SEED }).commit(state), { code: 'ETL_STATE_DAMAGED', hint: /etl-stream state check/ });
+  await assert.rejects(new Series({ seed: SEED }).write(state), { code: 'ETL_STATE_DAMAGED', hint: /etl-stream state check/ });
   await state.close();
 });
 
-test('every write is synced', async (t) => {
-  const syncs: unknown[] = [];
-  const openDatabase = hooked({ before: (call, _, { sync }) => void (call === 'batch' && syncs.push(sync)) });
+test('every write is one batch, synced, that has head and index', async (t) => {
+  const batches: { readonly operations: readonly Operation[]; readonly sync: unknown }[] = [];
+  const openDatabase = hooked({ before: (_, operations, { sync }) => void batches.push({ operations, sync }) });
   const state = await State.open(temporaryFolder(t), { create: true, openDatabase });
-  await new Series({ seed: SEED, pagesPerCommit: 20, pageBytes: 1 << 20 }).commit(state);
+  const series = new Series({ seed: SEED, indexBytes: 1 << 20 });
+  for (let writes = 0; writes < KINDS.length; writes++) await series.write(state);
   await state.close();
-  assert.ok(syncs.length > 4);
-  assert.deepEqual(new Set(syncs), new Set([true]));
+  assert.equal(batches.length, 1 + KINDS.length);
+  for (const { operations, sync } of batches) {
+    assert.equal(sync, true);
+    const keys = operations.map(({ key }) => Buffer.from(key).toString());
+    assert.ok(keys.includes('head') && keys.includes('index'), keys.join());
+  }
 });
 
-test('closed while a commit and adds are under way: it waits for the commit; afterwards nothing goes', async (t) => {
-  const folder = temporaryFolder(t);
+test('one write at a time: another one is refused, and the first goes on', async (t) => {
+  const state = await State.open(temporaryFolder(t), { create: true });
   const series = new Series({ seed: SEED });
-  let state = await State.open(folder, { create: true });
-  await series.add(state);
   const { content } = planOf(new Series({ seed: SEED }));
-  const commit = state.commit(content, []);
+  const writing = series.write(state);
+  for (const other of [() => state.commit(content, INDEX, []), () => state.amend(content, INDEX.value), () => state.compact()]) {
+    await assert.rejects(other, { code: 'ETL_INTERNAL' });
+  }
+  await writing;
+  assert.deepEqual(await contentsOf(state), series.contents);
+  await state.close();
+});
+
+test('closed while a commit is under way: it waits for it; afterwards nothing goes', async (t) => {
+  const folder = temporaryFolder(t);
+  let state = await State.open(folder, { create: true, openDatabase: hooked({ before: () => new Promise(setImmediate) }) });
+  const { content } = planOf(new Series({ seed: SEED }));
+  const input = { path: '/x', size: 1, mtime: '2', fingerprint: '3', rows: 4 };
+  const commit = state.commit(content, INDEX, [input, { ...input, path: '/y' }]);
   const closing = state.close();
   assert.equal(state.close(), closing);
   assert.equal((await commit).commit, 1);
   await closing;
-  await assert.rejects(state.add(1, Uint8Array.of(1)), { code: 'ETL_STATE_WRITE', message: /is closed/ });
-  await assert.rejects(state.commit(content, []), { code: 'ETL_STATE_WRITE' });
-  for (const read of [() => all(state.pages(1)), () => all(state.inputs()), () => all(state.commits()), () => state.input('/x'), () => state.check()]) {
+  for (const write of [() => state.commit(content, INDEX, []), () => state.amend(content, INDEX.value), () => state.compact()]) {
+    await assert.rejects(write, { code: 'ETL_STATE_WRITE', message: /is closed/ });
+  }
+  for (const read of [() => all(state.inputs()), () => all(state.commits()), () => state.input('/x'), () => state.check(), () => state.bytes()]) {
     await assert.rejects(read, { code: 'ETL_STATE_READ', message: /it is closed/ });
   }
+  assert.equal(state.head?.commit, 1);
   state = await State.open(folder);
   assert.equal(state.head?.commit, 1);
-  const pages = state.pages(0);
+  const [begun, other] = [state.inputs(), state.commits()];
+  await begun.next();
   await state.close();
-  await assert.rejects(all(pages), { code: 'ETL_STATE_READ' });
+  await assert.rejects(all(begun), { code: 'ETL_STATE_READ' });
+  await assert.rejects(all(other), { code: 'ETL_STATE_READ', message: /it is closed/ });
 });
 
-test('an add that waits when the commit is given up is told so', async (t) => {
-  let letGo = (): void => undefined;
-  let isHeld = false;
-  const held = new Promise<void>((resolve) => (letGo = resolve));
-  const openDatabase = hooked({ before: () => (isHeld ? held : undefined) });
-  const state = await State.open(temporaryFolder(t), { create: true, openDatabase });
-  isHeld = true;
-  const page = new Uint8Array(3 << 20);
-  const adds = [1, 2, 3, 4, 5, 6].map((slice) => state.add(slice, page));
-  await Promise.all(adds.slice(0, 4));
-  const waiting = Promise.allSettled(adds);
-  const abandon = state.abandon();
-  await assert.rejects(state.add(1, page), { code: 'ETL_INTERNAL' });
-  letGo();
-  await abandon;
-  assert.deepEqual((await waiting).map(({ status }) => status), ['fulfilled', 'fulfilled', 'fulfilled', 'fulfilled', 'rejected', 'rejected']);
+test('what LevelDB loses while the state is open is found when it is read, and by a check', async (t) => {
+  const folder = temporaryFolder(t);
+  let level: Awaited<ReturnType<typeof openLevel>> | undefined;
+  const state = await State.open(folder, { create: true, openDatabase: async (path) => (level = await openLevel(path)) });
+  const { content } = planOf(new Series({ seed: SEED }));
+  const input = { path: '/x', size: 1, mtime: '2', fingerprint: '3', rows: 4 };
+  await state.commit(content, INDEX, [input, { ...input, path: '/y' }]);
   assert.deepEqual(await state.check(), []);
-  await state.add(1, Uint8Array.of(5));
-  await state.commit(planOf(new Series({ seed: SEED })).content, []);
-  assert.deepEqual(await all(state.pages(1)), [{ slice: 1, page: Uint8Array.of(5) }]);
+  const lost: [key: Uint8Array, read: (() => Promise<unknown>) | undefined, problem: RegExp][] = [
+    [Buffer.from('index'), undefined, /The index .* is not that of the last commit/],
+    [inputKey('/x'), () => state.input('/x'), /There are records of 1 inputs, and there should be 2/],
+    [inputKey('/x'), () => all(state.inputs()), /There are records of 1 inputs, and there should be 2/],
+    [Buffer.from('commit/\0\0\0\u0001'), () => all(state.commits()), /The record of commit 1 is not found[^]*records of 0 commits .* should be 1/],
+  ];
+  for (const [key, read, problem] of lost) {
+    const value = (await level!.get(key))!;
+    for (const operation of [{ type: 'del', key }, { type: 'put', key, value: value.map((byte) => byte ^ 1) }] as const) {
+      await level!.batch([operation], { sync: false });
+      if (read) await assert.rejects(read, { code: 'ETL_STATE_DAMAGED' });
+      const problems = (await state.check()).join('\n');
+      if (operation.type === 'del') assert.match(problems, problem);
+      else assert.match(problems, /is damaged|not that of the last commit/);
+    }
+    await level!.batch([{ type: 'put', key, value }], { sync: false });
+    assert.deepEqual(await state.check(), []);
+  }
   await state.close();
 });
