@@ -188,7 +188,7 @@ function shareOut(linear: number, jobs: number, geoBytes: number, piped: boolean
   const blocks = threadsRead ? 0 : jobs > 1 ? 2 * jobs + 2 : small ? 2 : 3;
   const fanIn = small ? 16 : large ? 64 : 32;
   const runBufferBytes = small ? 32 << 10 : large ? 128 << 10 : 64 << 10;
-  const columnAreas = jobs > 1 ? jobs + (small ? 1 : 2) : small ? 1 : 2;
+  const columnAreas = jobs > 1 ? jobs + (small ? 1 : 3) : small ? 1 : 2;
   const distinctBytes = wholePages(Math.max(linear / 32, 1.25 * MiB));
   const main = { blockBytes, blocks, fanIn, runBufferBytes, columnAreas, distinctBytes, writesAtOnce: small ? 2 : 4 };
   // The most that a lane has in slabs: see each lane's stages.

@@ -49,7 +49,7 @@ export async function writeFiles(base: JobBase, plan: PublishPlan, { runs, files
   const parquet = createParquetStage({
     folder: staging.folder, groupBy, scale, compression, encoding: parquetEncoding, counters, version,
     writesAtOnce, durable, tier: plan.tier,
-    ...(encoders && { encode: encoders.encode, encodesAtOnce: encoders.count }),
+    ...(encoders && { encode: encoders.encode, encodesAtOnce: Math.max(encoders.count, columnAreas - 2) }),
     metadata: {
       'etl-stream.version': version,
       'etl-stream.columns': JSON.stringify(columns),
