@@ -4,7 +4,8 @@
  */
 import { ID_PAGE_CHECKSUM, ID_PAGE_COUNT } from '../kernels/id-page-layout.ts';
 import type { IdHistory, StoredPage } from './history.ts';
-import { IdFileReader, IdFileWriter, type HandedWriter } from './id-files.ts';
+import { IdFileReader } from './id-file-reader.ts';
+import { IdFileWriter, type HandedWriter } from './id-files.ts';
 import { PageIndex, type NewPage } from './page-index.ts';
 
 /** What it takes to have it in another thread: plain data. */

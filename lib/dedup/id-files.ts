@@ -15,13 +15,11 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { EtlError, messageOf } from '../core/errors.ts';
 import { ID_SLICE_BITS } from '../kernels/id-page-layout.ts';
-import type { PageFile, PageRef } from './page-index.ts';
+import type { PageFile } from './page-index.ts';
 
 /** log2 of parts: of a large run, and of a small one, for which files cost more than the space. */
 export const PART_BITS = { many: 3, one: 0 } as const;
 const PARTS_MOST = 1 << PART_BITS.many;
-/** Descriptors that a reader keeps: of the commits that have a part. */
-const OPEN_MOST = 64;
 const FILE_NAME = /^ids-(\d+)-(\d+)\.pages$/;
 
 const syncDescriptor = promisify(fs.fsync);
@@ -123,65 +121,8 @@ export class IdFileWriter {
   }
 }
 
-/** Reads pages by an index, for one thread. */
-export class IdFileReader {
-  readonly #folder: string;
-  /** By name; the one that was used last is the last. */
-  readonly #descriptors = new Map<string, number>();
-
-  constructor(folder: string) {
-    this.#folder = folder;
-  }
-
-  /**
-   * Reads the page into the first bytes of `target`. That it begins with its checksum is looked at here, that the rest has it by who
-   * uses the page. Throws ETL_STATE_READ, ETL_STATE_DAMAGED.
-   */
-  read(page: PageRef, target: Uint8Array): void {
-    const name = idFileName(page);
-    const path = join(this.#folder, name);
-    for (let done = 0; done < page.bytes; ) {
-      let read: number;
-      try {
-        read = fs.readSync(this.#descriptorOf(name, path), target, done, page.bytes - done, page.at + done);
-      } catch (cause) {
-        if ((cause as NodeJS.ErrnoException).code === 'ENOENT') throw damaged(path, 'it is missing');
-        throw fileError('read', path, cause);
-      }
-      if (read === 0) throw damaged(path, `it ends at byte ${page.at + done}`);
-      done += read;
-    }
-    if (page.bytes < 8 || new DataView(target.buffer, target.byteOffset).getBigUint64(0, true) !== page.seal) {
-      throw damaged(path, `the page at byte ${page.at} is not the one that was written there`);
-    }
-  }
-
-  /** Idempotent. */
-  close(): void {
-    for (const fd of this.#descriptors.values()) fs.closeSync(fd);
-    this.#descriptors.clear();
-  }
-
-  #descriptorOf(name: string, path: string): number {
-    const fd = this.#descriptors.get(name) ?? fs.openSync(path, 'r');
-    this.#descriptors.delete(name);
-    this.#descriptors.set(name, fd);
-    const [oldest] = this.#descriptors;
-    if (this.#descriptors.size > OPEN_MOST) {
-      this.#descriptors.delete(oldest![0]);
-      fs.closeSync(oldest![1]);
-    }
-    return fd;
-  }
-}
-
-function damaged(path: string, what: string): EtlError {
-  return new EtlError('ETL_STATE_DAMAGED', `The ids in ${path} are damaged: ${what}.`, {
-    hint: 'etl-stream state check says what else is. Build the result anew from all inputs with --overwrite.',
-  });
-}
-
-function fileError(doing: 'read' | 'write', path: string, cause: unknown): EtlError {
+/** `cause` as an error of the state. */
+export function fileError(doing: 'read' | 'write', path: string, cause: unknown): EtlError {
   const full = (cause as NodeJS.ErrnoException | undefined)?.code === 'ENOSPC';
   return new EtlError(doing === 'read' ? 'ETL_STATE_READ' : 'ETL_STATE_WRITE', `Could not ${doing} ${path}: ${messageOf(cause)}.`, {
     cause,

@@ -7,7 +7,8 @@
  */
 import type { CountedHistory, StoredPage } from './history.ts';
 import { FiledHistory, pageAt, type HandedHistory } from './filed-history.ts';
-import { IdFileReader, IdFileWriter } from './id-files.ts';
+import { IdFileReader } from './id-file-reader.ts';
+import { IdFileWriter } from './id-files.ts';
 import type { NewPage, PageIndex, PageRef } from './page-index.ts';
 import type { CommittedPages } from './page-merger.ts';
 

@@ -7,7 +7,7 @@
 import { EtlError, messageOf } from '../core/errors.ts';
 import type { HashRange } from '../core/stage.ts';
 import { SLICE_BITS, type StoredPage } from '../dedup/history.ts';
-import { IdFileReader } from '../dedup/id-files.ts';
+import { IdFileReader } from '../dedup/id-file-reader.ts';
 import { IdPages } from '../dedup/id-pages.ts';
 import { IdTable } from '../dedup/id-table.ts';
 import { LinearMemory } from '../kernels/linear-memory.ts';

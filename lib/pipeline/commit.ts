@@ -110,7 +110,7 @@ async function commit(
   base: JobBase, { scale, regions, geoDatabase, memory }: PublishPlan, continuation: Continuation, added: Pick<Addition, 'rows' | 'totals' | 'rejects' | 'isComplete'>,
 ): Promise<void> {
   const kernel = await loadKernel<IdPageKernel>('dedup', memory);
-  await continuation.mergePages(new PageMerger({ memory, kernel, signal: base.context.signal }));
+  await continuation.ids.merge(new PageMerger({ memory, kernel, signal: base.context.signal }));
   const { readBy } = base.counters;
   await continuation.commit({ ...added, scale, regions, geoDatabase, version: base.version }, ({ number }) => readBy.get(number) ?? 0);
 }

@@ -13,28 +13,22 @@ import { rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { EtlError } from '../core/errors.ts';
 import type { JobOptions } from '../core/options.ts';
-import { syncFolder } from '../core/sync-folder.ts';
 import { putBack } from '../dataset/staging.ts';
 import { rejectsIn } from '../dataset/rejects-file.ts';
 import { readStateMark, type StateMark } from '../dataset/state-mark.ts';
 import { isThere } from '../dataset/versions.ts';
-import { PART_BITS } from '../dedup/id-files.ts';
-import { IdStore } from '../dedup/id-store.ts';
 import type { PageIndex } from '../dedup/page-index.ts';
-import type { PageMerger } from '../dedup/page-merger.ts';
-import { pilesOf } from '../dedup/page-tiers.ts';
 import { fingerprintOf, sameFile, type Fingerprint } from '../source/fingerprint.ts';
 import type { InputFile } from '../source/inputs.ts';
 import type { RowCounts } from '../state/records.ts';
 import { stateError } from '../state/errors.ts';
 import { DATABASE_FOLDER } from '../state/open-state.ts';
 import { State } from '../state/state.ts';
-import { Retention, type Forgotten } from './retention.ts';
-import { committed, contentOf, idOf, indexOf, NO_ROWS, schemaOf, type Committed } from './state-content.ts';
+import { assertAgree } from './agreement.ts';
+import { Retention } from './retention.ts';
+import { RunIds } from './run-ids.ts';
+import { committed, contentOf, idOf, indexOf, NO_ROWS, type Committed } from './state-content.ts';
 import { atWrite, makeStateFolder, removeLeftovers, removeMade } from './state-folder.ts';
-
-/** Of fewer bytes of inputs, ids are written to one file. */
-const MANY_FILES_FROM = 8e6;
 
 /** What a run adds. */
 export type Addition = Omit<Committed, 'commit' | 'forgotten' | 'window'> & { readonly version: string };
@@ -52,14 +46,12 @@ export class Continuation {
   /** Of the last commit. */
   readonly #index: PageIndex;
   readonly #retention: Retention | undefined;
-  readonly #forgotten: Forgotten | undefined;
   /** The topmost folder that was made for the state, by this run. */
   #made: string | undefined;
   /** Of new inputs; and of those that the commit tells of. */
   readonly #fingerprints = new Map<InputFile, Fingerprint>();
   readonly #taken = new Map<InputFile, Fingerprint>();
-  #ids: IdStore | undefined;
-  #syncing: Promise<void> | undefined;
+  #ids: RunIds | undefined;
   #isCommitted = false;
 
   private constructor(state: State, options: JobOptions, afresh: boolean, retention: Retention | undefined) {
@@ -72,7 +64,6 @@ export class Continuation {
     this.last = head && !afresh ? committed(head) : undefined;
     this.#index = indexOf(state);
     this.#retention = retention;
-    this.#forgotten = this.#isAfresh ? undefined : retention?.before(Date.now() - options.dedupWindow!, this.#index);
   }
 
   /**
@@ -91,7 +82,7 @@ export class Continuation {
     const state = await openState(folder, overwrite && first);
     try {
       const continuation = new Continuation(state, options, overwrite && first, dedupWindow === undefined ? undefined : await Retention.of(state));
-      if (first && !overwrite) continuation.#check(mark, await isThere(output));
+      if (first && !overwrite) assertAgree({ options, folder, head: state.head, mark, outputExists: await isThere(output) });
       continuation.#made = made;
       continuation.isUnpublished = continuation.last !== undefined && mark?.commit !== continuation.last.commit;
       await continuation.#removeLeftovers();
@@ -118,9 +109,9 @@ export class Continuation {
     return this.last?.rows ?? NO_ROWS;
   }
 
-  /** Ids that the run's commit forgets. */
-  get forgets(): number {
-    return this.#forgotten?.ids ?? 0;
+  /** Of the run, when its inputs were taken. */
+  get ids(): RunIds {
+    return this.#ids!;
   }
 
   /** What says, in a dataset, that it is commit `commit` of this state. */
@@ -141,20 +132,18 @@ export class Continuation {
     return fresh;
   }
 
-  /** Some of `newInputs`, as the inputs of the run: numbered, and in the ledger by its commit. Once. */
-  take(inputs: readonly InputFile[]): { readonly inputs: InputFile[]; readonly ids: IdStore } {
+  /** Some of `newInputs`, as the inputs of the run: numbered, and in the ledger by its commit. Once; and the run's ids. */
+  take(inputs: readonly InputFile[]): InputFile[] {
     const bytes = inputs.reduce((sum, { size = Infinity }) => sum + size, 0);
-    this.#ids = new IdStore({
-      folder: this.folder, index: this.#index, commit: this.next, partBits: bytes < MANY_FILES_FROM ? PART_BITS.one : PART_BITS.many,
-      forgotten: this.#isAfresh ? new Set(Array.from(this.#index.all(), ({ entry }) => entry)) : this.#forgotten?.entries,
+    this.#ids = new RunIds({
+      folder: this.folder, index: this.#index, isAfresh: this.#isAfresh, window: this.#options.dedupWindow, retention: this.#retention, commit: this.next, bytes,
     });
-    const taken = inputs.map((input, number) => {
+    return inputs.map((input, number) => {
       const numbered = { ...input, number };
       const fingerprint = this.#fingerprints.get(input);
       if (fingerprint) this.#taken.set(numbered, fingerprint);
       return numbered;
     });
-    return { inputs: taken, ids: this.#ids };
   }
 
   /**
@@ -162,7 +151,7 @@ export class Continuation {
    * anything, an earlier commit has rejected in the same words. Throws ETL_STATE_READ.
    */
   async isRepeated(inputs: readonly InputFile[]): Promise<boolean> {
-    if (!this.last?.isComplete || this.isUnpublished || this.forgets > 0 || inputs.some(({ size }) => size !== undefined)) return false;
+    if (!this.last?.isComplete || this.isUnpublished || this.ids.forgets > 0 || inputs.some(({ size }) => size !== undefined)) return false;
     const { folder } = this;
     const rejects = await rejectsIn(folder, basename(this.rejectsFile)).catch((error: unknown) => {
       throw stateError(folder, 'Reading', error);
@@ -170,34 +159,17 @@ export class Continuation {
     return !rejects || this.last.rejects.some(({ hash, bytes }) => hash === rejects.hash && bytes === rejects.bytes);
   }
 
-  /** New ids are all there: makes them durable while others work. */
-  startSync(): void {
-    this.#syncing = this.#ids!.sync();
-    this.#syncing.catch(() => undefined); // told to who commits
-  }
-
-  /** Merges pages of earlier commits, as a part of the commit. Throws ETL_STATE_DAMAGED, ETL_STATE_READ, ETL_STATE_WRITE. */
-  async mergePages(merger: PageMerger): Promise<void> {
-    const ids = this.#ids!;
-    const { dedupWindow } = this.#options;
-    const eraOf = dedupWindow === undefined ? undefined : this.#retention?.eraOf(dedupWindow);
-    await merger.merge(ids, pilesOf({ commit: this.next, addedBytes: ids.addedBytes, eraOf }, (slice) => ids.committed(slice)));
-  }
-
   /** The commit. `rowsOf`: how many an input has. When it is done it survives a crash; what was there before is forgotten if the run began afresh. */
   async commit({ version, ...addition }: Addition, rowsOf: (input: InputFile) => number): Promise<void> {
     const { columns, groupBy } = this.#options;
-    const ids = this.#ids!;
-    await this.#syncing;
-    await ids.sync();
-    await atWrite(this.folder, () => syncFolder(this.folder));
-    const index = ids.next();
+    const { ids } = this;
+    const index = await ids.finish();
     const content = contentOf(this.#id, { columns, groupBy, valueScale: addition.scale }, index.ids, {
-      ...addition, forgotten: (this.last?.forgotten ?? 0) + this.forgets, window: this.#options.dedupWindow,
+      ...addition, forgotten: (this.last?.forgotten ?? 0) + this.ids.forgets, window: this.#options.dedupWindow,
     }, { version, when: new Date().toISOString() });
     const inputs = Array.from(this.#taken, ([input, { ends, ...file }]) => ({ ...file, fingerprint: ends, rows: rowsOf(input) }));
     this.#isCommitted = true; // or nobody knows: the files stay
-    await this.#state.commit(content, { value: index.encoded, addedBytes: ids.addedBytes }, inputs, { afresh: this.#isAfresh });
+    await this.#state.commit(content, { value: index.encoded, addedBytes: ids.store.addedBytes }, inputs, { afresh: this.#isAfresh });
   }
 
   /** Removes what only earlier commits needed. What cannot be removed goes with a later run. */
@@ -209,7 +181,7 @@ export class Continuation {
   async close(): Promise<void> {
     const isEmpty = this.#state.head === undefined;
     try {
-      this.#ids?.close({ committed: this.#isCommitted });
+      this.#ids?.store.close({ committed: this.#isCommitted });
       if (!this.#isCommitted && !isEmpty) await this.tidy();
     } finally {
       await this.#state.close();
@@ -220,32 +192,6 @@ export class Continuation {
   #removeLeftovers(): Promise<void> {
     const { head } = this.#state;
     return removeLeftovers(this.folder, head && committed(head), indexOf(this.#state));
-  }
-
-  /** Throws ETL_STATE_MISMATCH, ETL_STATE_DAMAGED, ETL_OUTPUT_EXISTS. */
-  #check(mark: StateMark | undefined, outputExists: boolean): void {
-    const { output } = this.#options;
-    const head = this.#state.head;
-    if (mark && mark.state !== (head && idOf(head))) {
-      throw mismatch(`The dataset ${output} was not made with the state ${this.folder}`, 'Name its own state with --state, or another output with -o. If that state is gone, --overwrite begins afresh.');
-    }
-    if (!head) return;
-    if (mark && mark.commit > head.commit) {
-      throw new EtlError('ETL_STATE_DAMAGED', `The dataset ${output} is commit ${mark.commit} of the state ${this.folder}, whose last commit is ${head.commit}.`, {
-        hint: 'The state went back: put back the folder that belongs to the dataset, or rebuild both from all logs with --overwrite.',
-      });
-    }
-    if (!mark && outputExists) {
-      throw new EtlError('ETL_OUTPUT_EXISTS', `The output ${output} exists already, and was not made with the state ${this.folder}.`, {
-        hint: 'Add --overwrite to begin afresh, with all inputs. Or name another output with -o and this state with --state: what it has is published there.',
-      });
-    }
-    const { columns, groupBy, valueScale } = schemaOf(head);
-    for (const role of Object.keys(columns) as (keyof typeof columns)[]) {
-      if (columns[role] !== this.#options.columns[role]) throw differs(`--${role}-column`, columns[role]);
-    }
-    if (groupBy !== this.#options.groupBy) throw differs('--group-by', groupBy);
-    if (this.#options.valueScale !== undefined && this.#options.valueScale !== valueScale) throw differs('--value-scale', valueScale);
   }
 }
 
@@ -262,12 +208,4 @@ async function openState(folder: string, anew: boolean): Promise<State> {
     await atWrite(folder, () => rm(join(folder, DATABASE_FOLDER), { recursive: true, force: true }));
     return State.open(folder, { create: true });
   }
-}
-
-function differs(option: string, value: string | number): EtlError {
-  return mismatch(`Earlier runs over this state had ${option} ${JSON.stringify(value)}`, 'Give the same, or rebuild the dataset from all logs with --overwrite.');
-}
-
-function mismatch(what: string, hint: string): EtlError {
-  return new EtlError('ETL_STATE_MISMATCH', `${what}.`, { hint });
 }

@@ -28,7 +28,6 @@ import { packageVersion } from '../core/version.ts';
 import { removeStagings } from '../dataset/staging.ts';
 import { pruneVersions } from '../dataset/versions.ts';
 import { removeTempFolders } from '../dataset/temp-folder.ts';
-import type { IdStore } from '../dedup/id-store.ts';
 import { loadKernel } from '../kernels/loader.ts';
 import type { AggregateKernel } from '../kernels/twins/aggregate.ts';
 import type { SpillKernel } from '../kernels/twins/spill.ts';
@@ -103,13 +102,13 @@ class Job {
       else await pruneVersions(resolve(options.output)); // of runs that were killed
       return this.#nothingNew(continuation, known, started);
     }
-    const { inputs, ids } = continuation?.take(nextPart(fresh, options.checkpoint)) ?? { inputs: fresh, ids: undefined };
+    const inputs = continuation?.take(nextPart(fresh, options.checkpoint)) ?? fresh;
     const left = fresh.length - inputs.length;
 
-    const plan = await progress.during('plan', () => this.#plan(inputs, continuation, ids));
+    const plan = await progress.during('plan', () => this.#plan(inputs, continuation));
     await progress.during('scatter', () => this.#scatter(plan));
     const runs = await progress.during('reduce', () => this.#reduce(plan));
-    continuation?.startSync();
+    continuation?.ids.startSync();
     const isUnchanged = continuation && counters.counted === 0 && left === 0 && await continuation.isRepeated(inputs);
     const { users, regions } = isUnchanged ? NOTHING : await progress.during('publish', () => (
       continuation && left > 0 ? this.#checkpoint(plan, runs, continuation) : this.#publish(plan, runs, continuation)
@@ -128,7 +127,7 @@ class Job {
       leftBehind: plan.leftBehind,
       state: continuation && {
         folder: continuation.folder, commit: continuation.next - 1, isUnchanged: isUnchanged === true, knownInputs: known,
-        logs: continuation.before.counted + counters.counted, forgotten: continuation.forgets,
+        logs: continuation.before.counted + counters.counted, forgotten: continuation.ids.forgets,
       },
       version,
     };
@@ -150,11 +149,11 @@ class Job {
     return continuation;
   }
 
-  async #plan(inputs: readonly InputFile[], continuation: Continuation | undefined, ids: IdStore | undefined): Promise<Plan> {
+  async #plan(inputs: readonly InputFile[], continuation: Continuation | undefined): Promise<Plan> {
     const { overwrite, valueScale } = this.#base.options;
     const last = continuation?.last;
     return planJob(this.#base, {
-      inputs, scale: last?.scale ?? valueScale, history: ids, rejectsFile: continuation?.rejectsFile,
+      inputs, scale: last?.scale ?? valueScale, history: continuation?.ids.store, rejectsFile: continuation?.rejectsFile,
       overwrite: overwrite || last !== undefined, // it is a commit of this state, or there is none
     });
   }

@@ -110,6 +110,7 @@ export class State {
   /** Gives the last commit another index, and what belongs to it, as safely as a commit is made. Throws ETL_STATE_WRITE. */
   amend(content: NewCommit, index: Uint8Array): Promise<Head> {
     return this.#alone(async () => {
+      if (this.#head.commit === 0) throw new EtlError('ETL_INTERNAL', 'There is no commit to be amended.');
       await this.#write({ commit: this.#head.commit, content, ledger: this.#head.ledger }, index, []);
       return this.head!;
     });

@@ -4,7 +4,8 @@ import fs, { readdirSync, readFileSync, statSync, truncateSync, writeFileSync } 
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { FiledHistory } from '../../lib/dedup/filed-history.ts';
-import { IdFileReader, IdFileWriter, idFileName, isIdFileName, PART_BITS } from '../../lib/dedup/id-files.ts';
+import { IdFileReader } from '../../lib/dedup/id-file-reader.ts';
+import { IdFileWriter, idFileName, isIdFileName, PART_BITS } from '../../lib/dedup/id-files.ts';
 import type { IdHistory } from '../../lib/dedup/history.ts';
 import { IdStore } from '../../lib/dedup/id-store.ts';
 import { PageIndex, type NewPage, type PageRef } from '../../lib/dedup/page-index.ts';
