@@ -63,11 +63,13 @@ export class FiledHistory implements IdHistory {
   }
 }
 
-/** Writes a page, and gives what an index says of it. Throws ETL_STATE_WRITE. */
-export function pageAt(writer: IdFileWriter, slice: number, page: Uint8Array, age: Pick<NewPage, 'oldest' | 'newest'>): NewPage {
+/** Writes a page, and gives what an index says of it. `tierOf`: of a merged one, by its ids. Throws ETL_STATE_WRITE. */
+export function pageAt(
+  writer: IdFileWriter, slice: number, page: Uint8Array, age: Pick<NewPage, 'oldest' | 'newest'>, tierOf = (_ids: number): number => 0,
+): NewPage {
   const view = new DataView(page.buffer, page.byteOffset, page.length);
+  const ids = view.getUint32(ID_PAGE_COUNT, true);
   return {
-    ...writer.append(slice, page), ...age, slice, bytes: page.length,
-    ids: view.getUint32(ID_PAGE_COUNT, true), seal: view.getBigUint64(ID_PAGE_CHECKSUM, true),
+    ...writer.append(slice, page, tierOf(ids)), ...age, slice, bytes: page.length, ids, seal: view.getBigUint64(ID_PAGE_CHECKSUM, true),
   };
 }

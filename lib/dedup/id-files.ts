@@ -4,8 +4,9 @@
  *
  *   ids-<edition>-<part>.pages    pages one behind the other, as they came; the edition is that of the index that counts them
  *
- * Slices are in 1 or PARTS_MOST parts, of neighbours, so that a run that merges the pages of one part leaves whole files behind,
- * and a partition of a run reads few files, from their beginning to their end.
+ * Slices are in 1 or 8 parts, of neighbours, so that a run that merges the pages of one part leaves whole files behind, and a
+ * partition of a run reads few files, from their beginning to their end. Merged pages, which live longer, are in parts of their own:
+ * the part's number is 8 times the tier of the page (page-tiers.ts; 0 of a new one), and which neighbours.
  *
  * Descriptors and numbers are plain data, so that all threads of a run write to the same files: each page takes its place by adding to the
  * file's length, in shared memory. Calls are synchronous: a page is some 100 KB, most of the time for the system's page cache.
@@ -19,7 +20,9 @@ import type { PageFile } from './page-index.ts';
 
 /** log2 of parts: of a large run, and of a small one, for which files cost more than the space. */
 export const PART_BITS = { many: 3, one: 0 } as const;
-const PARTS_MOST = 1 << PART_BITS.many;
+const PARTS = 1 << PART_BITS.many;
+/** Of all tiers. */
+const PARTS_MOST = 8 * PARTS;
 const FILE_NAME = /^ids-(\d+)-(\d+)\.pages$/;
 
 const syncDescriptor = promisify(fs.fsync);
@@ -37,7 +40,7 @@ export interface HandedWriter {
   readonly folder: string;
   readonly edition: number;
   readonly partBits: number;
-  /** Of each part. */
+  /** Of each part of new pages. */
   readonly descriptors: readonly number[];
   /** Of each part: bytes taken. */
   readonly lengths: BigInt64Array<SharedArrayBuffer>;
@@ -60,10 +63,10 @@ export class IdFileWriter {
     return { ...this.#handed, descriptors: Array.from({ length: 1 << this.#handed.partBits }, (_, part) => this.#descriptorOf(part)) };
   }
 
-  /** Writes a page, and gives where. Throws ETL_STATE_WRITE. */
-  append(slice: number, page: Uint8Array): PageFile & { readonly at: number } {
+  /** Writes a page, and gives where. `tier`: of a merged one. Throws ETL_STATE_WRITE. */
+  append(slice: number, page: Uint8Array, tier = 0): PageFile & { readonly at: number } {
     const { edition, partBits, lengths } = this.#handed;
-    const part = slice >> (ID_SLICE_BITS - partBits);
+    const part = PARTS * tier + (slice >> (ID_SLICE_BITS - partBits));
     const fd = this.#descriptorOf(part);
     const at = Number(Atomics.add(lengths, part, BigInt(page.length)));
     try {

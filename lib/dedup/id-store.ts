@@ -11,6 +11,7 @@ import { IdFileReader } from './id-file-reader.ts';
 import { IdFileWriter } from './id-files.ts';
 import type { NewPage, PageIndex, PageRef } from './page-index.ts';
 import type { CommittedPages } from './page-merger.ts';
+import { tierOf } from './page-tiers.ts';
 
 export interface IdStoreOptions {
   /** Where the files are; it exists. */
@@ -87,7 +88,7 @@ export class IdStore implements CountedHistory, CommittedPages<PageRef> {
   replace(slice: number, pages: readonly PageRef[], page: Uint8Array): void {
     const oldest = Math.min(...pages.map((old) => old.oldest));
     const newest = Math.max(...pages.map((old) => old.newest));
-    this.#added.push(pageAt(this.#writer, slice, page, { oldest, newest }));
+    this.#added.push(pageAt(this.#writer, slice, page, { oldest, newest }, tierOf));
     for (const { entry } of pages) this.#replaced.add(entry);
   }
 

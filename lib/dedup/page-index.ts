@@ -90,8 +90,20 @@ export class PageIndex {
   /** In all pages. */
   get ids(): number {
     let sum = 0;
-    for (const { ids } of this.all()) sum += ids;
+    for (let entry = 0; entry < this.pages; entry++) sum += this.#view.getUint32(HEADER_BYTES + entry * ENTRY_BYTES + 20, true);
     return sum;
+  }
+
+  /** Which have pages, each once. */
+  files(): PageFile[] {
+    const files = new Map<number, PageFile>();
+    for (let at = HEADER_BYTES; at < this.#bytes.length; at += ENTRY_BYTES) {
+      const edition = this.#view.getUint32(at + 4, true);
+      const part = this.#view.getUint8(at + 2);
+      const key = edition * 256 + part;
+      if (!files.has(key)) files.set(key, { edition, part });
+    }
+    return [...files.values()];
   }
 
   /** Of a slice, the oldest first. */

@@ -92,10 +92,15 @@ function byEra<Page extends SizedPage>(pages: readonly Page[], eraOf: (page: Pag
   return [...eras.values()];
 }
 
+/** Tier of a page of so many ids; TIERS for those that are never merged again. */
+export function tierOf(ids: number): number {
+  return Math.min(Math.floor((31 - Math.clz32(ids)) / 3), TIERS);
+}
+
 /** Without those that are large. */
 function byTier<Page extends SizedPage>(pages: readonly Page[]): Page[][] {
   const tiers: Page[][] = Array.from({ length: TIERS }, () => []);
-  for (const page of pages) tiers[Math.floor((31 - Math.clz32(page.ids)) / 3)]?.push(page);
+  for (const page of pages) tiers[tierOf(page.ids)]?.push(page);
   return tiers;
 }
 

@@ -90,8 +90,7 @@ export async function stateBytes(state: State): Promise<number> {
 }
 
 async function idBytesOf(state: State): Promise<number> {
-  const names = new Set(Array.from(indexOf(state).all(), idFileName));
-  return sizesOf(Array.from(names, (name) => join(state.folder, name)));
+  return sizesOf(indexOf(state).files().map((file) => join(state.folder, idFileName(file))));
 }
 
 /** Opens the state, which must be there, for `work`, which is told the output's absolute path. Throws as describeState does. */

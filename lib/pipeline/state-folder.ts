@@ -49,7 +49,7 @@ export async function removeMade(folder: string, topmost: string | undefined): P
 /** Removes what no commit has, or only an earlier one. Throws ETL_STATE_WRITE. */
 export async function removeLeftovers(folder: string, last: Committed | undefined, index: PageIndex): Promise<void> {
   const kept = new Set<string>(last ? [last.totals.file, ...last.rejects.map(({ file }) => file)] : []);
-  for (const page of index.all()) kept.add(idFileName(page));
+  for (const file of index.files()) kept.add(idFileName(file));
   await atWrite(folder, async () => {
     for (const name of await readdir(folder)) {
       if ((OF_COMMIT.test(name) || isIdFileName(name)) && !kept.has(name)) await rm(join(folder, name), { force: true });

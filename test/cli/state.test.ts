@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { StateDescription } from '../../lib/index.ts';
 import { State } from '../../lib/state/state.ts';
-import { placeIn, run, writeLog, type Place } from '../crash/harness.ts';
+import { placeIn, run, start, writeLog, type Place } from '../crash/harness.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { etlStream, type Result } from './program.ts';
 
@@ -107,6 +107,9 @@ test('what is no state, in use, damaged, or not said rightly', async (t) => {
     [[''], 2, /output must be the path of a folder.*\[ETL_USAGE\]/],
     [['out', '--state', 'out/state'], 2, /lies in the output folder.*\[ETL_USAGE\]/],
     [['nothing'], 1, /There is no state in .*\.nothing\.state\. \[ETL_STATE_READ\]\n.*--state/],
+    [['forget', 'out'], 2, /--before/],
+    [['forget', 'out', '--before', 'yesterday'], 2, /--before must be a date such as .*\[ETL_USAGE\]/],
+    [['forget', 'nothing', '--before', '2026-01-01'], 1, /There is no state/],
     [['check', 'out', '--state', 'logs'], 1, /There is no state in .*logs\. \[ETL_STATE_READ\]/],
   ];
   for (const [args, code, message] of cases) {
@@ -117,7 +120,7 @@ test('what is no state, in use, damaged, or not said rightly', async (t) => {
   assert.ok(!existsSync(join(place.folder, '.nothing.state')) && !existsSync(join(place.logs, 'level')), 'none is made');
 
   const held = await State.open(place.state);
-  for (const args of [['out'], ['check', 'out'], ['compact', 'out']]) {
+  for (const args of [['out'], ['check', 'out'], ['compact', 'out'], ['forget', 'out', '--before', '2026-01-01']]) {
     const result = await state(place, ...args);
     assert.equal(result.code, 1);
     assert.match(result.stderr, new RegExp(`is in use by process ${process.pid} .*\\[ETL_STATE_LOCKED\\]`));
@@ -126,11 +129,23 @@ test('what is no state, in use, damaged, or not said rightly', async (t) => {
 
   const level = join(place.state, 'level');
   rmSync(join(level, 'CURRENT'));
-  for (const args of [['out'], ['check', 'out'], ['compact', 'out']]) {
+  for (const args of [['out'], ['check', 'out'], ['compact', 'out'], ['forget', 'out', '--before', '2026-01-01']]) {
     const result = await state(place, ...args);
     assert.equal(result.code, 1);
     assert.match(result.stderr, /CURRENT is missing\. \[ETL_STATE_DAMAGED\]/);
   }
+  assert.match((await start(place).ended).stderr, /CURRENT is missing.*\[ETL_STATE_DAMAGED\]\n.*--overwrite/);
+  await run(place, ['--overwrite']); // the way out that the message names
+  assert.match((await state(place, 'check', 'out')).stdout, /^nothing wrong: 1 commit, /);
+});
+
+test('forget says what it forgot', async (t) => {
+  const place = await twoCommits(t);
+  const { ids } = JSON.parse((await state(place, 'out', '--json')).stdout) as StateDescription;
+  assert.match((await state(place, 'forget', 'out', '--before', '2001-01-01')).stdout, /^0 ids forgotten that were counted before 2001-01-01: .*\.out\.state$/m);
+  assert.match((await state(place, 'forget', 'out', '--before', '2999-12-31T23:59:59+01:00')).stdout, new RegExp(`^${ids} ids forgotten that were counted before 2999-12-31T23:59:59\\+01:00: `));
+  assert.match((await state(place, 'out')).stdout, new RegExp(`^ids +0, and ${ids} forgotten$`, 'm'));
+  assert.match((await state(place, 'check', 'out')).stdout, /^nothing wrong: 2 commits, 0 ids in 0 pages, /);
 });
 
 test('a state without a commit, and one whose dataset is gone', async (t) => {

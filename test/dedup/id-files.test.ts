@@ -129,6 +129,8 @@ test('an index is its bytes, whatever is added and removed', () => {
       assert.deepEqual(Array.from(view.all(), withoutEntry), model);
       for (const slice of [0, 1, 2, 511, 1023]) assert.deepEqual(view.of(slice).map(withoutEntry), model.filter((page) => page.slice === slice));
       assert.deepEqual(Array.from(view.from(1, 511), withoutEntry), model.filter(({ slice }) => slice >= 1 && slice <= 511));
+      const files = view.files().map(idFileName).sort();
+      assert.deepEqual(files, [...new Set(model.map(idFileName))].sort());
       assert.deepEqual([view.pages, view.ids], [model.length, model.reduce((sum, { ids }) => sum + ids, 0)]);
     }
   }

@@ -1,6 +1,6 @@
 /** Merging pages of ids never changes which ids there are: over many commits, against a Set. */
 import assert from 'node:assert/strict';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { HistoryKeySet } from '../../lib/dedup/history-key-set.ts';
@@ -103,7 +103,7 @@ class Runs {
   }
 
   #open(): IdStore {
-    return new IdStore({ folder: this.folder, index: this.index, commit: this.commits + 1, partBits: this.commits % 2 === 0 ? 0 : 3 });
+    return new IdStore({ folder: this.folder, index: this.index, commit: this.commits + 1, partBits: 3 });
   }
 }
 
@@ -146,6 +146,23 @@ test('pages of the largest size are made, and left alone then', async (context) 
     await runs.commit();
   }
   assert.deepEqual(runs.pages().map((pages) => pages.sort((a, b) => b - a)), [[65536, 65536, ...Array<number>(10).fill(8192)]]);
+});
+
+test('what is merged leaves whole files behind: of those that are left hardly anything is dead', async (context) => {
+  const runs = await Runs.open(context, wasm);
+  let most = 0;
+  for (let run = 1; run <= 150; run++) {
+    runs.count(Array.from({ length: 128 }, (_, i) => idsOf(i * 8, run, 10)).flat());
+    await runs.merge();
+    await runs.commit();
+    const files = runs.index.files().map(idFileName);
+    for (const name of readdirSync(runs.folder)) if (!files.includes(name)) rmSync(join(runs.folder, name));
+    const bytes = files.reduce((sum, name) => sum + statSync(join(runs.folder, name)).size, 0);
+    const live = Array.from(runs.index.all()).reduce((sum, page) => sum + page.bytes, 0);
+    most = Math.max(most, bytes / live);
+    assert.ok(files.length <= 8 * 8 * 5 + 100, `${files.length} files`);
+  }
+  assert.ok(most < 1.05, `${most}`);
 });
 
 /** Twelve commits, by which slice 3 has eight pages, that are due in one of the next eight. */
