@@ -22,9 +22,3 @@ export interface IdHistory {
   /** Adds new ids of a slice, as a page, to what the run will commit: written when it returns. Throws ETL_STATE_WRITE. */
   add(slice: number, page: Uint8Array): void;
 }
-
-/** A history of which the main thread knows more. */
-export interface CountedHistory extends IdHistory {
-  /** How many ids there are; 0: there are no pages to ask for. */
-  readonly ids: number;
-}

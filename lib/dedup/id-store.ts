@@ -5,7 +5,7 @@
  *   index of the last commit ──► threads: FiledHistory ── new pages ──┐
  *                           └──► PageMerger ── one page for several ──┴──► index of the next
  */
-import type { CountedHistory, StoredPage } from './history.ts';
+import type { IdHistory, StoredPage } from './history.ts';
 import { FiledHistory, pageAt, type HandedHistory } from './filed-history.ts';
 import { IdFileReader } from './id-file-reader.ts';
 import { IdFileWriter } from './id-files.ts';
@@ -26,7 +26,8 @@ export interface IdStoreOptions {
   readonly partBits: number;
 }
 
-export class IdStore implements CountedHistory, CommittedPages<PageRef> {
+export class IdStore implements IdHistory, CommittedPages<PageRef> {
+  /** How many the run knows. */
   readonly ids: number;
   readonly #folder: string;
   readonly #index: PageIndex;
