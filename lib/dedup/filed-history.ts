@@ -47,11 +47,12 @@ export class FiledHistory implements IdHistory {
 
   add(slice: number, page: Uint8Array): void {
     const { writer, commit } = this.#options;
-    this.#added.push(pageAt(writer, slice, page, { oldest: commit, newest: commit }));
+    appendPage(writer, slice, page, { oldest: commit, newest: commit, added: (written) => this.#added.push(written) });
   }
 
   /** What was added since this was asked last. */
   takeAdded(): NewPage[] {
+    this.#options.writer.flush();
     const added = this.#added;
     this.#added = [];
     return added;
@@ -63,13 +64,18 @@ export class FiledHistory implements IdHistory {
   }
 }
 
-/** Writes a page, and gives what an index says of it. `tierOf`: of a merged one, by its ids. Throws ETL_STATE_WRITE. */
-export function pageAt(
-  writer: IdFileWriter, slice: number, page: Uint8Array, age: Pick<NewPage, 'oldest' | 'newest'>, tierOf = (_ids: number): number => 0,
-): NewPage {
+export interface AppendOptions extends Pick<NewPage, 'oldest' | 'newest'> {
+  /** Of a merged page, by its ids. */
+  readonly tierOf?: (ids: number) => number;
+  /** Is told what an index says of the page. */
+  added(page: NewPage): void;
+}
+
+/** Writes a page, whose bytes may be reused then. Throws ETL_STATE_WRITE. */
+export function appendPage(writer: IdFileWriter, slice: number, page: Uint8Array, { oldest, newest, tierOf, added }: AppendOptions): void {
   const view = new DataView(page.buffer, page.byteOffset, page.length);
   const ids = view.getUint32(ID_PAGE_COUNT, true);
-  return {
-    ...writer.append(slice, page, tierOf(ids)), ...age, slice, bytes: page.length, ids, seal: view.getBigUint64(ID_PAGE_CHECKSUM, true),
-  };
+  const seal = view.getBigUint64(ID_PAGE_CHECKSUM, true);
+  const bytes = page.length;
+  writer.append(slice, page, tierOf?.(ids) ?? 0, (place) => added({ ...place, slice, bytes, ids, seal, oldest, newest }));
 }

@@ -19,6 +19,6 @@ export interface StoredPage {
 export interface IdHistory {
   /** The pages of slices `first` to `last` that were committed, in any order. */
   pages(first: number, last: number): Iterable<StoredPage>;
-  /** Adds new ids of a slice, as a page, to what the run will commit: written when it returns. Throws ETL_STATE_WRITE. */
+  /** Adds new ids of a slice, as a page, to what the run will commit; its bytes may be reused then. Throws ETL_STATE_WRITE. */
   add(slice: number, page: Uint8Array): void;
 }

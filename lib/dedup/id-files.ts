@@ -9,7 +9,7 @@
  * the part's number is 8 times the tier of the page (page-tiers.ts; 0 of a new one), and which neighbours.
  *
  * Descriptors and numbers are plain data, so that all threads of a run write to the same files: each page takes its place by adding to the
- * file's length, in shared memory. Calls are synchronous: a page is some 100 KB, most of the time for the system's page cache.
+ * file's length, in shared memory. Small ones are gathered. Calls are synchronous: they are few, and for the system's page cache.
  */
 import fs from 'node:fs';
 import { join } from 'node:path';
@@ -23,6 +23,8 @@ export const PART_BITS = { many: 3, one: 0 } as const;
 const PARTS = 1 << PART_BITS.many;
 /** Of all tiers. */
 const PARTS_MOST = 8 * PARTS;
+/** Pages of one file that are written at once. */
+const GATHER_BYTES = 64 << 10;
 const FILE_NAME = /^ids-(\d+)-(\d+)\.pages$/;
 
 const syncDescriptor = promisify(fs.fsync);
@@ -34,6 +36,9 @@ export function idFileName({ edition, part }: PageFile): string {
 export function isIdFileName(name: string): boolean {
   return FILE_NAME.test(name);
 }
+
+/** Where a page is. */
+export type PagePlace = PageFile & { readonly at: number };
 
 /** What threads need to write to the same files: plain data. */
 export interface HandedWriter {
@@ -50,6 +55,11 @@ export interface HandedWriter {
 export class IdFileWriter {
   readonly #handed: Omit<HandedWriter, 'descriptors'>;
   readonly #descriptors: (number | undefined)[];
+  /** Of one part; who is to be told where each of them is, and where in the buffer. */
+  #buffer = new Uint8Array(0);
+  #gathered: { readonly from: number; readonly placed: (place: PagePlace) => void }[] = [];
+  #bytes = 0;
+  #part = 0;
 
   /** Makes files when they are needed, over what a killed process left. Those of `handed` are another's, who closes them. */
   constructor(handed: Pick<HandedWriter, 'folder' | 'edition' | 'partBits'> & Partial<HandedWriter>) {
@@ -63,12 +73,33 @@ export class IdFileWriter {
     return { ...this.#handed, descriptors: Array.from({ length: 1 << this.#handed.partBits }, (_, part) => this.#descriptorOf(part)) };
   }
 
-  /** Writes a page, and gives where. `tier`: of a merged one. Throws ETL_STATE_WRITE. */
-  append(slice: number, page: Uint8Array, tier = 0): PageFile & { readonly at: number } {
-    const { edition, partBits, lengths } = this.#handed;
+  /** Adds a page, whose bytes may be reused then; `placed` is told where it is, at `flush` the latest. `tier`: of a merged one. Throws ETL_STATE_WRITE. */
+  append(slice: number, page: Uint8Array, tier: number, placed: (place: PagePlace) => void): void {
+    const { edition, partBits } = this.#handed;
     const part = PARTS * tier + (slice >> (ID_SLICE_BITS - partBits));
+    if (part !== this.#part || this.#bytes + page.length > GATHER_BYTES) this.flush();
+    if (page.length > GATHER_BYTES) return placed({ edition, part, at: this.#write(part, page) });
+    if (this.#buffer.length === 0) this.#buffer = new Uint8Array(GATHER_BYTES);
+    this.#buffer.set(page, this.#bytes);
+    this.#gathered.push({ from: this.#bytes, placed });
+    this.#bytes += page.length;
+    this.#part = part;
+  }
+
+  /** Writes what was gathered. Throws ETL_STATE_WRITE. */
+  flush(): void {
+    if (this.#bytes === 0) return;
+    const part = this.#part;
+    const at = this.#write(part, this.#buffer.subarray(0, this.#bytes));
+    for (const { from, placed } of this.#gathered) placed({ edition: this.#handed.edition, part, at: at + from });
+    this.#gathered = [];
+    this.#bytes = 0;
+  }
+
+  /** At the end of the part's file; gives where. */
+  #write(part: number, page: Uint8Array): number {
     const fd = this.#descriptorOf(part);
-    const at = Number(Atomics.add(lengths, part, BigInt(page.length)));
+    const at = Number(Atomics.add(this.#handed.lengths, part, BigInt(page.length)));
     try {
       for (let done = 0; done < page.length; ) {
         const written = fs.writeSync(fd, page, done, page.length - done, at + done);
@@ -78,11 +109,12 @@ export class IdFileWriter {
     } catch (cause) {
       throw fileError('write', this.#pathOf(part), cause);
     }
-    return { edition, part, at };
+    return at;
   }
 
   /** Whatever was written is on the disk then, but for the folder's entries. Throws ETL_STATE_WRITE. */
   async sync(): Promise<void> {
+    this.flush();
     const ends = await Promise.allSettled(this.#opened().map(([fd, path]) => syncDescriptor(fd).catch((cause: unknown) => {
       throw fileError('write', path, cause);
     })));

@@ -6,7 +6,7 @@
  *                           └──► PageMerger ── one page for several ──┴──► index of the next
  */
 import type { IdHistory, StoredPage } from './history.ts';
-import { FiledHistory, pageAt, type HandedHistory } from './filed-history.ts';
+import { appendPage, FiledHistory, type HandedHistory } from './filed-history.ts';
 import { IdFileReader } from './id-file-reader.ts';
 import { IdFileWriter } from './id-files.ts';
 import type { NewPage, PageIndex, PageRef } from './page-index.ts';
@@ -89,7 +89,7 @@ export class IdStore implements IdHistory, CommittedPages<PageRef> {
   replace(slice: number, pages: readonly PageRef[], page: Uint8Array): void {
     const oldest = Math.min(...pages.map((old) => old.oldest));
     const newest = Math.max(...pages.map((old) => old.newest));
-    this.#added.push(pageAt(this.#writer, slice, page, { oldest, newest }, tierOf));
+    appendPage(this.#writer, slice, page, { oldest, newest, tierOf, added: (written) => this.#added.push(written) });
     for (const { entry } of pages) this.#replaced.add(entry);
   }
 

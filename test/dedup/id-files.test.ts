@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { FiledHistory } from '../../lib/dedup/filed-history.ts';
 import { IdFileReader } from '../../lib/dedup/id-file-reader.ts';
-import { IdFileWriter, idFileName, isIdFileName, PART_BITS } from '../../lib/dedup/id-files.ts';
+import { IdFileWriter, idFileName, isIdFileName, PART_BITS, type PagePlace } from '../../lib/dedup/id-files.ts';
 import type { IdHistory } from '../../lib/dedup/history.ts';
 import { IdStore } from '../../lib/dedup/id-store.ts';
 import { PageIndex, type NewPage, type PageRef } from '../../lib/dedup/page-index.ts';
@@ -14,7 +14,7 @@ import { temporaryFolder } from '../temporary.ts';
 
 /** Bytes that look like a page as far as files go: a checksum, and how many ids. */
 function pageOf(next: () => number, ids = 1 + Math.floor(next() * 1000)): Uint8Array {
-  const page = new Uint8Array(16 + Math.floor(next() * 5000));
+  const page = new Uint8Array(16 + Math.floor(next() ** 4 * 150_000));
   for (let at = 0; at < page.length; at++) page[at] = Math.floor(next() * 256);
   new DataView(page.buffer).setUint32(8, ids, true);
   return page;
@@ -199,17 +199,23 @@ test('reading and writing that fails says what and where; a page is written on w
 
   const full = writer();
   failing('writeSync', () => error('ENOSPC'));
-  assert.throws(() => full.append(900, page), { code: 'ETL_STATE_WRITE', message: /ids-5-7\.pages: ENOSPC/, hint: /Free some space/ });
+  const append = (to: IdFileWriter, slice: number): PagePlace | undefined => {
+    let place: PagePlace | undefined;
+    to.append(slice, page, 0, (told) => (place = told));
+    to.flush();
+    return place;
+  };
+  assert.throws(() => append(full, 900), { code: 'ETL_STATE_WRITE', message: /ids-5-7\.pages: ENOSPC/, hint: /Free some space/ });
   context.mock.restoreAll();
   failing('writeSync', () => 0);
-  assert.throws(() => full.append(900, page), { code: 'ETL_STATE_WRITE', message: /takes no more bytes/ });
+  assert.throws(() => full.flush(), { code: 'ETL_STATE_WRITE', message: /takes no more bytes/ });
   context.mock.restoreAll();
   full.close({ removes: true });
 
   const { writeSync, readSync } = fs;
   const parts = writer();
   failing('writeSync', ((fd: number, bytes: Uint8Array, from: number, length: number, at: number) => writeSync(fd, bytes, from, Math.min(length, 100), at)) as never);
-  const place = parts.append(0, page);
+  const place = append(parts, 0)!;
   context.mock.restoreAll();
   failing('readSync', ((fd: number, bytes: Uint8Array, from: number, length: number, at: number) => readSync(fd, bytes, from, Math.min(length, 77), at)) as never);
   const target = new Uint8Array(page.length);
