@@ -156,11 +156,13 @@ export class IdFileWriter {
   }
 }
 
+const HINTS: Readonly<Record<string, string>> = {
+  ENOSPC: 'Free some space on that disk and run again: what was committed is as it was.',
+  EMFILE: 'Raise the limit of open files (ulimit -n), or merge the files of ids: etl-stream state compact.',
+};
+
 /** `cause` as an error of the state. */
 export function fileError(doing: 'read' | 'write', path: string, cause: unknown): EtlError {
-  const full = (cause as NodeJS.ErrnoException | undefined)?.code === 'ENOSPC';
-  return new EtlError(doing === 'read' ? 'ETL_STATE_READ' : 'ETL_STATE_WRITE', `Could not ${doing} ${path}: ${messageOf(cause)}.`, {
-    cause,
-    ...(full && { hint: 'Free some space on that disk and run again: what was committed is as it was.' }),
-  });
+  const hint = HINTS[(cause as NodeJS.ErrnoException | undefined)?.code ?? ''];
+  return new EtlError(doing === 'read' ? 'ETL_STATE_READ' : 'ETL_STATE_WRITE', `Could not ${doing} ${path}: ${messageOf(cause)}.`, { cause, ...(hint && { hint }) });
 }

@@ -194,7 +194,7 @@ test('reading and writing that fails says what and where; a page is written on w
   const writer = (): IdFileWriter => new IdFileWriter({ folder, edition: 5, partBits: PART_BITS.many });
   failing('openSync', () => error('EMFILE'));
   assert.throws(() => writer().handOver(), { code: 'ETL_STATE_WRITE', message: /ids-5-0\.pages: EMFILE/ });
-  assert.throws(() => new IdFileReader(folder).read(ref, new Uint8Array(ref.bytes)), { code: 'ETL_STATE_READ', message: /ids-1-0\.pages: EMFILE/ });
+  assert.throws(() => new IdFileReader(folder).read(ref, new Uint8Array(ref.bytes)), { code: 'ETL_STATE_READ', message: /ids-1-0\.pages: EMFILE/, hint: /ulimit/ });
   context.mock.restoreAll();
 
   const full = writer();
