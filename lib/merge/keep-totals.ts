@@ -14,15 +14,15 @@ import type { MergeKernel } from '../kernels/twins/merge.ts';
 import type { RunStore, RunWriter } from '../spill/run-files.ts';
 
 const ROWS_BYTES = 1 << 17;
-const PACK_BYTES = 1 << 17;
 const HEADER = 64;
-const SLAB_BYTES = HEADER + ROWS_BYTES + PACK_BYTES;
 
 export interface KeepTotalsOptions {
   readonly memory: LinearMemory;
   readonly kernel: MergeKernel;
   /** Names by number; the batches come in the order of the numbers. */
   readonly regions: readonly string[];
+  /** Of the area that rows are packed in: half of it is written at once. */
+  readonly packBytes: number;
 }
 
 export class KeepTotals {
@@ -44,12 +44,12 @@ export class KeepTotals {
 
   /** Throws ETL_MEMORY, and what the store throws. */
   static async open(store: RunStore, options: KeepTotalsOptions): Promise<KeepTotals> {
-    const { memory } = options;
-    const slab = memory.slab(SLAB_BYTES, 'keeping totals');
+    const { memory, packBytes } = options;
+    const slab = memory.slab(slabBytes(options), 'keeping totals');
     try {
-      return new KeepTotals(options, slab, await store.create({ at: slab + HEADER + ROWS_BYTES, bytes: PACK_BYTES }));
+      return new KeepTotals(options, slab, await store.create({ at: slab + HEADER + ROWS_BYTES, bytes: packBytes }));
     } catch (error) {
-      memory.giveSlab(slab, SLAB_BYTES);
+      memory.giveSlab(slab, slabBytes(options));
       throw error;
     }
   }
@@ -78,7 +78,7 @@ export class KeepTotals {
   async finish(): Promise<SortedRun> {
     const run = await this.#writer.finish(this.#rows);
     this.#ended = true;
-    this.#options.memory.giveSlab(this.#slab, SLAB_BYTES);
+    this.#options.memory.giveSlab(this.#slab, slabBytes(this.#options));
     return run;
   }
 
@@ -89,7 +89,11 @@ export class KeepTotals {
     try {
       await this.#writer.discard(); // until then, rows in the slab may be on their way
     } finally {
-      this.#options.memory.giveSlab(this.#slab, SLAB_BYTES);
+      this.#options.memory.giveSlab(this.#slab, slabBytes(this.#options));
     }
   }
+}
+
+function slabBytes({ packBytes }: KeepTotalsOptions): number {
+  return HEADER + ROWS_BYTES + packBytes;
 }

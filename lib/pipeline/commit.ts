@@ -44,10 +44,10 @@ export async function addTotals(base: JobBase, plan: PublishPlan, { runs, files 
     resources.add(() => merged.close());
     return { runs: { runs: [merged], files }, keep: undefined, totals: async () => totals };
   }
-  const { memory, regions } = plan;
+  const { memory, regions, budget: { runBufferBytes } } = plan;
   let totals: KeptRun | undefined;
   const { store, all } = await withEarlier(base, plan, runs, continuation, (run) => (totals = run));
-  const keep = await KeepTotals.open(store, { memory, kernel: await loadKernel<MergeKernel>('merge', memory), regions });
+  const keep = await KeepTotals.open(store, { memory, kernel: await loadKernel<MergeKernel>('merge', memory), regions, packBytes: 8 * runBufferBytes });
   resources.add(() => keep.discard());
   const finish = async (): Promise<KeptRun> => {
     await (await keep.finish()).close();
