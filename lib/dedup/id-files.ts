@@ -60,6 +60,7 @@ export class IdFileWriter {
   #gathered: { readonly from: number; readonly placed: (place: PagePlace) => void }[] = [];
   #bytes = 0;
   #part = 0;
+  #isClosed = false;
 
   /** Makes files when they are needed, over what a killed process left. Those of `handed` are another's, who closes them. */
   constructor(handed: Pick<HandedWriter, 'folder' | 'edition' | 'partBits'> & Partial<HandedWriter>) {
@@ -121,8 +122,9 @@ export class IdFileWriter {
     for (const end of ends) if (end.status === 'rejected') throw end.reason;
   }
 
-  /** Closes what this thread opened, and `removes` it. Throws ETL_STATE_WRITE. */
+  /** Closes what this thread opened, and `removes` it; what was gathered and not written is lost. Throws ETL_STATE_WRITE. */
   close({ removes }: { readonly removes: boolean }): void {
+    this.#isClosed = true;
     let failure: unknown;
     for (const [fd, path] of this.#opened()) {
       try {
@@ -143,6 +145,7 @@ export class IdFileWriter {
   #descriptorOf(part: number): number {
     const known = this.#descriptors[part];
     if (known !== undefined) return known;
+    if (this.#isClosed) throw new EtlError('ETL_INTERNAL', `A page of ids was written to part ${part} after its files were closed.`);
     const path = this.#pathOf(part);
     try {
       return this.#descriptors[part] = fs.openSync(path, 'w');

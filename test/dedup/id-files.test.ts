@@ -83,8 +83,9 @@ test('of a run that commits nothing no file is left; what was there stays', asyn
   const next = random(4);
   const first = new IdStore({ folder, index: PageIndex.empty, commit: 1, partBits: PART_BITS.many });
   first.add(1000, pageOf(next));
-  first.close({ committed: true });
   const index = first.next();
+  first.close({ committed: true });
+  assert.throws(() => [first.add(2, pageOf(next)), first.next()], { code: 'ETL_INTERNAL', message: /after its files were closed/ });
   const before = readdirSync(folder);
   const second = new IdStore({ folder, index, commit: 2, partBits: PART_BITS.many });
   second.handOver();
@@ -99,8 +100,8 @@ test('what is forgotten is not read, and not of the next index', (context) => {
   const next = random(5);
   const first = new IdStore({ folder, index: PageIndex.empty, commit: 1, partBits: PART_BITS.one });
   for (const slice of [5, 5, 6]) first.add(slice, pageOf(next, 10));
-  first.close({ committed: true });
   const index = first.next();
+  first.close({ committed: true });
   const forgotten = new Set([index.of(5)[0]!.entry]);
   const second = new IdStore({ folder, index, commit: 2, partBits: PART_BITS.one, forgotten });
   assert.equal(second.ids, 20);
@@ -155,8 +156,8 @@ function onePage(context: TestContext) {
   const page = pageOf(random(8));
   const store = new IdStore({ folder, index: PageIndex.empty, commit: 1, partBits: PART_BITS.one });
   store.add(7, page);
-  store.close({ committed: true });
   const ref = store.next().of(7)[0]!;
+  store.close({ committed: true });
   return { folder, page, ref, path: join(folder, idFileName(ref)) };
 }
 

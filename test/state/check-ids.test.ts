@@ -33,8 +33,9 @@ test('a table that takes all ids of a slice, and one that does not, find the sam
   const indexOf = (added: readonly Uint8Array[]): PageIndex => {
     const store = new IdStore({ folder, index: PageIndex.empty, commit: 1, partBits: PART_BITS.one });
     for (const page of added) store.add(SLICE, page);
+    const index = store.next();
     store.close({ committed: true });
-    return store.next();
+    return index;
   };
   const problems = async (index: PageIndex, tableBytes?: number): Promise<string[]> => {
     const told: string[] = [];
