@@ -50,11 +50,12 @@ test('runs of two workers, in memory and in files', async (context) => {
   let pages = memory.pagesInUse;
   assert.ok(pages < 0, 'pages of workers are in this pool');
   for (const maker of makers) {
+    const exited = once(maker, 'exit'); // it may end as soon as it has answered
     maker.postMessage('close' satisfies ToMaker);
     const left = await told<Extract<FromMaker, { slabs: unknown }>>(maker);
     assert.deepEqual([left.slabs, left.spilled], [0, 0]);
     pages += left.pages;
-    await once(maker, 'exit');
+    await exited;
   }
   assert.equal(pages, 0, 'all pages together balance');
   assert.deepEqual([memory.slabsInUse, spill.bytes], [0, 0]);
