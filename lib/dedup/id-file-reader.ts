@@ -42,7 +42,7 @@ export class IdFileReader {
 
   /** Idempotent. */
   close(): void {
-    for (const fd of this.#descriptors.values()) fs.closeSync(fd);
+    for (const fd of this.#descriptors.values()) close(fd);
     this.#descriptors.clear();
   }
 
@@ -53,9 +53,18 @@ export class IdFileReader {
     const [oldest] = this.#descriptors;
     if (this.#descriptors.size > OPEN_MOST) {
       this.#descriptors.delete(oldest![0]);
-      fs.closeSync(oldest![1]);
+      close(oldest![1]);
     }
     return fd;
+  }
+}
+
+/** Of a file that was only read: nothing is lost when it fails. */
+function close(fd: number): void {
+  try {
+    fs.closeSync(fd);
+  } catch {
+    // The system closes it with the process.
   }
 }
 

@@ -186,7 +186,7 @@ test('a page that is not there as it was written is a damage that names the file
 
 test('reading and writing that fails says what and where; a page is written on when the system takes a part of it', async (context) => {
   const { folder, page, ref } = onePage(context);
-  const failing = (name: 'openSync' | 'writeSync' | 'readSync', fail: (...args: never[]) => unknown): void => {
+  const failing = (name: 'openSync' | 'writeSync' | 'readSync' | 'closeSync', fail: (...args: never[]) => unknown): void => {
     context.mock.method(fs, name, fail as never);
   };
   const error = (code: string): never => {
@@ -225,6 +225,12 @@ test('reading and writing that fails says what and where; a page is written on w
   failing('readSync', () => error('EIO'));
   assert.throws(() => new IdFileReader(folder).read(ref, target), { code: 'ETL_STATE_READ', message: /EIO/ });
   context.mock.restoreAll();
-  parts.close({ removes: true });
-  assert.deepEqual(readdirSync(folder), ['ids-1-0.pages']);
+  const { closeSync } = fs;
+  failing('closeSync', ((fd: number) => [closeSync(fd), error('EIO')]) as never);
+  const read = new IdFileReader(folder);
+  read.read(ref, target);
+  read.close(); // nothing is lost
+  assert.throws(() => parts.close({ removes: true }), { code: 'ETL_STATE_WRITE', message: /ids-5-0\.pages: EIO/ });
+  context.mock.restoreAll();
+  assert.deepEqual(readdirSync(folder), ['ids-1-0.pages', 'ids-5-0.pages']);
 });
