@@ -2,7 +2,8 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { EtlError } from '../core/errors.ts';
-import { fileError, idFileName } from './id-files.ts';
+import { stateFileError } from '../core/state-file-error.ts';
+import { idFileName } from './id-files.ts';
 import type { PageRef } from './page-index.ts';
 
 /** Descriptors that are kept: of the commits that have a part. */
@@ -30,7 +31,7 @@ export class IdFileReader {
         read = fs.readSync(this.#descriptorOf(name, path), target, done, page.bytes - done, page.at + done);
       } catch (cause) {
         if ((cause as NodeJS.ErrnoException).code === 'ENOENT') throw damaged(path, 'it is missing');
-        throw fileError('read', path, cause);
+        throw stateFileError(path, 'read', cause);
       }
       if (read === 0) throw damaged(path, `it ends at byte ${page.at + done}`);
       done += read;

@@ -14,7 +14,8 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { EtlError, messageOf } from '../core/errors.ts';
+import { EtlError } from '../core/errors.ts';
+import { stateFileError } from '../core/state-file-error.ts';
 import { ID_SLICE_BITS } from '../kernels/id-page-layout.ts';
 import type { PageFile } from './page-index.ts';
 
@@ -108,7 +109,7 @@ export class IdFileWriter {
         done += written;
       }
     } catch (cause) {
-      throw fileError('write', this.#pathOf(part), cause);
+      throw stateFileError(this.#pathOf(part), 'write', cause);
     }
     return at;
   }
@@ -117,7 +118,7 @@ export class IdFileWriter {
   async sync(): Promise<void> {
     this.flush();
     const ends = await Promise.allSettled(this.#opened().map(([fd, path]) => syncDescriptor(fd).catch((cause: unknown) => {
-      throw fileError('write', path, cause);
+      throw stateFileError(path, 'write', cause);
     })));
     for (const end of ends) if (end.status === 'rejected') throw end.reason;
   }
@@ -131,7 +132,7 @@ export class IdFileWriter {
         fs.closeSync(fd);
         if (removes) fs.unlinkSync(path);
       } catch (cause) {
-        failure ??= fileError('write', path, cause);
+        failure ??= stateFileError(path, 'write', cause);
       }
     }
     this.#descriptors.length = 0;
@@ -150,22 +151,11 @@ export class IdFileWriter {
     try {
       return this.#descriptors[part] = fs.openSync(path, 'w');
     } catch (cause) {
-      throw fileError('write', path, cause);
+      throw stateFileError(path, 'write', cause);
     }
   }
 
   #pathOf(part: number): string {
     return join(this.#handed.folder, idFileName({ edition: this.#handed.edition, part }));
   }
-}
-
-const HINTS: Readonly<Record<string, string>> = {
-  ENOSPC: 'Free some space on that disk and run again: what was committed is as it was.',
-  EMFILE: 'Raise the limit of open files (ulimit -n), or merge the files of ids: etl-stream state compact.',
-};
-
-/** `cause` as an error of the state. */
-export function fileError(doing: 'read' | 'write', path: string, cause: unknown): EtlError {
-  const hint = HINTS[(cause as NodeJS.ErrnoException | undefined)?.code ?? ''];
-  return new EtlError(doing === 'read' ? 'ETL_STATE_READ' : 'ETL_STATE_WRITE', `Could not ${doing} ${path}: ${messageOf(cause)}.`, { cause, ...(hint && { hint }) });
 }

@@ -5,8 +5,9 @@
  */
 import { open, unlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EtlError, messageOf } from '../core/errors.ts';
+import { EtlError } from '../core/errors.ts';
 import type { SortedRun } from '../core/stage.ts';
+import { stateFileError } from '../core/state-file-error.ts';
 import { packInto, RunFile, type Area, type RunMemory, type RunSection, type RunStore, type RunWriter } from './run-files.ts';
 
 /** The calls that touch the disk, so that a test can make any of them fail. */
@@ -88,7 +89,7 @@ export class KeptRuns {
   async remove(file: string): Promise<void> {
     const path = join(this.#options.folder, file);
     await this.#fs.unlink(path).catch((cause: NodeJS.ErrnoException) => {
-      if (cause.code !== 'ENOENT') throw stateError(path, 'write', cause);
+      if (cause.code !== 'ENOENT') throw stateFileError(path, 'write', cause);
     });
   }
 
@@ -99,7 +100,7 @@ export class KeptRuns {
 
   async #call<T>(path: string, doing: 'read' | 'write', call: () => Promise<T>): Promise<T> {
     return call().catch((cause: unknown) => {
-      throw stateError(path, doing, cause);
+      throw stateFileError(path, doing, cause);
     });
   }
 }
@@ -123,7 +124,7 @@ class KeptFile implements RunSection {
       this.size += part.length;
       for (let done = 0; done < part.length; ) {
         const { bytesWritten } = await this.#on('write', this.#handle.write(part, done, part.length - done, at + done));
-        if (bytesWritten === 0) throw stateError(this.#path, 'write', new Error('the file system takes no more bytes'));
+        if (bytesWritten === 0) throw stateFileError(this.#path, 'write', new Error('the file system takes no more bytes'));
         done += bytesWritten;
       }
     }
@@ -162,15 +163,7 @@ class KeptFile implements RunSection {
 
   async #on<T>(doing: 'read' | 'write', call: Promise<T>): Promise<T> {
     return call.catch((cause: unknown) => {
-      throw stateError(this.#path, doing, cause);
+      throw stateFileError(this.#path, doing, cause);
     });
   }
-}
-
-function stateError(path: string, doing: 'read' | 'write', cause: unknown): EtlError {
-  const full = (cause as NodeJS.ErrnoException | undefined)?.code === 'ENOSPC';
-  return new EtlError(doing === 'read' ? 'ETL_STATE_READ' : 'ETL_STATE_WRITE', `Could not ${doing} ${path}: ${messageOf(cause)}.`, {
-    cause,
-    ...(full && { hint: 'Free some space on that disk; nothing was counted, and the next run goes on from there.' }),
-  });
 }
