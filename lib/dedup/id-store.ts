@@ -72,8 +72,8 @@ export class IdStore implements IdHistory, CommittedPages<PageRef> {
     return this.#index.encoded.length;
   }
 
-  /** Of pages that were added. */
-  get addedBytes(): number {
+  /** Of pages that were added. Throws ETL_STATE_WRITE. */
+  addedBytes(): number {
     this.takeFrom(this.#history.takeAdded());
     return this.#added.reduce((sum, { bytes }) => sum + bytes, 0);
   }
@@ -98,7 +98,7 @@ export class IdStore implements IdHistory, CommittedPages<PageRef> {
     return this.#writer.sync();
   }
 
-  /** The index with all that was added. */
+  /** The index with all that was added. Throws ETL_STATE_WRITE. */
   next(): PageIndex {
     this.takeFrom(this.#history.takeAdded());
     return this.#index.with(this.#added, this.#replaced);

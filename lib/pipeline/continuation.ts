@@ -43,8 +43,8 @@ export class Continuation {
   readonly #state: State;
   readonly #id: string;
   readonly #isAfresh: boolean;
-  /** Of the last commit. */
-  readonly #index: PageIndex;
+  /** Of the last commit, that of the run as soon as it is made. */
+  #index: PageIndex;
   readonly #retention: Retention | undefined;
   /** The topmost folder that was made for the state, by this run. */
   #made: string | undefined;
@@ -54,7 +54,7 @@ export class Continuation {
   #ids: RunIds | undefined;
   #isCommitted = false;
 
-  private constructor(state: State, options: JobOptions, afresh: boolean, retention: Retention | undefined) {
+  private constructor({ state, index }: Opened, options: JobOptions, afresh: boolean, retention: Retention | undefined) {
     const { head, folder } = state;
     this.folder = folder;
     this.#state = state;
@@ -62,7 +62,7 @@ export class Continuation {
     this.#isAfresh = afresh && head !== undefined;
     this.#id = head ? idOf(head) : randomUUID();
     this.last = head && !afresh ? committed(head) : undefined;
-    this.#index = indexOf(state);
+    this.#index = index;
     this.#retention = retention;
   }
 
@@ -79,9 +79,10 @@ export class Continuation {
       if (!overwrite) throw error;
       return undefined;
     });
-    const state = await openState(folder, overwrite && first);
+    const opened = await openState(folder, overwrite && first);
+    const { state } = opened;
     try {
-      const continuation = new Continuation(state, options, overwrite && first, dedupWindow === undefined ? undefined : await Retention.of(state));
+      const continuation = new Continuation(opened, options, overwrite && first, dedupWindow === undefined ? undefined : await Retention.of(state));
       if (first && !overwrite) assertAgree({ options, folder, head: state.head, mark, outputExists: await isThere(output) });
       continuation.#made = made;
       continuation.isUnpublished = continuation.last !== undefined && mark?.commit !== continuation.last.commit;
@@ -169,7 +170,8 @@ export class Continuation {
     }, { version, when: new Date().toISOString() });
     const inputs = Array.from(this.#taken, ([input, { ends, ...file }]) => ({ ...file, fingerprint: ends, rows: rowsOf(input) }));
     this.#isCommitted = true; // or nobody knows: the files stay
-    await this.#state.commit(content, { value: index.encoded, addedBytes: ids.store.addedBytes }, inputs, { afresh: this.#isAfresh });
+    await this.#state.commit(content, { value: index.encoded, addedBytes: ids.store.addedBytes() }, inputs, { afresh: this.#isAfresh });
+    this.#index = index;
   }
 
   /** Removes what only earlier commits needed. What cannot be removed goes with a later run. */
@@ -191,21 +193,25 @@ export class Continuation {
 
   #removeLeftovers(): Promise<void> {
     const { head } = this.#state;
-    return removeLeftovers(this.folder, head && committed(head), indexOf(this.#state));
+    return removeLeftovers(this.folder, head && committed(head), this.#index);
   }
 }
 
+interface Opened {
+  readonly state: State;
+  readonly index: PageIndex;
+}
+
 /** `anew`: of a state that is damaged nothing is kept, and there is a new one in its place. */
-async function openState(folder: string, anew: boolean): Promise<State> {
+async function openState(folder: string, anew: boolean): Promise<Opened> {
   let state: State | undefined;
   try {
     state = await State.open(folder, { create: true });
-    indexOf(state);
-    return state;
+    return { state, index: indexOf(state) };
   } catch (error) {
     await state?.close();
     if (!anew || !(error instanceof EtlError && error.code === 'ETL_STATE_DAMAGED')) throw error;
     await atWrite(folder, () => rm(join(folder, DATABASE_FOLDER), { recursive: true, force: true }));
-    return State.open(folder, { create: true });
+    return openState(folder, false);
   }
 }

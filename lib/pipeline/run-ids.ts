@@ -56,7 +56,7 @@ export class RunIds {
     const { commit, window, retention } = this.#options;
     const { store } = this;
     const eraOf = window === undefined ? undefined : retention?.eraOf(window);
-    await merger.merge(store, pilesOf({ commit, addedBytes: store.addedBytes, eraOf }, (slice) => store.committed(slice)));
+    await merger.merge(store, pilesOf({ commit, addedBytes: store.addedBytes(), eraOf }, (slice) => store.committed(slice)));
   }
 
   /** The index for the commit, when all that it tells of is on the disk. Throws ETL_STATE_WRITE. */

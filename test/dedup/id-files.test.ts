@@ -58,7 +58,7 @@ test('commit after commit, from several threads or one: the pages of all of them
       thread.close();
     }
     await store.sync();
-    const addedBytes = store.addedBytes;
+    const addedBytes = store.addedBytes();
     const after = PageIndex.decode(store.next().encoded.slice())!;
     assert.equal(after.edition, index.edition + 1);
     assert.equal(Array.from(after.all()).reduce((sum, page) => sum + page.bytes, 0), Array.from(index.all()).reduce((sum, page) => sum + page.bytes, addedBytes));
