@@ -1,8 +1,9 @@
 /** The command line: what there is to say, in commander's terms. What it means stands in the commands' own files. */
 import { isatty } from 'node:tty';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { compressions, DEFAULT_OUTPUT, defaultColumns, groupings, MAX_VALUE_SCALE, parquetEncodings } from '../core/options.ts';
+import { compressions, DEFAULT_OUTPUT, defaultColumns, groupings, MAX_VALUE_SCALE, parquetEncodings, rejectsFormats } from '../core/options.ts';
 import { packageVersion } from '../core/version.ts';
+import { addDialectOptions, wholeNumber } from './dialect.ts';
 import type { GenerateFlags } from './generate.ts';
 import type { ParseFlags } from './parse.ts';
 import type { RunFlags } from './run.ts';
@@ -17,11 +18,12 @@ Examples:
   $ etl-stream a.csv b.csv --no-state --group-by user --json
   $ etl-stream generate logs/ --size 1GB && etl-stream logs/
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 129, 130 and 143 stopped by SIGHUP, SIGINT and SIGTERM.`;
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 too many rows rejected, 129, 130 and 143 stopped by SIGHUP, SIGINT and SIGTERM.`;
 
 /** Builds the program. `done` receives the exit code of the command that ran. Throws CommanderError on wrong usage. */
 export function createProgram(done: (code: number) => void): Command {
-  const program = new Command('etl-stream')
+  const program = new Command('etl-stream');
+  program
     .description('Counts activity logs exactly once and publishes watch time per user and region as Parquet.')
     .version(packageVersion(), '-V, --version')
     .enablePositionalOptions()
@@ -35,6 +37,9 @@ export function createProgram(done: (code: number) => void): Command {
     .option('--ip-column <name>', `column of the IP address (default: ${defaultColumns.ip})`)
     .option('--value-column <name>', `column to sum (default: ${defaultColumns.value})`)
     .option('--value-scale <places>', `decimal places of the value, 0-${MAX_VALUE_SCALE} (default: found in the first MiB)`, wholeNumber)
+    .option('--glob <pattern>', 'which files of a folder are logs, such as "2026-*/*.log" (default: *.csv and *.tsv, also .gz, .zst, .bz2)')
+    .option('--max-rejects <limit>', 'most rows that may be rejected, as a number or a share; more is exit code 3 (default: 5%)')
+    .addOption(new Option('--rejects-format <format>', 'how rejected rows are written').choices(rejectsFormats).default('jsonl'))
     .option('--geo-db <file>', 'IP database in MMDB format (default: the embedded DB-IP Lite country database)')
     .option('--geo-field <path>', 'field of its records (default: country.iso_code, else country_code)')
     .addOption(new Option('--group-by <what>', 'one row per region and user, or per user').choices(groupings).default('region'))
@@ -57,6 +62,8 @@ export function createProgram(done: (code: number) => void): Command {
       const { runCommand } = await import('./run.ts');
       done(await runCommand(inputs.length === 0 ? ['-'] : inputs, flags));
     });
+
+  addDialectOptions(program);
 
   program
     .command('generate <folder>')
@@ -130,11 +137,6 @@ function addState(program: Command, done: (code: number) => void): void {
       const { forgetCommand } = await import('./state.ts');
       done(await forgetCommand(output, { ...state.opts(), ...flags }));
     });
-}
-
-function wholeNumber(text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
-  return Number(text);
 }
 
 function decimalNumber(text: string): number {

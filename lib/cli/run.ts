@@ -1,13 +1,15 @@
 /** `etl-stream [inputs...]`: the job, its progress and its summary. */
 import { run, type RunOptions } from '../index.ts';
-import type { Compression, GroupBy, ParquetEncoding } from '../core/options.ts';
+import type { Compression, GroupBy, ParquetEncoding, RejectsFormat } from '../core/options.ts';
 import { availableMemory, defaultMemory } from '../core/memory-limit.ts';
+import { dialectOf, type DialectFlags } from './dialect.ts';
 import { EXIT_DONE, untilSignalled } from './exit.ts';
 import { parseDuration } from './duration.ts';
+import { parseMaxRejects } from './max-rejects.ts';
 import { parseSize } from './size.ts';
 import { formatSummary } from './summary.ts';
 
-export interface RunFlags {
+export interface RunFlags extends DialectFlags {
   output?: string;
   overwrite?: boolean;
   idColumn?: string;
@@ -15,6 +17,9 @@ export interface RunFlags {
   ipColumn?: string;
   valueColumn?: string;
   valueScale?: number;
+  glob?: string;
+  maxRejects?: string;
+  rejectsFormat: RejectsFormat;
   geoDb?: string;
   geoField?: string;
   groupBy: GroupBy;
@@ -33,11 +38,14 @@ export interface RunFlags {
 }
 
 export async function runCommand(inputs: readonly string[], flags: RunFlags): Promise<number> {
-  const { idColumn, userColumn, ipColumn, valueColumn, memory, maxSpill, checkpoint, dedupWindow, json, quiet, ...same } = flags;
+  const { idColumn, userColumn, ipColumn, valueColumn, memory, maxSpill, checkpoint, dedupWindow, maxRejects, maxRecord, json, quiet, ...same } = flags;
   const options: RunOptions = {
     ...same,
     inputs,
     columns: { id: idColumn, user: userColumn, ip: ipColumn, value: valueColumn },
+    dialect: dialectOf(flags),
+    maxRejects: maxRejects === undefined ? undefined : parseMaxRejects(maxRejects),
+    maxRecord: maxRecord === undefined ? undefined : parseSize(maxRecord, '--max-record'),
     memory: memory === undefined ? undefined : parseSize(memory, '--memory'),
     maxSpill: maxSpill === undefined ? undefined : parseSize(maxSpill, '--max-spill'),
     checkpoint: checkpoint === undefined ? undefined : parseSize(checkpoint, '--checkpoint'),

@@ -23,6 +23,7 @@ export const errorCodes = {
   ETL_INPUT_NOT_FOUND: 'An input does not exist, or a folder holds no logs.',
   ETL_INPUT_READ: 'Reading an input failed.',
   ETL_HEADER: 'The header of an input is empty, ambiguous or lacks a needed column.',
+  ETL_REJECTED: 'More rows were rejected than --max-rejects or --on-error fail allow.',
   ETL_VALUE_OVERFLOW: 'A total does not fit the output type.',
   ETL_GEO_DATABASE: 'The IP database cannot be read or has an unexpected shape.',
   ETL_OUTPUT_EXISTS: 'The output folder exists already.',

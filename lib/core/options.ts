@@ -1,5 +1,6 @@
 /** What a job is told, validated once at the door (`validateOptions`) and passed inwards as is. */
 import { basename, dirname, join, resolve } from 'node:path';
+import { validateDialect, type DialectOptions } from './dialect.ts';
 import { EtlError } from './errors.ts';
 
 /** The user's names for the four columns. */
@@ -13,6 +14,20 @@ export interface ColumnNames {
 export type GroupBy = 'region' | 'user';
 export type Compression = 'zstd' | 'snappy' | 'gzip' | 'none';
 export type ParquetEncoding = 'auto' | 'plain';
+
+export const encodings = ['auto', 'utf-8', 'utf-16le', 'utf-16be', 'latin1', 'windows-1252'] as const;
+/** How the text of inputs is encoded; `auto`: what a byte order mark says, or else UTF-8. */
+export type Encoding = (typeof encodings)[number];
+export const onErrors = ['reject', 'fail', 'repair'] as const;
+/**
+ * What happens to a malformed row: it goes to the rejects; the run fails at the first one; it is repaired where the rules of
+ * lib/parse/README.md say how, and goes to the rejects else.
+ */
+export type OnError = (typeof onErrors)[number];
+export const rejectsFormats = ['jsonl', 'csv'] as const;
+export type RejectsFormat = (typeof rejectsFormats)[number];
+/** Most rows that may be rejected: so many, or so large a share (0-1) of all that are read. */
+export type MaxRejects = { readonly rows: number } | { readonly share: number };
 
 export const groupings: readonly GroupBy[] = ['region', 'user'];
 export const compressions: readonly Compression[] = ['zstd', 'snappy', 'gzip', 'none'];
@@ -29,6 +44,17 @@ export interface JobOptions {
   readonly output: string;
   readonly overwrite: boolean;
   readonly columns: ColumnNames;
+  /** A pattern for the paths, below a folder that is named, of the files that are its logs; undefined = by their extensions. */
+  readonly glob: string | undefined;
+  readonly encoding: Encoding;
+  readonly dialect: DialectOptions;
+  /** Guess what `dialect` does not say, for each input by its beginning. */
+  readonly sniff: boolean;
+  readonly onError: OnError;
+  readonly maxRejects: MaxRejects;
+  readonly rejectsFormat: RejectsFormat;
+  /** Most bytes of a record. */
+  readonly maxRecord: number;
   /** Decimal places of the value column; undefined = found in the first MiB. */
   readonly valueScale: number | undefined;
   /** Path of an MMDB file; undefined = the embedded one. */
@@ -56,6 +82,10 @@ export interface JobOptions {
 
 export const defaultColumns: ColumnNames = { id: 'log_id', user: 'user_id', ip: 'ip_address', value: 'watch_time(min)' };
 export const DEFAULT_OUTPUT = './etl-output';
+export const DEFAULT_MAX_REJECTS: MaxRejects = { share: 0.05 };
+export const DEFAULT_MAX_RECORD = 16e6;
+/** A record is one piece of memory, which 32 bits address. */
+export const MOST_MAX_RECORD = 256e6;
 /** Some ten seconds of work. */
 export const DEFAULT_CHECKPOINT = 4e9;
 
@@ -66,8 +96,7 @@ export function defaultState(output: string): string {
 }
 
 /** What a caller of the library may leave out. */
-export type RunOptions = Partial<Omit<JobOptions, 'inputs' | 'columns' | 'checkpoint' | 'state'>> & {
-  readonly checkpoint?: number | undefined;
+export type RunOptions = { readonly [Name in keyof Omit<JobOptions, 'inputs' | 'columns' | 'state'>]?: JobOptions[Name] | undefined } & {
   readonly inputs: readonly string[];
   readonly columns?: { readonly [Role in keyof ColumnNames]?: string | undefined };
   /** Folder of the state that the run continues from; default: `.<name>.state` beside the output. false = none: all inputs are read, and nothing is kept for later runs. */
@@ -91,7 +120,10 @@ export function validateOptions(options: RunOptions): JobOptions {
   if (valueScale !== undefined && !(Number.isInteger(valueScale) && valueScale >= 0 && valueScale <= MAX_VALUE_SCALE)) {
     throw usage(`--value-scale must be a whole number from 0 to ${MAX_VALUE_SCALE}, not ${String(valueScale)}`);
   }
-  if (typeof (options.overwrite ?? false) !== 'boolean') throw usage('overwrite must be true or false');
+  for (const name of ['overwrite', 'sniff'] as const) {
+    if (typeof (options[name] ?? false) !== 'boolean') throw usage(`${name} must be true or false`);
+  }
+  if (options.glob !== undefined && (typeof options.glob !== 'string' || options.glob === '')) throw usage('--glob must be a pattern such as **/*.log');
   const output = options.output ?? DEFAULT_OUTPUT;
   if (typeof output !== 'string' || output === '') throw usage('--output must be the path of a folder');
   if (options.temp !== undefined && (typeof options.temp !== 'string' || options.temp === '')) throw usage('--temp must be the path of a folder');
@@ -109,6 +141,14 @@ export function validateOptions(options: RunOptions): JobOptions {
     output,
     overwrite: options.overwrite ?? false,
     columns,
+    glob: options.glob,
+    encoding: oneOf('--encoding', options.encoding ?? 'auto', encodings),
+    dialect: validateDialect(options.dialect ?? {}),
+    sniff: options.sniff ?? false,
+    onError: oneOf('--on-error', options.onError ?? 'reject', onErrors),
+    maxRejects: maxRejectsOf(options.maxRejects ?? DEFAULT_MAX_REJECTS),
+    rejectsFormat: oneOf('--rejects-format', options.rejectsFormat ?? 'jsonl', rejectsFormats),
+    maxRecord: maxRecordOf(options.maxRecord ?? DEFAULT_MAX_RECORD),
     valueScale,
     geoDb: options.geoDb,
     geoField: options.geoField,
@@ -123,6 +163,17 @@ export function validateOptions(options: RunOptions): JobOptions {
     memory: options.memory,
     jobs,
   };
+}
+
+function maxRejectsOf(limit: MaxRejects): MaxRejects {
+  const valid = 'rows' in limit ? Number.isSafeInteger(limit.rows) && limit.rows >= 0 : limit.share >= 0 && limit.share <= 1;
+  if (!valid) throw usage(`--max-rejects must be a number of rows, or a share such as 5%, not ${JSON.stringify(limit)}`);
+  return limit;
+}
+
+function maxRecordOf(bytes: number): number {
+  if (Number.isInteger(bytes) && bytes >= 1 && bytes <= MOST_MAX_RECORD) return bytes;
+  throw usage(`--max-record must be a size from 1 to ${MOST_MAX_RECORD / 1e6}MB, not ${String(bytes)}`);
 }
 
 /** undefined = none. */

@@ -6,6 +6,7 @@
  * its producer does not reuse the memory. Producers hold a small fixed number of such values, so a slow consumer makes
  * them wait: this is the back-pressure besides the streams' own.
  */
+import type { Dialect } from './dialect.ts';
 import { EtlError } from './errors.ts';
 
 /** Most bytes of one record: blocks have as much headroom, and a longer record is a reject. */
@@ -49,6 +50,8 @@ export interface InputInfo {
   readonly number: number;
   /** Path as the user would write it, or `<stdin>`. */
   readonly name: string;
+  /** Default RFC_4180. */
+  readonly dialect?: Dialect | undefined;
 }
 
 /**
