@@ -13,7 +13,8 @@ import { LinearMemory } from '../kernels/linear-memory.ts';
 import { loadKernel } from '../kernels/loader.ts';
 import { ENTRY_POSITION, STATE_START } from '../kernels/parse-layout.ts';
 import type { ParseKernel } from '../kernels/twins/parse.ts';
-import { INPUT_START, Scanner, fieldProblem, isQuoted, unfold, type Dialect, type FieldProblem } from './scanner.ts';
+import { fieldProblem, isQuoted, unfold, type FieldProblem } from './field-text.ts';
+import { INPUT_START, Scanner, type Dialect } from './scanner.ts';
 
 export interface ParseCsvOptions extends Dialect {
   /** Most bytes of one record, line end excluded; default 1 MiB, at most 128 MiB. */

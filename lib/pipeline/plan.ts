@@ -98,7 +98,7 @@ class Planner {
 
   async plan({ inputs, overwrite, scale: known, history, rejectsFile }: Planned): Promise<Plan> {
     this.#history = history;
-    const { options: { columns, geoDb, geoField, groupBy }, context, counters, progress, resources } = this.#base;
+    const { options: { columns, maxRecord, onError, geoDb, geoField, groupBy }, context, counters, progress, resources } = this.#base;
     const sizes = inputs.map(({ size }) => size);
     const piped = sizes.includes(undefined);
     const totalBytes = piped ? undefined : sizes.reduce<number>((sum, size) => sum + size!, 0);
@@ -133,7 +133,7 @@ class Planner {
       if (this.#budget.jobs < team.threads) team = await this.#smallerTeam(team);
     }
     const setup: LaneSetup = {
-      budget: this.#budget, columns, groupBy, scale,
+      budget: this.#budget, columns, maxRecord, repair: onError === 'repair', groupBy, scale,
       geo: { ptr: table.ptr, regions: table.regions.length, unknown: table.unknown },
     };
     if (team) await this.#begin(team, { setup, inputs, table, spill: temp });
@@ -168,7 +168,7 @@ class Planner {
 
   /** Once it is known what the main thread needs. */
   #divideAgain(jobs: number, piped: boolean, geoBytes?: number): void {
-    const { partitionBits, ...shares } = divide(this.#memory.limit, jobs, geoBytes, piped);
+    const { partitionBits, ...shares } = divide(this.#memory.limit, jobs, geoBytes, piped, this.#base.options.maxRecord);
     this.#budget = { ...this.#budget, ...shares, partitionBits: Math.min(this.#budget.partitionBits, partitionBits), ...this.#base.context.limits };
   }
 
@@ -188,7 +188,7 @@ class Planner {
     const process = { ...this.#base.process, stateIndex: this.#history?.indexBytes ?? (state === undefined ? undefined : 0) };
     const limit = memory ?? Math.max(defaultMemory(availableMemory()), leastMemory(process));
     for (let most = this.#needsThreads(totalBytes) ? jobs : 1; ; most--) {
-      const planned = planMemory({ limit, jobs: most, piped: totalBytes === undefined, ...process });
+      const planned = planMemory({ limit, jobs: most, piped: totalBytes === undefined, maxRecord: this.#base.options.maxRecord, ...process });
       const partitionBits = Math.min(planned.partitionBits, usefulBits(totalBytes, this.#history?.ids));
       const budget = { ...planned, partitionBits, ...this.#base.context.limits };
       if (planned.jobs === 1 || holdsKnownIds(budget, this.#history?.ids)) return budget;
@@ -250,7 +250,7 @@ function usefulBits(bytes = Infinity, known = 0): number {
 async function sampleOf(source: BlockSource, columns: ColumnNames, memory: LinearMemory): Promise<SampleFindings | undefined> {
   const kernel = await loadKernel<ParseKernel>('parse', memory);
   for await (const { input, bytes } of source.samples()) {
-    const found = bytes.length > 0 ? readSample(bytes, columns, { name: input.name, memory, kernel }) : undefined;
+    const found = bytes.length > 0 ? readSample(bytes, columns, { name: input.name, dialect: input.dialect, memory, kernel }) : undefined;
     if (found) return found;
   }
   return undefined;

@@ -1,11 +1,12 @@
 /** Blocks made by hand, and what a parse stage makes of them. */
 import { Readable, type Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import type { Dialect } from '../../lib/core/dialect.ts';
 import { newCounters, type Counters } from '../../lib/core/counters.ts';
 import type { Reject, RejectCode, RejectSink } from '../../lib/core/rejects.ts';
 import { rejectCodes } from '../../lib/core/rejects.ts';
 import type { Pieces } from '../../lib/core/pieces.ts';
-import { MAX_RECORD_BYTES, type Batch, type Block } from '../../lib/core/stage.ts';
+import { CARRIED_BYTES, type Batch, type Block } from '../../lib/core/stage.ts';
 import {
   BATCH_ID_LEN, BATCH_ID_PTR, BATCH_IP_LEN, BATCH_IP_PTR, BATCH_RECORD_END, BATCH_RECORD_START, BATCH_STATUS, BATCH_USER_LEN,
   BATCH_USER_PTR, BATCH_VALUE,
@@ -27,6 +28,7 @@ export const implementations: readonly { name: string; create(memory: LinearMemo
 export interface TestInput {
   readonly name: string;
   readonly bytes: Uint8Array;
+  readonly dialect?: Dialect;
 }
 
 /**
@@ -51,7 +53,7 @@ export class TestBlocks {
 
   /** With `emptyLast`, an input's last block is one more, without bytes. */
   async *of(inputs: readonly TestInput[], emptyLast = false): AsyncGenerator<Block> {
-    for (const [number, { name, bytes }] of inputs.entries()) {
+    for (const [number, { name, bytes, dialect }] of inputs.entries()) {
       let offset = 0;
       for (let index = 0; ; index++) {
         while (this.#free.length === 0) {
@@ -65,7 +67,7 @@ export class TestBlocks {
         this.#memory.bytes(ptr, piece.length).set(piece);
         const last = offset + piece.length === bytes.length && (!emptyLast || piece.length === 0);
         yield {
-          input: { number, name }, sequence: this.made++, index, offset, ptr, length: piece.length, headroom: this.#headroom, last,
+          input: { number, name, dialect }, sequence: this.made++, index, offset, ptr, length: piece.length, headroom: this.#headroom, last,
           release: () => this.#release(buffer),
         };
         offset += piece.length;
@@ -124,10 +126,10 @@ export async function runStage(
   create: (memory: LinearMemory) => Promise<ParseKernel>,
   inputs: readonly TestInput[],
   size: number,
-  { emptyLast, ...options }: Partial<BlockParserOptions> & { emptyLast?: boolean } = {},
+  { emptyLast, headroom, ...options }: Partial<BlockParserOptions> & { emptyLast?: boolean; headroom?: number | undefined } = {},
 ): Promise<Outcome> {
   const memory = new LinearMemory();
-  const blocks = new TestBlocks(memory, size, options.maxRecordBytes ?? MAX_RECORD_BYTES);
+  const blocks = new TestBlocks(memory, size, headroom ?? Math.min(options.maxRecordBytes ?? CARRIED_BYTES, CARRIED_BYTES));
   const outcome: Outcome = { rows: [], rejects: [], counters: newCounters(), batches: [] };
   const rejects = rejectsInto(outcome.rejects);
   const kernel = await create(memory);
