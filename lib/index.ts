@@ -13,7 +13,9 @@ import type { JobListener } from './progress.ts';
 import type { Summary } from './summary.ts';
 
 export { EtlError, errorCodes, type ErrorCode } from './core/errors.ts';
-export type { ColumnNames, Compression, GroupBy, ParquetEncoding, RunOptions } from './core/options.ts';
+export type { ColumnNames, Compression, GroupBy, MaxRejects, OnError, ParquetEncoding, RejectsFormat, RunOptions } from './core/options.ts';
+export type { RejectRecord } from './core/rejects.ts';
+export type { ColumnRules, FieldType } from './core/rules.ts';
 export type { JobEvents, JobListener, Phase, Progress } from './progress.ts';
 export type { StateCheck } from './pipeline/check-state.ts';
 export type { CommitRecord, InputRecord, Published, RowCounts, StateDescription, StateOf } from './pipeline/inspect.ts';

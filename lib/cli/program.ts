@@ -39,6 +39,7 @@ export function createProgram(done: (code: number) => void): Command {
     .option('--value-scale <places>', `decimal places of the value, 0-${MAX_VALUE_SCALE} (default: found in the first MiB)`, wholeNumber)
     .option('--glob <pattern>', 'which files of a folder are logs, such as "2026-*/*.log" (default: *.csv and *.tsv, also .gz, .zst, .bz2)')
     .option('--max-rejects <limit>', 'most rows that may be rejected, as a number or a share; more is exit code 3 (default: 5%)')
+    .option('--rule <column:rule>', 'what a field must be: required, optional, type=T, min=N, max=N, pattern=REGEXP or one-of=a|b; again for more (default: the value is 0 to 1440)', more)
     .addOption(new Option('--rejects-format <format>', 'how rejected rows are written').choices(rejectsFormats).default('jsonl'))
     .option('--geo-db <file>', 'IP database in MMDB format (default: the embedded DB-IP Lite country database)')
     .option('--geo-field <path>', 'field of its records (default: country.iso_code, else country_code)')
@@ -137,6 +138,11 @@ function addState(program: Command, done: (code: number) => void): void {
       const { forgetCommand } = await import('./state.ts');
       done(await forgetCommand(output, { ...state.opts(), ...flags }));
     });
+}
+
+/** An option that may come again. */
+function more(text: string, before: readonly string[] = []): string[] {
+  return [...before, text];
 }
 
 function decimalNumber(text: string): number {

@@ -2,6 +2,7 @@
 import { run, type RunOptions } from '../index.ts';
 import type { Compression, GroupBy, ParquetEncoding, RejectsFormat } from '../core/options.ts';
 import { availableMemory, defaultMemory } from '../core/memory-limit.ts';
+import { parseRule } from '../core/rules.ts';
 import { dialectOf, type DialectFlags } from './dialect.ts';
 import { EXIT_DONE, untilSignalled } from './exit.ts';
 import { parseDuration } from './duration.ts';
@@ -19,6 +20,7 @@ export interface RunFlags extends DialectFlags {
   valueScale?: number;
   glob?: string;
   maxRejects?: string;
+  rule?: string[];
   rejectsFormat: RejectsFormat;
   geoDb?: string;
   geoField?: string;
@@ -38,13 +40,14 @@ export interface RunFlags extends DialectFlags {
 }
 
 export async function runCommand(inputs: readonly string[], flags: RunFlags): Promise<number> {
-  const { idColumn, userColumn, ipColumn, valueColumn, memory, maxSpill, checkpoint, dedupWindow, maxRejects, maxRecord, json, quiet, ...same } = flags;
+  const { idColumn, userColumn, ipColumn, valueColumn, memory, maxSpill, checkpoint, dedupWindow, maxRejects, rule, maxRecord, json, quiet, ...same } = flags;
   const options: RunOptions = {
     ...same,
     inputs,
     columns: { id: idColumn, user: userColumn, ip: ipColumn, value: valueColumn },
     dialect: dialectOf(flags),
     maxRejects: maxRejects === undefined ? undefined : parseMaxRejects(maxRejects),
+    rules: rule?.map(parseRule),
     maxRecord: maxRecord === undefined ? undefined : parseSize(maxRecord, '--max-record'),
     memory: memory === undefined ? undefined : parseSize(memory, '--memory'),
     maxSpill: maxSpill === undefined ? undefined : parseSize(maxSpill, '--max-spill'),

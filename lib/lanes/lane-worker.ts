@@ -19,6 +19,7 @@ import type { Counters } from '../core/counters.ts';
 import type { MemoryBudget } from '../core/memory-budget.ts';
 import type { ColumnNames, GroupBy } from '../core/options.ts';
 import type { RejectSink } from '../core/rejects.ts';
+import { ruledColumns, type Rule } from '../core/rules.ts';
 import { Resources } from '../core/resources.ts';
 import type { SortedRun } from '../core/stage.ts';
 import type { IdHistory } from '../dedup/history.ts';
@@ -54,6 +55,7 @@ export interface LaneSetup {
     | 'blockBytes' | 'blocks' | 'storeBytes' | 'keepBytes' | 'partitionBits' | 'chunkBytes' | 'idTableBytes' | 'deferredBytes'
     | 'aggregateBytes' | 'runBufferBytes'>;
   readonly columns: ColumnNames;
+  readonly rules: readonly Rule[];
   readonly groupBy: GroupBy;
   /** Decimal places of the value column. */
   readonly scale: number;
@@ -118,7 +120,7 @@ export class LaneWorker {
 
   /** Lane 1, once. What it gives stays where it is until `closeStore`. */
   async scatter({ blocks, rejects, relay }: ScatterOptions): Promise<StoredShare> {
-    const { memory, spill, counters, setup: { budget, columns, scale, geo } } = this.#options;
+    const { memory, spill, counters, setup: { budget, columns, rules, scale, geo } } = this.#options;
     const [parse, lookup, partition] = await Promise.all([
       loadKernel<ParseKernel>('parse', memory), loadKernel<GeoKernel>('geo', memory), loadKernel<PartitionKernel>('partition', memory),
     ]);
@@ -128,7 +130,9 @@ export class LaneWorker {
     this.#resources.add(() => store.close());
     await pipeline(
       blocks,
-      createParseStage({ memory, kernel: parse, counters, rejects, scale, columns, ...(relay && { relay }) }),
+      createParseStage({
+        memory, kernel: parse, counters, rejects, scale, rules, columns: { ...columns, ruled: ruledColumns(rules, columns) }, ...(relay && { relay }),
+      }),
       createGeoStage({ memory, kernel: lookup, table: geo }),
       createScatterStage({ memory, kernel: partition, store }),
       this.#stoppable(),

@@ -13,8 +13,8 @@
  */
 import { addTo, type Counters } from '../core/counters.ts';
 import { EtlError } from '../core/errors.ts';
-import type { ColumnNames } from '../core/options.ts';
-import type { RejectSink } from '../core/rejects.ts';
+import { STATUSES, type RejectSink } from '../core/rejects.ts';
+import type { Rule } from '../core/rules.ts';
 import { MAX_RECORD_BYTES, type Batch, type Block } from '../core/stage.ts';
 import { BATCH_BYTES, BATCH_RECORD_START, BATCH_STATUS, REJECT_NONE, REJECT_RECORD_TOO_LONG } from '../kernels/layout.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
@@ -24,8 +24,11 @@ import {
 } from '../kernels/parse-layout.ts';
 import type { ParseKernel } from '../kernels/twins/parse.ts';
 import { describeReject } from './describe-reject.ts';
-import { headerNames, mapHeader, type HeaderMap } from './header.ts';
+import { headerNames, mapHeader, type HeaderMap, type WantedColumns } from './header.ts';
+import { unescapeRows } from './mended.ts';
+import { marksOf, type FieldMarks } from './record-fields.ts';
 import { Relay } from './relay.ts';
+import { RowRules } from './row-rules.ts';
 import { isLost, Scanner, type Dialect } from './scanner.ts';
 
 /** Scratch of a batch. Only fields with doubled quotes need any. */
@@ -37,7 +40,9 @@ export interface BlockParserOptions extends Dialect {
   readonly kernel: ParseKernel;
   readonly counters: Counters;
   readonly rejects: RejectSink;
-  readonly columns: ColumnNames;
+  readonly columns: WantedColumns;
+  /** Of the run, see core/rules.ts; default: none, not even bounds of the value. `columns.ruled` has the columns that they name. */
+  readonly rules?: readonly Rule[] | undefined;
   /** Decimal places that values keep, see `readSample`. */
   readonly scale: number;
   /** Default MAX_RECORD_BYTES. */
@@ -59,6 +64,7 @@ export class BlockParser {
   /** The scratch that holds any record. */
   readonly #largeScratch: number;
   readonly #relay: Relay;
+  readonly #rules: RowRules;
   #block: Block | undefined;
   /** Whether the relay has gone on to the next block. */
   #passed = false;
@@ -74,7 +80,8 @@ export class BlockParser {
     this.#options = options;
     this.#recordLimit = options.maxRecordBytes ?? MAX_RECORD_BYTES;
     this.#batchBytes = BATCH_BYTES + Math.min(SCRATCH_BYTES, this.#recordLimit);
-    const { memory, relay } = options;
+    const { memory, relay, rules = [], columns, scale } = options;
+    this.#rules = new RowRules(memory, rules, columns, scale);
     this.#batch = memory.slab(this.#batchBytes, 'a batch');
     this.#largeScratch = memory.slab(this.#recordLimit, 'unfolded quotes');
     this.#scanner = new Scanner({ ...options, recordLimit: this.#recordLimit, ahead: relay !== undefined });
@@ -233,9 +240,11 @@ export class BlockParser {
   }
 
   #checked(block: Block, rows: number): Batch | Promise<Batch> {
-    const { kernel, counters, scale } = this.#options;
+    const { kernel, counters, scale, memory } = this.#options;
     const batch: Batch = { ptr: this.#batch, rows, input: block.input, block: block.index };
-    const rejected = kernel.values(this.#batch, rows, scale) >>> 0;
+    if (this.#header!.mended) unescapeRows(memory, this.#batch, rows);
+    const unread = kernel.values(this.#batch, rows, scale, this.#rules.least, this.#rules.most) >>> 0;
+    const rejected = unread + this.#rules.check(this.#batch, rows, this.#header!, this.#marks(block));
     counters.read += rows;
     addTo(counters.readBy, block.input.number, rows);
     counters.rejected += rejected;
@@ -243,21 +252,28 @@ export class BlockParser {
     return told ? told.then(() => batch) : batch;
   }
 
+  #marks({ input }: Block): FieldMarks {
+    return marksOf(input.dialect ?? { delimiter: this.#options.delimiter, quote: this.#options.quote });
+  }
+
   /** A promise when the sink wants its lines to be waited for. */
   #tellRejects(block: Block, rows: number, from: number): Promise<void> | undefined {
-    const { memory, columns, scale, counters, rejects } = this.#options;
-    const context = { memory, columns, scale, fields: this.#header!.fields, recordLimit: this.#recordLimit };
+    const { memory, columns: { ruled = [], ...columns }, rules = [], scale, counters, rejects } = this.#options;
+    const context = { memory, columns, rules, ruled, scale, header: this.#header!, marks: this.#marks(block), recordLimit: this.#recordLimit };
     const statuses = memory.u32(this.#batch + BATCH_STATUS, rows);
     const starts = memory.u32(this.#batch + BATCH_RECORD_START, rows);
     for (let row = from; row < rows; row++) {
       const status = statuses[row]!;
       if (status === REJECT_NONE) continue;
       addTo(counters.rejectedBy, status, 1);
+      addTo(counters.rejectedIn, block.input.number * STATUSES + status, 1);
       const position = starts[row]! - this.#scanner.get(STATE_BASE);
       const line = this.#scanner.lineOf(position);
       const byte = this.#byteOf(block, position);
       if (status === REJECT_RECORD_TOO_LONG) this.#longRecord = { line, byte };
-      if (rejects.write({ file: block.input.name, line, byte, ...describeReject(this.#batch, row, context) })) {
+      const { fieldOffset, ...reject } = describeReject(this.#batch, row, context);
+      const fieldByte = fieldOffset === undefined ? undefined : byte + fieldOffset;
+      if (rejects.write({ file: block.input.name, line, byte, fieldByte, ...reject })) {
         return rejects.drained().then(() => {
           this.#opened();
           return this.#tellRejects(block, rows, row + 1);

@@ -5,13 +5,15 @@
  * the state, and passes the next one on as soon as it has scanned its block. So scans follow one another, as if
  * one thread read it all, and only what comes after a scan is done by many threads at once.
  *
- *   at  +0 turn: u32   +4 bytes: u32   +8 mode: u32   +12 flags: u32   +16 header: 5 x u32
- *      +40 line: f64  +48 line, +56 byte of the last record that was too long: f64   +64 the unfinished record's bytes
+ *   at  +0 turn: u32   +4 bytes: u32   +8 mode: u32   +12 flags: u32   +16 header: 5 x u32   +36 ruled columns: u32
+ *      +40 line: f64  +48 line, +56 byte of the last record that was too long: f64   +64 their places: i32
+ *      +192 the unfinished record's bytes
  *
  * Memory: one slab, of which only as much is touched as the longest record that was cut.
  */
 import { EtlError } from '../core/errors.ts';
 import { SharedCell } from '../core/shared-cell.ts';
+import { MAX_RULED_COLUMNS } from '../core/rules.ts';
 import { MAX_RECORD_BYTES } from '../core/stage.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
 import type { HeaderMap } from './header.ts';
@@ -22,15 +24,18 @@ const BYTES = 1;
 const MODE = 2;
 const FLAGS = 3;
 const HEADER = 4;
+const RULED = 9;
 const LINE = 5; // from here on in words of 8 bytes
 const LONG_LINE = 6;
 const LONG_BYTE = 7;
-const UNFINISHED_AT = 64;
+const PLACES = 16; // in words of 4 bytes again
+const UNFINISHED_AT = 4 * (PLACES + MAX_RULED_COLUMNS);
 
 const FLAG_GOES_ON = 1; //     the input has more blocks; else nothing but the turn counts
 const FLAG_BOM = 2;
 const FLAG_HEADER = 4;
 const FLAG_EMPTY_LINES = 8;
+const FLAG_MENDED = 16;
 
 /** Where an input stands between two of its blocks. */
 export interface InputState {
@@ -90,9 +95,10 @@ export class Relay {
     const [flags, words, numbers] = [this.#words[FLAGS]!, this.#words, this.#numbers];
     if ((flags & FLAG_GOES_ON) === 0) return FIRST;
     const [fields, id, user, ip, value] = words.subarray(HEADER) as unknown as [number, number, number, number, number];
+    const ruled = Array.from(words.subarray(PLACES, PLACES + words[RULED]!), (place) => place | 0);
     return {
       cut: { bytes: words[BYTES]!, mode: words[MODE]!, line: numbers[LINE]!, bom: (flags & FLAG_BOM) !== 0 },
-      header: (flags & FLAG_HEADER) === 0 ? undefined : { fields, id, user, ip, value },
+      header: (flags & FLAG_HEADER) === 0 ? undefined : { fields, id, user, ip, value, ruled, mended: (flags & FLAG_MENDED) !== 0 },
       emptyLines: (flags & FLAG_EMPTY_LINES) !== 0,
       longRecord: { line: numbers[LONG_LINE]!, byte: numbers[LONG_BYTE]! },
     };
@@ -114,13 +120,20 @@ export class Relay {
       words[BYTES] = cut.bytes;
       words[MODE] = cut.mode;
       words[FLAGS] = FLAG_GOES_ON | (cut.bom ? FLAG_BOM : 0) | (header ? FLAG_HEADER : 0) | (emptyLines ? FLAG_EMPTY_LINES : 0);
-      if (header) words.set([header.fields, header.id, header.user, header.ip, header.value], HEADER);
+      if (header) this.#setHeader(header);
       numbers[LINE] = cut.line;
       numbers[LONG_LINE] = longRecord.line;
       numbers[LONG_BYTE] = longRecord.byte;
       this.#memory.bytes(this.at + UNFINISHED_AT, cut.bytes).set(this.#memory.bytes(end - cut.bytes, cut.bytes));
     }
     this.#turn.add(1);
+  }
+
+  #setHeader({ fields, id, user, ip, value, ruled = [], mended = false }: HeaderMap): void {
+    const words = this.#words;
+    words.set([fields, id, user, ip, value, ruled.length], HEADER);
+    words.set(ruled, PLACES);
+    if (mended) words[FLAGS]! |= FLAG_MENDED;
   }
 
   /** All blocks are done. Throws ETL_INTERNAL when the last one was not the last of its input. */

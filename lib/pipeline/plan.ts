@@ -98,7 +98,7 @@ class Planner {
 
   async plan({ inputs, overwrite, scale: known, history, rejectsFile }: Planned): Promise<Plan> {
     this.#history = history;
-    const { options: { columns, geoDb, geoField, groupBy }, context, counters, progress, resources } = this.#base;
+    const { options: { columns, rules, geoDb, geoField, groupBy }, context, counters, progress, resources } = this.#base;
     const sizes = inputs.map(({ size }) => size);
     const piped = sizes.includes(undefined);
     const totalBytes = piped ? undefined : sizes.reduce<number>((sum, size) => sum + size!, 0);
@@ -133,7 +133,7 @@ class Planner {
       if (this.#budget.jobs < team.threads) team = await this.#smallerTeam(team);
     }
     const setup: LaneSetup = {
-      budget: this.#budget, columns, groupBy, scale,
+      budget: this.#budget, columns, rules, groupBy, scale,
       geo: { ptr: table.ptr, regions: table.regions.length, unknown: table.unknown },
     };
     if (team) await this.#begin(team, { setup, inputs, table, spill: temp });

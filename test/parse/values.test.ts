@@ -7,7 +7,7 @@ import { LinearMemory } from '../../lib/kernels/linear-memory.ts';
 import { random } from '../random.ts';
 import { implementations } from './blocks.ts';
 
-type Parse = (texts: readonly string[], scale: number) => (bigint | string)[];
+type Parse = (texts: readonly string[], scale: number, least?: bigint, most?: bigint) => (bigint | string)[];
 
 const MAX = 2n ** 63n - 1n;
 const MIN = -(2n ** 63n);
@@ -25,7 +25,7 @@ for (const { name, create } of implementations) {
     const kernel = await create(memory);
     const batch = memory.slab(BATCH_BYTES, 'batch');
     const room = memory.slab(1 << 20, 'texts');
-    return (texts, scale) => {
+    return (texts, scale, least = MIN, most = MAX) => {
       assert.ok(texts.length <= BATCH_ROWS);
       let at = room + 16;
       // Digits around each value: a kernel that looks too far is found out.
@@ -37,7 +37,7 @@ for (const { name, create } of implementations) {
         memory.u32(batch + BATCH_STATUS, texts.length)[row] = 0;
         at += text.length + 3;
       }
-      const rejected = kernel.values(batch, texts.length, scale);
+      const rejected = kernel.values(batch, texts.length, scale, least, most);
       const statuses = [...memory.u32(batch + BATCH_STATUS, texts.length)];
       assert.equal(rejected, statuses.filter((status) => status !== 0).length);
       return statuses.map((status, row) => (
