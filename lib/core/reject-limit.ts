@@ -6,7 +6,7 @@
 import { EtlError } from './errors.ts';
 import type { Counters } from './counters.ts';
 import type { JobOptions, MaxRejects } from './options.ts';
-import { reasonsOf, type RejectRecord } from './rejects.ts';
+import { reasonOfReject, reasonsOf, type RejectRecord } from './rejects.ts';
 
 type LimitOptions = Pick<JobOptions, 'maxRejects' | 'onError' | 'rules'>;
 
@@ -49,14 +49,13 @@ export class RejectLimit {
   }
 
   #add(reject: RejectRecord): void {
-    const { code, column, rule } = reject;
     if (this.#first.length < SHOWN) this.#first.push({ ...reject, raw: '', row: null });
-    const reason = rule === null ? code : `${code} ${column}:${rule}`;
+    const reason = reasonOfReject(reject);
     this.#reasons.set(reason, (this.#reasons.get(reason) ?? 0) + 1);
     if (this.#before + ++this.#seen <= this.#most) return;
     if (this.#options.onError === 'fail') throw failedAt(reject);
-    const earlier = this.#before > 0 ? `, with ${this.#before} before the last checkpoint` : '';
-    throw this.#exceeded(`${this.#before + this.#seen} rows were rejected${earlier}, and not all are read`, Object.fromEntries(this.#reasons));
+    const earlier = this.#before > 0 ? ` (${this.#before} of them before the last checkpoint)` : '';
+    throw this.#exceeded(`${this.#before + this.#seen} rows were rejected before all were read${earlier}`, Object.fromEntries(this.#reasons));
   }
 
   #exceeded(what: string, reasons: Readonly<Record<string, number>>): EtlError {
@@ -95,13 +94,14 @@ function placeOf({ file, line, byte }: RejectRecord): string {
   return `${file}, line ${line} (byte ${byte})`;
 }
 
-function reasonText({ code, column, rule, message }: RejectRecord): string {
-  return `${rule === null ? code : `${code} ${column}:${rule}`}: ${message}`;
+function reasonText(reject: RejectRecord): string {
+  return `${reasonOfReject(reject)}: ${reject.message}`;
 }
 
 /** What the most common reason tells of the options. */
 function hintFor(reasons: [string, number][]): string {
-  const [most] = reasons.sort(([, a], [, b]) => b - a)[0] ?? [''];
+  const all = reasons.reduce((sum, [, rows]) => sum + rows, 0);
+  const [most = ''] = reasons.find(([, rows]) => 2 * rows > all) ?? [];
   if (most === 'field_count' || most === 'bad_quote' || most === 'unterminated_quote') return 'Is it another dialect? See --delimiter, --quote and --encoding, or let --sniff guess. ';
   if (most === 'value_precision') return 'Values have more decimal places than those at the start: see --value-scale. ';
   if (most.startsWith('rule ')) return 'If such values are right, say so by --rule; min=none and max=none take the bounds of the value away. ';

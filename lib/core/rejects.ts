@@ -96,6 +96,11 @@ export function reasonOf(status: number, rules: readonly Rule[]): string {
   return rule ? `rule ${rule.column}:${rule.name}` : rejectCodes[status]!;
 }
 
+/** The same of a reject. */
+export function reasonOfReject({ code, column, rule }: Pick<RejectRecord, 'code'> & { readonly column: string | null | undefined; readonly rule: string | null | undefined }): string {
+  return code === 'rule' ? `rule ${column}:${rule}` : code;
+}
+
 /** Counts by reason, in the order of their statuses. */
 export function reasonsOf(rejectedBy: Iterable<readonly [status: number, rows: number]>, rules: readonly Rule[]): Record<string, number> {
   return Object.fromEntries([...rejectedBy].sort(([a], [b]) => a - b).map(([status, rows]) => [reasonOf(status, rules), rows]));

@@ -8,11 +8,11 @@ const SHOWN = 200;
 
 /** `shown`: the field, or what it begins with, in quotes; `bytes`: how many it has. */
 export function ruleMessage({ column, check }: Rule, shown: string, bytes: number): string {
-  const field = `The ${JSON.stringify(column)} ${shown}`;
+  const field = `The column ${JSON.stringify(column)} has ${shown}, which`;
   if (bytes > MAX_CHECKED_BYTES && check.kind !== 'one-of') return `${field} has ${bytes} bytes; rules are tried on ${MAX_CHECKED_BYTES} at most.`;
   switch (check.kind) {
     case 'required':
-      return `The ${JSON.stringify(column)} is empty.`;
+      return `The column ${JSON.stringify(column)} is empty.`;
     case 'type':
       return `${field} is not ${TYPES[check.type]}.`;
     case 'min':

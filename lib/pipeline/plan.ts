@@ -246,8 +246,8 @@ function usefulBits(bytes = Infinity, known = 0): number {
   return Math.ceil(Math.log2(Math.max(bytes / 2 ** 20, known / 2 ** 13, 1)));
 }
 
-/** What the first input says that has a row to tell by. */
-async function sampleOf(source: BlockSource, columns: ColumnNames, memory: LinearMemory): Promise<SampleFindings | undefined> {
+/** What the first input says that has a row to tell by. Throws ETL_HEADER, ETL_INPUT_READ. */
+export async function sampleOf(source: BlockSource, columns: ColumnNames, memory: LinearMemory): Promise<SampleFindings | undefined> {
   const kernel = await loadKernel<ParseKernel>('parse', memory);
   for await (const { input, bytes } of source.samples()) {
     const found = bytes.length > 0 ? readSample(bytes, columns, { name: input.name, memory, kernel }) : undefined;
