@@ -12,6 +12,11 @@ export interface RejectSink {
   write(reject: Reject): boolean;
   /** Waits until there is room for more; after the last block, until all is handed on. */
   drained(): Promise<void>;
+  /**
+   * Waits until all that came before is handed on, of blocks of others, too: whoever has found an error tells it then, so that it
+   * does not overtake rejects that may end the run. Default: nothing is to be waited for. Rejects with ETL_ABORTED when they did.
+   */
+  settled?(): Promise<void>;
   /** The block has no more; await what it gives, if it gives something. Also for a block without any. */
   end(): void | Promise<void>;
 }

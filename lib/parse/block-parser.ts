@@ -97,6 +97,14 @@ export class BlockParser {
   /** See Pieces.next. Throws ETL_HEADER when the input's header does not fit the columns. */
   next(): Batch | undefined | Promise<Batch | undefined> {
     const block = this.#opened();
+    try {
+      return this.#next(block);
+    } catch (error) {
+      return this.#inOrder(error);
+    }
+  }
+
+  #next(block: Block): Batch | undefined | Promise<Batch | undefined> {
     for (;;) {
       // The relay goes on before the input's last record is ended, unless that is the header: errors come in order.
       const found = this.#scanner.scan(block.last && (this.#passed || !this.#header));
@@ -111,6 +119,15 @@ export class BlockParser {
         if (rows > 0) return this.#checked(block, rows);
       }
     }
+  }
+
+  /** An error of this block comes after the rejects of earlier ones, whoever has them. */
+  #inOrder(error: unknown): Promise<never> {
+    const settled = this.#options.rejects.settled?.();
+    if (!settled) throw error;
+    return settled.then(() => {
+      throw error;
+    });
   }
 
   /** After the last block. Throws ETL_INTERNAL when that was not the last of its input. */
