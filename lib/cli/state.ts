@@ -3,6 +3,7 @@ import { checkState, compactState, describeState, forgetState, type CommitRecord
 import { parseDate } from './duration.ts';
 import { EXIT_DONE, EXIT_FAILED, printable } from './exit.ts';
 import { count, number, size } from './summary.ts';
+import { table } from './table.ts';
 
 export interface StateFlags {
   state?: string;
@@ -83,11 +84,4 @@ function inputCells({ path, commit, when, rows, size: bytes }: InputRecord): str
 
 function rest(earlier: number): string[] {
   return earlier > 0 ? [`and ${number(earlier)} earlier: --json has all`] : [];
-}
-
-/** Columns, the first `left` of them aligned on the left. */
-function table(rows: readonly (readonly string[])[], left: number): string[] {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((cells) => cells[column]!.length)));
-  const align = (cell: string, column: number): string => (column < left ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!));
-  return rows.map((cells) => cells.map(align).join('  ').trimEnd());
 }

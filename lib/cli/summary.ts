@@ -14,7 +14,7 @@ export function formatSummary(summary: Summary): string {
   const rows: [string, string, string][] = [
     ['read', number(read), `${number(summary.inputs)} ${summary.inputs === 1 ? 'input' : 'inputs'}, ${size(summary.bytes)}`],
     ['duplicates', number(duplicates), of(duplicates)],
-    ['rejected', number(rejected), rejected === 0 ? '' : `${of(rejected)}: ${reasons(summary)}, see ${summary.output}/_rejects.jsonl${scaleHint(summary)}`],
+    ['rejected', number(rejected), rejected === 0 ? '' : `${of(rejected)}: ${reasons(summary)}, see ${summary.output}/${summary.rejectsFile}${scaleHint(summary)}`],
     ['counted', number(counted), of(counted)],
     ['users', number(summary.users), ''],
     ['regions', number(summary.regions), summary.unknownRegion === 0 ? '' : `${number(summary.unknownRegion)} logs without a region are in ZZ`],

@@ -55,8 +55,8 @@ const STAGES_BYTES = 4 * MiB;
 const RELAY_BYTES = MiB;
 /** An unfinished record that stands before a block, and what kernels may read past it. */
 const CARRIED_BYTES = MiB + 256;
-/** The most of linear memory that a record may take: where there is less, one that is longer than CARRIED_BYTES is an error. */
-const RECORD_SHARE = 1 / 3;
+/** Half of linear memory over so much is room for a long record, as far as one may be that long: what finds no room is an error. */
+const LONG_RECORDS_FROM = 24 * MiB;
 /** IP ranges: those of the embedded database take 2.7 MB. */
 const GEO_BYTES = 4 * MiB;
 /** More would only wait for each other; and each has its place in some tables of fixed size. */
@@ -201,7 +201,7 @@ function shareOut(linear: number, jobs: number, geoBytes: number, piped: boolean
   const columnAreas = jobs > 1 ? jobs + (small ? 1 : 3) : small ? 1 : 2;
   const distinctBytes = wholePages(Math.max(linear / 32, 1.25 * MiB));
   const recordBytes = wholePages(maxRecord + blockBytes + 2 * 16384);
-  const relayBytes = recordBytes <= linear * RECORD_SHARE ? recordBytes : CARRIED_BYTES;
+  const relayBytes = Math.min(recordBytes, Math.max(CARRIED_BYTES, wholePages((linear - LONG_RECORDS_FROM) / 2)));
   const main = { relayBytes, blockBytes, blocks, fanIn, runBufferBytes, columnAreas, distinctBytes, writesAtOnce: small ? 2 : 4 };
   // The most that a lane has in slabs: see each lane's stages.
   const input = blocks * (blockBytes + MiB);

@@ -20,6 +20,7 @@ import { compileKernels, loadKernel } from '../kernels/loader.ts';
 import type { GeoKernel } from '../kernels/twins/geo.ts';
 import type { ParseKernel } from '../kernels/twins/parse.ts';
 import { setUserPrefix } from '../kernels/user-prefix.ts';
+import { parseSetup } from '../lanes/parse-setup.ts';
 import { LANE_KERNELS, type LaneSetup } from '../lanes/lane-worker.ts';
 import type { Encoders, Lanes } from '../lanes/lanes.ts';
 import { OneThread } from '../lanes/one-thread.ts';
@@ -98,7 +99,7 @@ class Planner {
 
   async plan({ inputs, overwrite, scale: known, history, rejectsFile }: Planned): Promise<Plan> {
     this.#history = history;
-    const { options: { columns, maxRecord, onError, geoDb, geoField, groupBy }, context, counters, progress, resources } = this.#base;
+    const { options: { columns, geoDb, geoField, groupBy }, context, counters, progress, resources } = this.#base;
     const sizes = inputs.map(({ size }) => size);
     const piped = sizes.includes(undefined);
     const totalBytes = piped ? undefined : sizes.reduce<number>((sum, size) => sum + size!, 0);
@@ -133,7 +134,7 @@ class Planner {
       if (this.#budget.jobs < team.threads) team = await this.#smallerTeam(team);
     }
     const setup: LaneSetup = {
-      budget: this.#budget, columns, maxRecord, repair: onError === 'repair', groupBy, scale,
+      ...parseSetup(this.#base.options, scale), budget: this.#budget, groupBy,
       geo: { ptr: table.ptr, regions: table.regions.length, unknown: table.unknown },
     };
     if (team) await this.#begin(team, { setup, inputs, table, spill: temp });
@@ -246,8 +247,8 @@ function usefulBits(bytes = Infinity, known = 0): number {
   return Math.ceil(Math.log2(Math.max(bytes / 2 ** 20, known / 2 ** 13, 1)));
 }
 
-/** What the first input says that has a row to tell by. */
-async function sampleOf(source: BlockSource, columns: ColumnNames, memory: LinearMemory): Promise<SampleFindings | undefined> {
+/** What the first input says that has a row to tell by. Throws ETL_HEADER, ETL_INPUT_READ. */
+export async function sampleOf(source: BlockSource, columns: ColumnNames, memory: LinearMemory): Promise<SampleFindings | undefined> {
   const kernel = await loadKernel<ParseKernel>('parse', memory);
   for await (const { input, bytes } of source.samples()) {
     const found = bytes.length > 0 ? readSample(bytes, columns, { name: input.name, dialect: input.dialect, memory, kernel }) : undefined;
