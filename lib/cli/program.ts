@@ -7,6 +7,7 @@ import { wholeNumber } from './dialect.ts';
 import type { GenerateFlags } from './generate.ts';
 import { addInputOptions } from './inputs.ts';
 import type { ParseFlags } from './parse.ts';
+import { printable } from './printable.ts';
 import type { RunFlags } from './run.ts';
 import type { StateFlags } from './state.ts';
 import type { ValidateFlags } from './validate.ts';
@@ -32,12 +33,13 @@ export function createProgram(done: (code: number) => void): Command {
     .enablePositionalOptions()
     .showHelpAfterError('(etl-stream --help lists what is accepted)')
     .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(`${printable(text.trimEnd().replace('\n(Did you mean', ' (Did you mean'))}\n`) })
     .argument('[inputs...]', 'files, folders (searched for *.csv), or - for standard input')
     .option('-o, --output <folder>', `where to publish (default: ${DEFAULT_OUTPUT})`)
     .option('--overwrite', 'begin afresh: replace an output that exists, once the new one is complete')
     .addOption(new Option('--rejects-format <format>', 'how rejected rows are written').choices(rejectsFormats).default('jsonl'))
     .option('--geo-db <file>', 'IP database in MMDB format (default: the embedded DB-IP Lite country database)')
-    .option('--geo-field <path>', 'field of its records (default: country.iso_code, else country_code)')
+    .option('--geo-field <path>', 'field of its records, such as subdivisions.0.iso_code (default: country.iso_code, else country_code)')
     .addOption(new Option('--group-by <what>', 'one row per region and user, or per user').choices(groupings).default('region'))
     .addOption(new Option('--compression <codec>', 'codec of the Parquet files').choices(compressions).default('zstd'))
     .addOption(new Option('--parquet-encoding <how>', 'smallest encodings, or plain for old readers').choices(parquetEncodings).default('auto'))

@@ -4,7 +4,12 @@ import type { Compression, GroupBy, ParquetEncoding, RejectsFormat } from '../co
 import { availableMemory, defaultMemory } from '../core/memory-limit.ts';
 import { EXIT_DONE, untilSignalled } from './exit.ts';
 import { parseDuration } from './duration.ts';
+<<<<<<< HEAD
 import { inputOptionsOf, type InputFlags } from './inputs.ts';
+=======
+import { parseMaxRejects } from './max-rejects.ts';
+import { printableJson } from './printable.ts';
+>>>>>>> geo
 import { parseSize } from './size.ts';
 import { formatSummary } from './summary.ts';
 
@@ -43,7 +48,7 @@ export async function runCommand(inputs: readonly string[], flags: RunFlags): Pr
 
   if (!quiet) warnOfLimit(options.memory);
   const summary = await untilSignalled((signal, pause) => run(options, { signal, pause }), options.state !== false);
-  if (json) process.stdout.write(`${JSON.stringify(summary, null, 2)}\n`);
+  if (json) process.stdout.write(`${printableJson(summary)}\n`);
   else if (!quiet) process.stderr.write(formatSummary(summary));
   return EXIT_DONE;
 }

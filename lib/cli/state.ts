@@ -1,7 +1,8 @@
 /** `etl-stream state <output>`, and its commands `check`, `compact` and `forget`. What they say goes to stdout, problems to stderr. */
 import { checkState, compactState, describeState, forgetState, type CommitRecord, type InputRecord, type Published, type StateDescription } from '../index.ts';
 import { parseDate } from './duration.ts';
-import { EXIT_DONE, EXIT_FAILED, printable } from './exit.ts';
+import { EXIT_DONE, EXIT_FAILED } from './exit.ts';
+import { printable, printableJson } from './printable.ts';
 import { count, number, size } from './summary.ts';
 import { table } from './table.ts';
 
@@ -23,7 +24,7 @@ const PUBLISHED: Readonly<Record<Published, string>> = {
 
 export async function showCommand(output: string, { state, json }: StateFlags): Promise<number> {
   const description = await describeState({ output, state }, json ? {} : { lastInputs: SHOWN });
-  process.stdout.write(json ? `${JSON.stringify(description, null, 2)}\n` : formatState(description));
+  process.stdout.write(json ? `${printableJson(description)}\n` : formatState(description));
   return EXIT_DONE;
 }
 

@@ -2,7 +2,7 @@
  * The only wiring, with the files beside this one: what makes the three lanes, in what order they run, who closes what, and how
  * a run stops.
  *
- *   plan     inputs, a sample, IP database             nothing is written yet      plan.ts
+ *   plan     inputs, IP database, a sample             nothing is written yet      plan.ts
  *   lane 1   source -> parse -> geo -> scatter         until the inputs end
  *   lane 2   partitions -> dedup -> aggregate          one partition at a time
  *   lane 3   merge -> count users -> parquet           one region at a time        publish.ts

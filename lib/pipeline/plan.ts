@@ -1,5 +1,5 @@
 /**
- * What a job does before it reads a row: inputs, memory, threads, folders, a sample, the IP database. Nothing is written yet
+ * What a job does before it reads a row: inputs, memory, threads, folders, the IP database, a sample. Nothing is written yet
  * but in folders of the run's own, each of which is in the job's resources as soon as it is there.
  */
 import { dirname, join, resolve } from 'node:path';
@@ -119,6 +119,9 @@ class Planner {
       inputs, memory, counters, signal: context.signal, blockBytes: this.#budget.blockBytes, blocks: this.#budget.blocks,
     });
     resources.add(() => source.close());
+    // First: a pipe may keep the sample waiting, and what is wrong with the database is to be said at once.
+    const table = await openRangeTable({ file: geoDb, field: geoField }, memory, await loadKernel<GeoKernel>('geo', memory));
+    resources.add(() => table.close());
     const found = await sampleOf(source, columns, memory);
     const scale = known ?? found?.scale ?? 0;
     if (found) setUserPrefix(memory, found.userPrefix);
@@ -126,8 +129,6 @@ class Planner {
       if (this.#needsThreads(source.knownBytes)) team = this.#startTeam();
       else this.#divideAgain(1, piped);
     }
-    const table = await openRangeTable({ file: geoDb, field: geoField }, memory, await loadKernel<GeoKernel>('geo', memory));
-    resources.add(() => table.close());
     memory.reserve(regionBytes(table.regions.length, groupBy), `names and files of ${table.regions.length} regions`);
     if (team) {
       this.#divideAgain(this.#budget.jobs, piped, table.bytes);
