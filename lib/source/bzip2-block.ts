@@ -13,7 +13,7 @@ const MAX_TABLES = 6;
 const GROUP = 50;
 /** All that a block can need; encoders were seen to write some more, which mean nothing. */
 const MAX_SELECTORS = 18_002;
-const MAX_CODE_BITS = 20;
+export const MAX_CODE_BITS = 20;
 /** Codes of up to so many bits are looked up at once: an entry has the symbol from bit 5 on, and the length of its code. */
 const FAST_BITS = 10;
 const FAST_SIZE = 1 << FAST_BITS;

@@ -10,7 +10,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { BitReader, CUT_OFF, MALFORMED } from './bit-reader.ts';
 import { damaged, type ByteSource, type Decoder } from './byte-source.ts';
-import { Bzip2Block } from './bzip2-block.ts';
+import { Bzip2Block, MAX_CODE_BITS } from './bzip2-block.ts';
 
 const LEVEL_BYTES = 100_000;
 /** The longest compressed block: 20 bits a symbol, and what stands before them. */
@@ -129,11 +129,14 @@ export class Bzip2Decoder implements Decoder {
   #take<T>(read: (bits: BitReader) => T): T {
     const from = this.#bit >>> 3;
     const bits = this.#bits;
+    const bytes = this.#buffer.subarray(from, this.#length);
     try {
-      bits.reset(this.#buffer.subarray(from, this.#length), this.#bit & 7);
+      bits.reset(bytes, this.#bit & 7);
       return read(bits);
     } catch (error) {
-      if (error === CUT_OFF && this.#ended) throw damaged(this.#name, 'bzip2', 'end in the middle', this.#before + this.#length);
+      // Zeros were read where bits are missing, which may look like anything.
+      const isCutOff = error === CUT_OFF || (error === MALFORMED && bits.position + MAX_CODE_BITS > 8 * bytes.length);
+      if (isCutOff && this.#ended) throw damaged(this.#name, 'bzip2', 'end in the middle', this.#before + this.#length);
       if (error === CUT_OFF || error === MALFORMED) throw damaged(this.#name, 'bzip2', 'are damaged', this.#at);
       throw error;
     } finally {

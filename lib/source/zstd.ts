@@ -80,8 +80,11 @@ export class ZstdDecoder implements Decoder {
       if (header.length < SKIPPABLE_HEADER_BYTES) throw damaged(this.#name, 'Zstandard', 'end in the middle', this.#read);
       return true;
     }
-    const isFirst = this.#at(zstd) === 0;
-    if (magic !== 0xfd2fb528) throw damaged(this.#name, 'Zstandard', isFirst ? 'end in the middle' : 'are followed by something else', this.#at(zstd));
+    if (magic !== 0xfd2fb528) {
+      const isCutOff = header.length < 4 && (header[0] === 0x28 || (header[0]! & 0xf0) === 0x50);
+      throw isCutOff ? damaged(this.#name, 'Zstandard', 'end in the middle', this.#read)
+        : damaged(this.#name, 'Zstandard', 'are followed by something else', this.#at(zstd));
+    }
     this.#refuse(view);
     return true;
   }
