@@ -31,8 +31,11 @@ export const decoders: Record<Compression, (source: ByteSource) => Decoder> = {
 /** All that a source has, asked for by targets of `room()` bytes. Shared memory, as blocks are in. */
 export async function readAll(source: ByteSource, room = (): number => 100_000): Promise<Buffer> {
   const parts: Buffer[] = [];
+  let memory = new SharedArrayBuffer(64);
   for (;;) {
-    const target = new Uint8Array(new SharedArrayBuffer(room()));
+    const bytes = room();
+    if (memory.byteLength < bytes) memory = new SharedArrayBuffer(bytes);
+    const target = new Uint8Array(memory, 0, bytes);
     const length = await source.fill(target);
     parts.push(Buffer.from(target.subarray(0, length)));
     if (length < target.length) return Buffer.concat(parts);
