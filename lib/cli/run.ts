@@ -4,12 +4,8 @@ import type { Compression, GroupBy, ParquetEncoding, RejectsFormat } from '../co
 import { availableMemory, defaultMemory } from '../core/memory-limit.ts';
 import { EXIT_DONE, untilSignalled } from './exit.ts';
 import { parseDuration } from './duration.ts';
-<<<<<<< HEAD
 import { inputOptionsOf, type InputFlags } from './inputs.ts';
-=======
-import { parseMaxRejects } from './max-rejects.ts';
 import { printableJson } from './printable.ts';
->>>>>>> geo
 import { parseSize } from './size.ts';
 import { formatSummary } from './summary.ts';
 

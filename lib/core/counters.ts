@@ -5,7 +5,7 @@
 import { EtlError } from './errors.ts';
 
 export interface Counters {
-  /** Bytes read from inputs, as read. */
+  /** Bytes of text that inputs have: decompressed, as UTF-8. */
   bytes: number;
   /** Records read, headers and empty lines excluded. */
   read: number;

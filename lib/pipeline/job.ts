@@ -138,8 +138,8 @@ class Job {
   }
 
   async #listInputs(): Promise<InputFile[]> {
-    const { inputs: paths, output, temp, state } = this.#base.options;
-    const inputs = await listInputs(paths);
+    const { inputs: paths, output, temp, state, glob, encoding, dialect } = this.#base.options;
+    const inputs = await listInputs(paths, { glob, encoding, dialect });
     assertOutside(output, temp, inputs);
     if (state !== undefined) assertStateOutside(output, state);
     return inputs;

@@ -30,7 +30,9 @@ import { compileWriter } from '../parquet/parquet-wasm.ts';
 import { warmUp, type EncoderTier } from '../parquet/stage.ts';
 import { readSample, type SampleFindings } from '../parse/sample.ts';
 import { BlockSource } from '../source/blocks.ts';
+import type { Content } from '../source/content.ts';
 import type { InputFile } from '../source/inputs.ts';
+import { areText, decodingBytes, isCompressed, lookInto, windowBytes } from '../source/look-into.ts';
 import { SpillSpace } from '../spill/spill-space.ts';
 import type { JobBase } from './base.ts';
 
@@ -92,18 +94,23 @@ class Planner {
   #history: IdStore | undefined;
   #budget!: MemoryBudget;
   #memory!: LinearMemory;
+  /** Most of a window of Zstandard; what decompressing files takes, that included. */
+  #window = 0;
+  #decodingBytes = 0;
 
   constructor(base: JobBase) {
     this.#base = base;
   }
 
-  async plan({ inputs, overwrite, scale: known, history, rejectsFile }: Planned): Promise<Plan> {
+  async plan({ inputs: named, overwrite, scale: known, history, rejectsFile }: Planned): Promise<Plan> {
     this.#history = history;
+    const inputs = await lookInto(named);
     const { options: { columns, geoDb, geoField, groupBy }, context, counters, progress, resources } = this.#base;
-    const sizes = inputs.map(({ size }) => size);
-    const piped = sizes.includes(undefined);
-    const totalBytes = piped ? undefined : sizes.reduce<number>((sum, size) => sum + size!, 0);
+    const piped = !areText(inputs); // then main reads them all
+    const totalBytes = piped ? undefined : inputs.reduce((sum, { size }) => sum + size!, 0);
     progress.totalBytes = totalBytes;
+    this.#window = windowBytes(this.#limit());
+    this.#decodingBytes = decodingBytes(inputs.map(({ content }) => content).filter(isCompressed), this.#window);
     this.#budget = this.#planBudget(totalBytes);
     if (this.#budget.heapGrows) letHeapGrow();
     // What takes a while is begun first: threads, unless it has to be seen whether they are worth it, or the encoder.
@@ -117,6 +124,7 @@ class Planner {
     const memory = this.#memory = new LinearMemory({ limit: this.#budget.linear, workspace: this.#budget.workspace });
     const source = new BlockSource({
       inputs, memory, counters, signal: context.signal, blockBytes: this.#budget.blockBytes, blocks: this.#budget.blocks,
+      windowBytes: this.#window,
     });
     resources.add(() => source.close());
     // First: a pipe may keep the sample waiting, and what is wrong with the database is to be said at once.
@@ -125,8 +133,9 @@ class Planner {
     const found = await sampleOf(source, columns, memory);
     const scale = known ?? found?.scale ?? 0;
     if (found) setUserPrefix(memory, found.userPrefix);
+    this.#reserveForPipes(source.sampledPipes);
     if (this.#budget.jobs > 1 && !team) {
-      if (this.#needsThreads(source.knownBytes)) team = this.#startTeam();
+      if (this.#needsThreads(source.expectedBytes)) team = this.#startTeam();
       else this.#divideAgain(1, piped);
     }
     memory.reserve(regionBytes(table.regions.length, groupBy), `names and files of ${table.regions.length} regions`);
@@ -138,7 +147,7 @@ class Planner {
       ...parseSetup(this.#base.options, scale), budget: this.#budget, groupBy,
       geo: { ptr: table.ptr, regions: table.regions.length, unknown: table.unknown },
     };
-    if (team) await this.#begin(team, { setup, inputs, table, spill: temp });
+    if (team) await this.#begin(team, { setup, inputs, piped, table, spill: temp });
     const lanes = team ?? this.#alone(setup, spill);
     const { type, buildDate } = table.database;
     return {
@@ -184,11 +193,29 @@ class Planner {
     return bytes === undefined || bytes >= (this.#base.context.threadsFrom ?? THREADS_FROM);
   }
 
+  /** What a pipe turned out to need is known only when the budget was made. Throws ETL_MEMORY. */
+  #reserveForPipes(contents: readonly Content[]): void {
+    const bytes = decodingBytes(contents.filter(isCompressed), this.#window) - this.#decodingBytes;
+    if (bytes <= 0) return;
+    this.#memory.reserve(bytes, 'decompression');
+    this.#divideAgain(this.#budget.jobs, true);
+  }
+
+  get #process() {
+    const { options: { state }, process } = this.#base;
+    const stateIndex = this.#history?.indexBytes ?? (state === undefined ? undefined : 0);
+    return { ...process, stateIndex, decodingBytes: this.#decodingBytes };
+  }
+
   /** What the run was told, or else the default, though never less than what this process takes to run at all. */
+  #limit(): number {
+    return this.#base.options.memory ?? Math.max(defaultMemory(availableMemory()), leastMemory(this.#process));
+  }
+
   #planBudget(totalBytes: number | undefined): MemoryBudget {
-    const { options: { memory, state, jobs = availableProcessors() } } = this.#base;
-    const process = { ...this.#base.process, stateIndex: this.#history?.indexBytes ?? (state === undefined ? undefined : 0) };
-    const limit = memory ?? Math.max(defaultMemory(availableMemory()), leastMemory(process));
+    const { options: { jobs = availableProcessors() } } = this.#base;
+    const process = this.#process;
+    const limit = this.#limit();
     for (let most = this.#needsThreads(totalBytes) ? jobs : 1; ; most--) {
       const planned = planMemory({ limit, jobs: most, piped: totalBytes === undefined, maxRecord: this.#base.options.maxRecord, ...process });
       const partitionBits = Math.min(planned.partitionBits, usefulBits(totalBytes, this.#history?.ids));
@@ -205,8 +232,8 @@ class Planner {
     return team;
   }
 
-  async #begin(team: Team, { setup, inputs, table, spill }: {
-    setup: LaneSetup; inputs: readonly InputFile[]; table: RangeTable; spill: ThreadSetup['spill'];
+  async #begin(team: Team, { setup, inputs, piped, table, spill }: {
+    setup: LaneSetup; inputs: readonly InputFile[]; piped: boolean; table: RangeTable; spill: ThreadSetup['spill'];
   }): Promise<void> {
     const { options: { compression, parquetEncoding, groupBy }, context: { events } } = this.#base;
     const { threadBytes, threadWorkspace } = this.#budget;
@@ -215,7 +242,7 @@ class Planner {
     const history = this.#history?.handOver();
     team.begin(memory, inputs, () => ({
       ...setup, kernels, spill, arena: memory.arena(threadBytes, threadWorkspace),
-      yields: inputs.some(({ size }) => size === undefined), watched: events !== undefined,
+      yields: piped, watched: events !== undefined,
       history,
     }));
     const started = new Promise<void>((resolve) => { setImmediate(resolve); }); // not before lane 1 has begun
