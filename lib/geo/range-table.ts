@@ -57,9 +57,12 @@ export interface RangeTableOptions {
 
 /** Nodes between two calls of the marking loop: the engine replaces a slow version of a function only between calls. */
 const MARK_STEP = 4096;
-/** A sane tree has each node once. Some share subtrees besides the aliases; none by as much as this. */
-const MAX_VISITS_PER_NODE = 4;
-const SPARE_VISITS = 1024;
+/**
+ * A sane tree has each node once. Some share subtrees besides the aliases; none by as much as this. Visits all over a large
+ * tree miss every cache: some seconds for 20 million nodes.
+ */
+const MAX_VISITS_PER_NODE = 2;
+const SPARE_VISITS = 1 << 20;
 /** Offsets in a table have 31 bits. A larger one is built in vain until there is no more memory: ETL_MEMORY. */
 const MAX_TABLE_BYTES = 2 ** 31;
 
