@@ -28,7 +28,7 @@ export class InputReader {
 
   /**
    * Fills `target` from its start; short only at the end of the input. Gives the number of bytes.
-   * Throws ETL_INPUT_READ with the cause.
+   * Throws ETL_INPUT_READ with the cause; ETL_ABORTED after `close`.
    */
   fill(target: Uint8Array): Promise<number> {
     this.#filling = this.#fill(target);
@@ -65,6 +65,7 @@ export class InputReader {
   async #fill(target: Uint8Array): Promise<number> {
     let filled = 0;
     try {
+      if (this.#closed) throw new EtlError('ETL_ABORTED', 'Reading was stopped.'); // it would be opened again
       if (this.#fd === undefined) await this.#open();
       if (this.#pipe) filled = await this.#pipe.fill(target);
       else filled = await this.#readFile(target);

@@ -57,8 +57,13 @@ export class TextReader implements ByteSource {
   }
 
   async #fill(target: Uint8Array): Promise<number> {
-    const text = this.#text ??= await this.#begin();
-    return text.fill(target);
+    try {
+      const text = this.#text ??= await this.#begin();
+      return await text.fill(target);
+    } catch (error) {
+      if (this.#closed) throw new EtlError('ETL_ABORTED', 'Reading was stopped.', { cause: error }); // what came after that came of it
+      throw error;
+    }
   }
 
   async #begin(): Promise<ByteSource> {

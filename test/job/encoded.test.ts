@@ -76,7 +76,7 @@ test('the same bytes in every form, at 1 and 3 jobs, rejects included; and then 
       assert.deepEqual(contents(join(folder, 'out')), bytes, `${name}, ${jobs} jobs`);
       many += Number(jobs > 1);
 
-      if (jobs !== [1, 3][number % 2]) continue;
+      if (jobs !== (number === 0 ? 3 : 1)) continue; // threads take long to start from sources
       const kept = { output: join(folder, 'kept'), state: join(folder, 'state'), jobs };
       const first = await job(folder, { ...kept, overwrite: true, checkpoint: number < 2 ? 1 : undefined });
       assert.deepEqual(first.rows, expected.rows);

@@ -1,9 +1,10 @@
 /** Other encodings to UTF-8, beside `TextDecoder` where it is right, wherever units, pairs and targets end. */
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import type { EtlError } from '../../lib/index.ts';
 import { listInputs, type InputFile } from '../../lib/source/inputs.ts';
 import { lookInto } from '../../lib/source/look-into.ts';
 import { TextReader } from '../../lib/source/text-reader.ts';
@@ -15,6 +16,7 @@ import { readAll, sourceOf } from './bytes.ts';
 
 const transcode = (encoding: OtherEncoding, bytes: Uint8Array, room?: () => number): Promise<Buffer> =>
   readAll(new Transcoder(sourceOf(bytes), encoding), room);
+const FIXTURES = join(import.meta.dirname, '../../fixtures/compressed');
 const BOTH = ['utf-16le', 'utf-16be'] as const;
 
 /** 0x80 to 0x9f by the WHATWG's index-windows-1252.txt. Node 20 decodes them as ISO-8859-1. */
@@ -136,4 +138,27 @@ test('a file that gets shorter, in whatever encoding, is an error', async (t) =>
   const reader = new TextReader(input!);
   await assert.rejects(readAll(reader), { code: 'ETL_INPUT_READ', message: /got shorter while it was read: 500 of 1000 bytes/ });
   await reader.close();
+});
+
+test('closed while it looks at the first bytes, whatever they are, it reads and opens nothing more', async (t) => {
+  const path = join(temporaryFolder(t), 'a.csv');
+  const open = (): number => (process.platform === 'linux' ? readdirSync('/proc/self/fd').length : 0);
+  const text = Buffer.from('a,b\n'.repeat(50_000));
+  for (const bytes of [text, gzipSync(text), Buffer.from(`\ufeff${text.toString()}`, 'utf16le'), readFileSync(join(FIXTURES, 'logs.zst')), readFileSync(join(FIXTURES, 'logs.bz2'))]) {
+    writeFileSync(path, bytes);
+    const [input] = await listInputs([path]);
+    const before = open();
+    for (let turns = 0; turns < 12; turns++) {
+      const reader = new TextReader(input!);
+      const target = new Uint8Array(1 << 20);
+      const filling = reader.fill(target).then(() => 'filled', ({ code }: EtlError) => code);
+      for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate);
+      await reader.close();
+      assert.ok(['filled', 'ETL_ABORTED'].includes(await filling), `after ${turns} turns`);
+      const seen = Buffer.from(target);
+      await new Promise(setImmediate);
+      assert.ok(seen.equals(target), 'nothing is written after close');
+    }
+    assert.equal(open(), before);
+  }
 });
