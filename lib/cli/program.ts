@@ -81,10 +81,11 @@ export function createProgram(done: (code: number) => void): Command {
       done(await generateCommand(folder, flags));
     });
 
-  program
+  const parse = program
     .command('parse [file]')
-    .description('print the records of a CSV file (default: standard input), header included')
-    .requiredOption('--json', 'each record as a JSON array, one a line')
+    .description('print the records of a CSV file (default: standard input), header included; what is malformed is told on stderr, as JSON lines')
+    .requiredOption('--json', 'each record as a JSON array, one a line');
+  addDialectOptions(parse)
     .action(async (file: string | undefined, flags: ParseFlags) => {
       const { parseCommand } = await import('./parse.ts');
       done(await parseCommand(file ?? '-', flags));

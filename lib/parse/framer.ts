@@ -1,0 +1,330 @@
+/**
+ * What a record is in dialects that the kernel does not take: where it begins and ends, how many fields it has, what is wrong with
+ * its quotes. The rules are the kernel's (README.md), for delimiters of several bytes, escapes and comments. What its fields
+ * hold is csv-parse's to say (general-fields.ts), which so is given whole, well-formed records only, and holds nothing.
+ *
+ *   frame = next(bytes, from, to, last)     a record, from = frame.next for the one after it
+ *   undefined                               no whole one is left: call again with what stands at `resume`, and more behind it
+ *
+ * It goes on where it stopped, so no byte of an unfinished record is looked at twice; `skipRest` lets go of its bytes.
+ */
+import type { Dialect } from '../core/dialect.ts';
+import type { FieldProblem } from './scanner.ts';
+
+export interface Frame {
+  /** Of the record, in the bytes; line end excluded. */
+  readonly start: number;
+  readonly end: number;
+  /** Where the next one's lines begin. */
+  readonly next: number;
+  /** Physical line of its first byte. */
+  readonly line: number;
+  readonly fields: number;
+  /** Of its first malformed field. */
+  readonly problem: FieldProblem | undefined;
+}
+
+const LF = 10;
+const CR = 13;
+const [START, UNQUOTED, QUOTED, CLOSED] = [0, 1, 2, 3];
+const NONE = -1;
+/** Enough to tell, few enough to cost nothing. */
+const PROOF_RECORDS = 16;
+
+export class Framer {
+  /** Where the unfinished record, or whatever was not looked at, begins. */
+  resume = 0;
+  emptyLines = 0;
+  /** Fields that records should have, as soon as it is known; 0 = not yet. */
+  width = 0;
+  readonly #dialect: Pick<Dialect, 'delimiter' | 'quote' | 'escape' | 'comment'>;
+  readonly #delimiter: Buffer;
+  readonly #quote: Buffer;
+  readonly #escape: Buffer | undefined;
+  readonly #comment: Buffer;
+  /** Bytes that mean something outside of quotes, and inside. */
+  readonly #outside = new Uint8Array(256);
+  readonly #inside = new Uint8Array(256);
+  #line: number;
+  #afterCr = false;
+  #inComment = false;
+  /** The unfinished record's bytes are gone. */
+  #skipping = false;
+  // Of the unfinished record, places counted from its first byte.
+  #scanned = 0;
+  #place = START;
+  #fields = 1;
+  #lines = 0;
+  #bad = false;
+  /** The first line end in the quoted field that was last begun, and in the first one that turned out to be malformed. */
+  #lineEnd = NONE;
+  #badLineEnd = NONE;
+  #lastCr = NONE;
+
+  constructor(dialect: Pick<Dialect, 'delimiter' | 'quote' | 'escape' | 'comment'>, line = 1) {
+    this.#dialect = dialect;
+    const { delimiter, quote, escape, comment } = dialect;
+    this.#delimiter = Buffer.from(delimiter);
+    this.#quote = Buffer.from(quote);
+    this.#escape = escape === quote ? undefined : Buffer.from(escape);
+    this.#comment = Buffer.from(comment);
+    this.#line = line;
+    for (const byte of [LF, CR, this.#delimiter[0]!, ...this.#quote.subarray(0, 1)]) this.#outside[byte] = 1;
+    for (const byte of [LF, CR, ...this.#quote.subarray(0, 1), ...(this.#escape?.subarray(0, 1) ?? [])]) this.#inside[byte] = 1;
+  }
+
+  /** Whether the rest of a record that was too long is being passed over, and it is inside quotes. */
+  get isLost(): boolean {
+    return this.#skipping && this.#place === QUOTED;
+  }
+
+  /** Physical line of the unfinished record. */
+  get line(): number {
+    return this.#line;
+  }
+
+  /** The next whole record of `bytes`, [from, to); the input ends there when `last`. Empty lines and comments are passed over. */
+  next(bytes: Uint8Array, from: number, to: number, last: boolean): Frame | undefined {
+    let start = from;
+    if (this.#afterCr && start < to) {
+      this.#afterCr = false;
+      if (bytes[start] === LF) start++;
+    }
+    if (this.#scanned === 0 && !this.#skipping) start = this.#passOver(bytes, start, to, last);
+    this.resume = start;
+    if (start === to && !(last && this.#skipping)) return undefined;
+    if (this.#inComment || (this.#scanned === 0 && !this.#skipping && this.#startsComment(bytes, start, to, last))) return undefined;
+    const end = this.#scan(bytes, start, to, last);
+    if (end === NONE) return undefined;
+    return this.#frame(bytes, start, end, to);
+  }
+
+  /**
+   * A record that the input, or the limit, cuts off inside quotes: when the lines behind the one with the opening quote are mostly records
+   * of their own, that quote was never closed, and the record ends with its line. undefined when nothing proves that.
+   */
+  recover(bytes: Uint8Array, to: number, last: boolean): Frame | undefined {
+    const start = this.resume;
+    return this.#skipping || this.#place !== QUOTED ? undefined : this.#cut(bytes, start, to, last);
+  }
+
+  /** The unfinished record is too long: its bytes are not needed any more, and it will be no frame. Give what comes next. */
+  skipRest(to: number): void {
+    this.#line += this.#lines;
+    this.#lines = 0;
+    this.#skipping = true;
+    this.#scanned = 0;
+    this.#lineEnd = NONE;
+    this.resume = to;
+  }
+
+  /** Past empty lines and comments that are whole. */
+  #passOver(bytes: Uint8Array, start: number, to: number, last: boolean): number {
+    for (;;) {
+      if (!this.#inComment && this.#startsComment(bytes, start, to, last) === 'yes') this.#inComment = true;
+      if (this.#inComment) {
+        while (start < to && bytes[start] !== LF && bytes[start] !== CR) start++;
+        if (start === to) return to;
+        this.#inComment = false;
+      } else if (start < to && (bytes[start] === LF || bytes[start] === CR)) {
+        this.emptyLines++;
+      } else {
+        return start;
+      }
+      start = this.#afterLineEnd(bytes, start, to);
+      this.#line++;
+    }
+  }
+
+  /** Whether a comment begins there; `maybe` as long as it cannot be told. */
+  #startsComment(bytes: Uint8Array, start: number, to: number, last: boolean): 'yes' | 'maybe' | undefined {
+    if (this.#comment.length === 0) return undefined;
+    const matches = matching(this.#comment, bytes, start, to);
+    if (matches === this.#comment.length) return 'yes';
+    return !last && start + matches === to ? 'maybe' : undefined;
+  }
+
+  /** Goes on to the end of the record; NONE when it is not there. */
+  #scan(bytes: Uint8Array, start: number, to: number, last: boolean): number {
+    const [delimiter, quote, escape] = [this.#delimiter, this.#quote, this.#escape];
+    let at = start + this.#scanned;
+    let end = NONE;
+    while (at < to) {
+      const byte = bytes[at]!;
+      if (this.#place === QUOTED) {
+        if (this.#inside[byte] === 0) {
+          at++;
+          continue;
+        }
+        const escapes = escape ? matching(escape, bytes, at, to) : 0;
+        const quotes = matching(quote, bytes, at, to);
+        if (escape && escapes === escape.length) {
+          if (at + escapes === to && !last) break;
+          at += escapes;
+          if (at < to) this.#quotedByte(bytes, start, at++);
+        } else if (quotes === quote.length) {
+          this.#place = CLOSED;
+          at += quotes;
+        } else if (!last && at + Math.max(escapes, quotes) === to) {
+          break;
+        } else {
+          this.#quotedByte(bytes, start, at++);
+        }
+        continue;
+      }
+      if (this.#outside[byte] === 1) {
+        if (byte === LF || byte === CR) {
+          end = at;
+          break;
+        }
+        const quotes = quote.length > 0 ? matching(quote, bytes, at, to) : 0;
+        if (quotes > 0 && quotes === quote.length) {
+          if (this.#place === START) {
+            this.#place = QUOTED;
+            this.#lineEnd = NONE;
+          } else if (this.#place === CLOSED && !escape) {
+            this.#place = QUOTED;
+          } else {
+            this.#spoil();
+          }
+          at += quote.length;
+          continue;
+        }
+        const matches = matching(delimiter, bytes, at, to);
+        if (matches === delimiter.length) {
+          this.#place = START;
+          this.#fields++;
+          at += delimiter.length;
+          continue;
+        }
+        if (!last && (at + matches === to || (quotes > 0 && at + quotes === to))) break;
+      }
+      if (this.#place === CLOSED) this.#spoil();
+      this.#place = UNQUOTED;
+      at++;
+    }
+    if (end === NONE && at >= to && last) end = to;
+    this.#scanned = at - start;
+    if (this.#skipping) {
+      this.#scanned = 0;
+      this.#line += this.#lines;
+      this.#lines = 0;
+      this.resume = end === NONE ? at : end;
+    }
+    return end;
+  }
+
+  #quotedByte(bytes: Uint8Array, start: number, at: number): void {
+    const byte = bytes[at];
+    if (byte !== LF && byte !== CR) return;
+    const isSecondHalf = byte === LF && this.#lastCr === at - start - 1 && this.#lastCr !== NONE;
+    if (byte === CR) this.#lastCr = at - start;
+    if (isSecondHalf) return;
+    this.#lines++;
+    if (this.#lineEnd === NONE) this.#lineEnd = at - start;
+  }
+
+  #spoil(): void {
+    if (!this.#bad && this.#place === CLOSED) this.#badLineEnd = this.#lineEnd;
+    this.#bad = true;
+    this.#place = UNQUOTED;
+  }
+
+  #frame(bytes: Uint8Array, start: number, end: number, to: number): Frame | undefined {
+    const open = this.#place === QUOTED;
+    const problem = this.#bad ? 'bad_quote' : open ? 'unterminated_quote' : undefined;
+    if (this.#skipping) {
+      const next = this.#afterLineEnd(bytes, end, to);
+      if (end < to) this.#line++;
+      this.#reset();
+      this.#skipping = open; // to the end of the input: isLost
+      if (open) this.#place = QUOTED;
+      this.resume = next;
+      return open ? undefined : this.next(bytes, next, to, false);
+    }
+    // A malformed record of several lines, or one that the input's end cuts off, may be several.
+    const cut = problem && this.#cut(bytes, start, end, true);
+    if (cut) return cut;
+    const line = this.#line;
+    const fields = this.#fields;
+    const next = this.#afterLineEnd(bytes, end, to);
+    this.#line += this.#lines + (end < to ? 1 : 0);
+    this.#reset();
+    this.resume = next;
+    return { start, end, next, line, fields, problem };
+  }
+
+  /** Ends the record at the first line end in its malformed field, if what follows, up to `to`, are records. */
+  #cut(bytes: Uint8Array, start: number, to: number, ends: boolean): Frame | undefined {
+    const lineEnd = this.#place === QUOTED ? this.#lineEnd : this.#badLineEnd;
+    const end = start + lineEnd;
+    const from = afterLineEnd(bytes, end, to);
+    if (lineEnd === NONE || !this.#areRecords(bytes, from, to, ends)) return undefined;
+    const lines = countLines(bytes, start, end);
+    const line = this.#line;
+    const fields = this.#fields;
+    const problem = this.#bad ? 'bad_quote' : 'unterminated_quote';
+    this.#reset();
+    this.#line += lines + 1;
+    this.resume = from;
+    return { start, end, next: from, line, fields, problem };
+  }
+
+  /** Whether at least half of the first records there, and at least one, are well-formed, with the right number of fields. */
+  #areRecords(bytes: Uint8Array, from: number, to: number, ends: boolean): boolean {
+    const framer = new Framer({ ...this.#dialect, quote: this.#dialect.quote });
+    let [good, all] = [0, 0];
+    while (from < to && all < PROOF_RECORDS) {
+      const lineEnd = lineEndFrom(bytes, from, to);
+      if (lineEnd === to && !ends) break;
+      const frame = framer.next(bytes, from, lineEnd, true);
+      framer.#reset();
+      framer.#inComment = false;
+      if (frame) all++;
+      if (frame && !frame.problem && (this.width === 0 || frame.fields === this.width)) good++;
+      from = afterLineEnd(bytes, lineEnd, to);
+    }
+    return good > 0 && 2 * good >= all;
+  }
+
+  #reset(): void {
+    this.#scanned = 0;
+    this.#place = START;
+    this.#fields = 1;
+    this.#lines = 0;
+    this.#bad = false;
+    this.#lineEnd = NONE;
+    this.#badLineEnd = NONE;
+    this.#lastCr = NONE;
+  }
+
+  #afterLineEnd(bytes: Uint8Array, end: number, to: number): number {
+    this.#afterCr = bytes[end] === CR && end + 1 === to;
+    return afterLineEnd(bytes, end, to);
+  }
+}
+
+/** How many bytes of `text` are at this place before one differs or the bytes end. */
+function matching(text: Uint8Array, bytes: Uint8Array, at: number, to: number): number {
+  let matches = 0;
+  while (matches < text.length && at + matches < to && bytes[at + matches] === text[matches]) matches++;
+  return matches;
+}
+
+function lineEndFrom(bytes: Uint8Array, from: number, to: number): number {
+  while (from < to && bytes[from] !== LF && bytes[from] !== CR) from++;
+  return from;
+}
+
+/** Where the line after the one that ends at `end` begins. */
+function afterLineEnd(bytes: Uint8Array, end: number, to: number): number {
+  if (end >= to) return to;
+  return end + 1 < to && bytes[end] === CR && bytes[end + 1] === LF ? end + 2 : end + 1;
+}
+
+/** Line ends in [from, to). */
+function countLines(bytes: Uint8Array, from: number, to: number): number {
+  let lines = 0;
+  for (let at = lineEndFrom(bytes, from, to); at < to; at = lineEndFrom(bytes, afterLineEnd(bytes, at, to), to)) lines++;
+  return lines;
+}
