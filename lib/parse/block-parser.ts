@@ -42,6 +42,8 @@ export interface BlockParserOptions extends Dialect {
   readonly scale: number;
   /** Default MAX_RECORD_BYTES. */
   readonly maxRecordBytes?: number;
+  /** Malformed records are repaired where they can be. */
+  readonly repair?: boolean | undefined;
   /**
    * What the parsers of several threads share, made for `maxRecordBytes`: they hand it on as early as they can. Default: one
    * of its own, for a parser that has all blocks.
@@ -85,6 +87,12 @@ export class BlockParser {
   begin(block: Block): void | Promise<void> {
     const turn = this.#relay.take(block.sequence);
     return turn ? turn.then(() => this.#open(block)) : this.#open(block);
+  }
+
+  /** A block of an input that another parser reads. */
+  pass({ sequence, ptr }: Block): void | Promise<void> {
+    const turn = this.#relay.take(sequence);
+    return turn ? turn.then(() => this.#relay.pass(undefined, ptr)) : this.#relay.pass(undefined, ptr);
   }
 
   /** See Pieces.next. Throws ETL_HEADER when the input's header does not fit the columns. */

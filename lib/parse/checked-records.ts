@@ -9,7 +9,7 @@ import { EtlError } from '../core/errors.ts';
 import type { OnError } from '../core/options.ts';
 import { RAW_TEXT_BYTES, type RejectCode } from '../core/rejects.ts';
 import type { CsvBatch } from './csv-batch.ts';
-import { leastReading } from './least-reading.ts';
+import { latin1Dialect, leastReading } from './least-reading.ts';
 import { parseCsv, type ParseCsvOptions } from './records.ts';
 
 export interface CheckCsvOptions extends ParseCsvOptions {
@@ -73,8 +73,7 @@ class RecordChecks {
 
   constructor(onError: OnError, dialect: Dialect, names: readonly string[] | undefined) {
     this.#onError = onError;
-    const latin1 = (text: string): string => Buffer.from(text).toString('latin1');
-    this.#dialect = { ...dialect, delimiter: latin1(dialect.delimiter), quote: latin1(dialect.quote), escape: latin1(dialect.escape) };
+    this.#dialect = { ...dialect, ...latin1Dialect(dialect) };
     if (names) this.#named(names);
   }
 

@@ -6,7 +6,10 @@
  *   frame = next(bytes, from, to, last)     a record, from = frame.next for the one after it
  *   undefined                               no whole one is left: call again with what stands at `resume`, and more behind it
  *
- * It goes on where it stopped, so no byte of an unfinished record is looked at twice; `skipRest` lets go of its bytes.
+ * It goes on where it stopped, so no byte of an unfinished record is looked at twice. A record over the limit is a frame of its first
+ * bytes; the rest is passed over, quotes still honoured. A record that the input's end or the limit cuts off inside quotes, or
+ * whose quotes are malformed, ends with the line on which the quote was opened, if the lines behind are mostly records of their
+ * own: then that quote was never closed. Frames are the same however the input is cut into calls.
  */
 import type { Dialect } from '../core/dialect.ts';
 import type { FieldProblem } from './scanner.ts';
@@ -20,14 +23,17 @@ export interface Frame {
   /** Physical line of its first byte. */
   readonly line: number;
   readonly fields: number;
-  /** Of its first malformed field. */
-  readonly problem: FieldProblem | undefined;
+  /** Of its first malformed field, if not of all. */
+  readonly problem: FrameProblem | undefined;
 }
+
+export type FrameProblem = FieldProblem | 'record_too_long';
+export type Quoting = Pick<Dialect, 'delimiter' | 'quote' | 'escape' | 'comment'>;
 
 const LF = 10;
 const CR = 13;
 const [START, UNQUOTED, QUOTED, CLOSED] = [0, 1, 2, 3];
-const NONE = -1;
+const NONE = -2; // -1 is the byte before the first of a call
 /** Enough to tell, few enough to cost nothing. */
 const PROOF_RECORDS = 16;
 
@@ -37,7 +43,8 @@ export class Framer {
   emptyLines = 0;
   /** Fields that records should have, as soon as it is known; 0 = not yet. */
   width = 0;
-  readonly #dialect: Pick<Dialect, 'delimiter' | 'quote' | 'escape' | 'comment'>;
+  readonly #dialect: Quoting;
+  readonly #limit: number;
   readonly #delimiter: Buffer;
   readonly #quote: Buffer;
   readonly #escape: Buffer | undefined;
@@ -45,7 +52,7 @@ export class Framer {
   /** Bytes that mean something outside of quotes, and inside. */
   readonly #outside = new Uint8Array(256);
   readonly #inside = new Uint8Array(256);
-  #line: number;
+  #line = 1;
   #afterCr = false;
   #inComment = false;
   /** The unfinished record's bytes are gone. */
@@ -61,14 +68,15 @@ export class Framer {
   #badLineEnd = NONE;
   #lastCr = NONE;
 
-  constructor(dialect: Pick<Dialect, 'delimiter' | 'quote' | 'escape' | 'comment'>, line = 1) {
+  /** `limit`: most bytes of a record, line end excluded. */
+  constructor(dialect: Quoting, limit: number) {
     this.#dialect = dialect;
+    this.#limit = limit;
     const { delimiter, quote, escape, comment } = dialect;
     this.#delimiter = Buffer.from(delimiter);
     this.#quote = Buffer.from(quote);
     this.#escape = escape === quote ? undefined : Buffer.from(escape);
     this.#comment = Buffer.from(comment);
-    this.#line = line;
     for (const byte of [LF, CR, this.#delimiter[0]!, ...this.#quote.subarray(0, 1)]) this.#outside[byte] = 1;
     for (const byte of [LF, CR, ...this.#quote.subarray(0, 1), ...(this.#escape?.subarray(0, 1) ?? [])]) this.#inside[byte] = 1;
   }
@@ -76,11 +84,6 @@ export class Framer {
   /** Whether the rest of a record that was too long is being passed over, and it is inside quotes. */
   get isLost(): boolean {
     return this.#skipping && this.#place === QUOTED;
-  }
-
-  /** Physical line of the unfinished record. */
-  get line(): number {
-    return this.#line;
   }
 
   /** The next whole record of `bytes`, [from, to); the input ends there when `last`. Empty lines and comments are passed over. */
@@ -94,28 +97,13 @@ export class Framer {
     this.resume = start;
     if (start === to && !(last && this.#skipping)) return undefined;
     if (this.#inComment || (this.#scanned === 0 && !this.#skipping && this.#startsComment(bytes, start, to, last))) return undefined;
-    const end = this.#scan(bytes, start, to, last);
-    if (end === NONE) return undefined;
-    return this.#frame(bytes, start, end, to);
-  }
-
-  /**
-   * A record that the input, or the limit, cuts off inside quotes: when the lines behind the one with the opening quote are mostly records
-   * of their own, that quote was never closed, and the record ends with its line. undefined when nothing proves that.
-   */
-  recover(bytes: Uint8Array, to: number, last: boolean): Frame | undefined {
-    const start = this.resume;
-    return this.#skipping || this.#place !== QUOTED ? undefined : this.#cut(bytes, start, to, last);
-  }
-
-  /** The unfinished record is too long: its bytes are not needed any more, and it will be no frame. Give what comes next. */
-  skipRest(to: number): void {
-    this.#line += this.#lines;
-    this.#lines = 0;
-    this.#skipping = true;
-    this.#scanned = 0;
-    this.#lineEnd = NONE;
-    this.resume = to;
+    // One more byte tells whether the record ends at the limit.
+    const stop = this.#skipping ? to : Math.min(to, start + this.#limit + 1);
+    const end = this.#scan(bytes, start, stop, last && stop === to);
+    if (this.#skipping) return this.#skip(bytes, end, to, last);
+    if (end !== NONE && end - start <= this.#limit) return this.#frame(bytes, start, end, to);
+    if (stop === start + this.#limit + 1) return this.#tooLong(bytes, start, stop);
+    return undefined;
   }
 
   /** Past empty lines and comments that are whole. */
@@ -205,12 +193,6 @@ export class Framer {
     }
     if (end === NONE && at >= to && last) end = to;
     this.#scanned = at - start;
-    if (this.#skipping) {
-      this.#scanned = 0;
-      this.#line += this.#lines;
-      this.#lines = 0;
-      this.resume = end === NONE ? at : end;
-    }
     return end;
   }
 
@@ -230,18 +212,37 @@ export class Framer {
     this.#place = UNQUOTED;
   }
 
-  #frame(bytes: Uint8Array, start: number, end: number, to: number): Frame | undefined {
+  /** Goes on in a record that is too long; what comes next, if it ends here. */
+  #skip(bytes: Uint8Array, end: number, to: number, last: boolean): Frame | undefined {
+    this.#letGo(this.resume);
+    if (end === NONE || this.isLost) return undefined;
+    if (end < to) this.#line++;
+    const next = this.#afterLineEnd(bytes, end, to);
+    this.#reset();
+    return this.next(bytes, next, to, last);
+  }
+
+  #tooLong(bytes: Uint8Array, start: number, stop: number): Frame {
+    const cut = this.#place === QUOTED ? this.#cut(bytes, start, stop, false) : undefined;
+    if (cut) return cut;
+    const frame = { start, end: start + this.#limit, next: start + this.#scanned, line: this.#line, fields: this.#fields, problem: 'record_too_long' as const };
+    this.#skipping = true;
+    this.#letGo(start);
+    return frame;
+  }
+
+  /** What was scanned of a record that is too long is not needed any more. */
+  #letGo(start: number): void {
+    this.resume = start + this.#scanned;
+    if (this.#lastCr !== NONE) this.#lastCr = Math.max(this.#lastCr - this.#scanned, NONE);
+    this.#scanned = 0;
+    this.#line += this.#lines;
+    this.#lines = 0;
+  }
+
+  #frame(bytes: Uint8Array, start: number, end: number, to: number): Frame {
     const open = this.#place === QUOTED;
     const problem = this.#bad ? 'bad_quote' : open ? 'unterminated_quote' : undefined;
-    if (this.#skipping) {
-      const next = this.#afterLineEnd(bytes, end, to);
-      if (end < to) this.#line++;
-      this.#reset();
-      this.#skipping = open; // to the end of the input: isLost
-      if (open) this.#place = QUOTED;
-      this.resume = next;
-      return open ? undefined : this.next(bytes, next, to, false);
-    }
     // A malformed record of several lines, or one that the input's end cuts off, may be several.
     const cut = problem && this.#cut(bytes, start, end, true);
     if (cut) return cut;
@@ -272,7 +273,7 @@ export class Framer {
 
   /** Whether at least half of the first records there, and at least one, are well-formed, with the right number of fields. */
   #areRecords(bytes: Uint8Array, from: number, to: number, ends: boolean): boolean {
-    const framer = new Framer({ ...this.#dialect, quote: this.#dialect.quote });
+    const framer = new Framer(this.#dialect, this.#limit);
     let [good, all] = [0, 0];
     while (from < to && all < PROOF_RECORDS) {
       const lineEnd = lineEndFrom(bytes, from, to);
@@ -288,6 +289,7 @@ export class Framer {
   }
 
   #reset(): void {
+    this.#skipping = false;
     this.#scanned = 0;
     this.#place = START;
     this.#fields = 1;

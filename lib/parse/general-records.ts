@@ -47,7 +47,7 @@ class GeneralRecords implements Records {
   }
 
   problem(record: number): FieldProblem | undefined {
-    return this.#frames[record]!.problem ?? (this.#fields[record] ? undefined : 'bad_quote');
+    return (this.#frames[record]!.problem as FieldProblem | undefined) ?? (this.#fields[record] ? undefined : 'bad_quote');
   }
 }
 
@@ -79,7 +79,7 @@ export class GeneralReader implements RecordReader {
 
   constructor(options: ReaderOptions) {
     this.#options = options;
-    this.#framer = new Framer(options.dialect);
+    this.#framer = new Framer(options.dialect, options.recordBytes);
   }
 
   async start(): Promise<void> {
@@ -102,23 +102,16 @@ export class GeneralReader implements RecordReader {
     this.#offset += this.#framer.resume;
   }
 
-  #frames(bytes: Buffer, from: number, last: boolean): { frames: Frame[]; tooLong?: Pick<Frame, 'line' | 'start'> } {
+  #frames(bytes: Buffer, from: number, last: boolean): { frames: Frame[]; tooLong?: Frame } {
     const framer = this.#framer;
-    const most = this.#options.recordBytes;
     const frames: Frame[] = [];
     for (let at = from; ; ) {
-      let frame = framer.next(bytes, at, bytes.length, last);
-      const isLong = frame ? frame.end - frame.start > most : bytes.length - framer.resume > most;
-      if (!frame && isLong) frame = framer.recover(bytes, bytes.length, last);
-      if (frame && frame.end - frame.start <= most) {
-        if (framer.width === 0 && !frame.problem) framer.width = frame.fields;
-        frames.push(frame);
-        at = frame.next;
-      } else if (isLong) {
-        return { frames, tooLong: frame ?? { start: framer.resume, line: framer.line } };
-      } else {
-        return { frames };
-      }
+      const frame = framer.next(bytes, at, bytes.length, last);
+      if (frame?.problem === 'record_too_long') return { frames, tooLong: frame };
+      if (!frame) return { frames };
+      if (framer.width === 0 && !frame.problem) framer.width = frame.fields;
+      frames.push(frame);
+      at = frame.next;
     }
   }
 }

@@ -162,3 +162,9 @@ function contentOf(inside: string, { quote, escape }: Quoting): string {
   for (let at = 0; at < inside.length; at++) content += inside[at] === escape && at + 1 < inside.length ? inside[++at] : inside[at];
   return content;
 }
+
+/** A dialect whose characters are bytes, as those of what is read again are. */
+export function latin1Dialect({ delimiter, quote, escape }: Quoting): Quoting {
+  const bytes = (text: string): string => Buffer.from(text).toString('latin1');
+  return { delimiter: bytes(delimiter), quote: bytes(quote), escape: bytes(escape) };
+}

@@ -4,6 +4,7 @@
  */
 import { dirname, join, resolve } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
+import { isKernelDialect, RFC_4180 } from '../core/dialect.ts';
 import { divide, leastMemory, planMemory, regionBytes, type MemoryBudget } from '../core/memory-budget.ts';
 import { availableMemory, defaultMemory } from '../core/memory-limit.ts';
 import type { ColumnNames } from '../core/options.ts';
@@ -27,6 +28,7 @@ import { Team } from '../lanes/team.ts';
 import type { ThreadSetup } from '../lanes/thread.ts';
 import { compileWriter } from '../parquet/parquet-wasm.ts';
 import { warmUp, type EncoderTier } from '../parquet/stage.ts';
+import { readGeneralSample } from '../parse/general-sample.ts';
 import { readSample, type SampleFindings } from '../parse/sample.ts';
 import { BlockSource } from '../source/blocks.ts';
 import type { InputFile } from '../source/inputs.ts';
@@ -60,6 +62,8 @@ export interface Plan extends PublishPlan {
   readonly lanes: Lanes;
   readonly rejects: RejectsFile;
   readonly table: RangeTable;
+  /** What reads the inputs, if not all are for the kernel: csv-parse, in one thread. */
+  readonly parser: 'kernel' | 'csv-parse';
 }
 
 export interface Planned {
@@ -88,6 +92,8 @@ export function planPublishing(
 
 class Planner {
   readonly #base: JobBase;
+  /** csv-parse has some of the inputs: one thread has all. */
+  #isGeneral = false;
   #history: IdStore | undefined;
   #budget!: MemoryBudget;
   #memory!: LinearMemory;
@@ -98,6 +104,7 @@ class Planner {
 
   async plan({ inputs, overwrite, scale: known, history, rejectsFile }: Planned): Promise<Plan> {
     this.#history = history;
+    this.#isGeneral = inputs.some(({ dialect }) => dialect && !isKernelDialect(dialect));
     const { options: { columns, geoDb, geoField, groupBy }, context, counters, progress, resources } = this.#base;
     const sizes = inputs.map(({ size }) => size);
     const piped = sizes.includes(undefined);
@@ -141,6 +148,7 @@ class Planner {
     const { type, buildDate } = table.database;
     return {
       inputs, source, lanes, staging, spill, leftBehind, rejects, scale, table, memory, budget: this.#budget,
+      parser: this.#isGeneral ? 'csv-parse' : 'kernel',
       regions: table.regions, geoDatabase: { type, buildDate }, tier: this.#tier, encoders: lanes.encoders,
     };
   }
@@ -187,7 +195,7 @@ class Planner {
     const { options: { memory, state, jobs = availableProcessors() } } = this.#base;
     const process = { ...this.#base.process, stateIndex: this.#history?.indexBytes ?? (state === undefined ? undefined : 0) };
     const limit = memory ?? Math.max(defaultMemory(availableMemory()), leastMemory(process));
-    for (let most = this.#needsThreads(totalBytes) ? jobs : 1; ; most--) {
+    for (let most = !this.#isGeneral && this.#needsThreads(totalBytes) ? jobs : 1; ; most--) {
       const planned = planMemory({ limit, jobs: most, piped: totalBytes === undefined, ...process });
       const partitionBits = Math.min(planned.partitionBits, usefulBits(totalBytes, this.#history?.ids));
       const budget = { ...planned, partitionBits, ...this.#base.context.limits };
@@ -249,8 +257,9 @@ function usefulBits(bytes = Infinity, known = 0): number {
 /** What the first input says that has a row to tell by. */
 async function sampleOf(source: BlockSource, columns: ColumnNames, memory: LinearMemory): Promise<SampleFindings | undefined> {
   const kernel = await loadKernel<ParseKernel>('parse', memory);
-  for await (const { input, bytes } of source.samples()) {
-    const found = bytes.length > 0 ? readSample(bytes, columns, { name: input.name, memory, kernel }) : undefined;
+  for await (const { input: { name, dialect = RFC_4180 }, bytes } of source.samples()) {
+    if (bytes.length === 0) continue;
+    const found = isKernelDialect(dialect) ? readSample(bytes, columns, { name, memory, kernel }) : await readGeneralSample(bytes, columns, dialect, name);
     if (found) return found;
   }
   return undefined;

@@ -2,6 +2,7 @@
 import { Readable, type Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { newCounters, type Counters } from '../../lib/core/counters.ts';
+import type { Dialect } from '../../lib/core/dialect.ts';
 import type { Reject, RejectCode, RejectSink } from '../../lib/core/rejects.ts';
 import { rejectCodes } from '../../lib/core/rejects.ts';
 import type { Pieces } from '../../lib/core/pieces.ts';
@@ -27,6 +28,7 @@ export const implementations: readonly { name: string; create(memory: LinearMemo
 export interface TestInput {
   readonly name: string;
   readonly bytes: Uint8Array;
+  readonly dialect?: Dialect;
 }
 
 /**
@@ -51,7 +53,7 @@ export class TestBlocks {
 
   /** With `emptyLast`, an input's last block is one more, without bytes. */
   async *of(inputs: readonly TestInput[], emptyLast = false): AsyncGenerator<Block> {
-    for (const [number, { name, bytes }] of inputs.entries()) {
+    for (const [number, { name, bytes, dialect }] of inputs.entries()) {
       let offset = 0;
       for (let index = 0; ; index++) {
         while (this.#free.length === 0) {
@@ -65,7 +67,7 @@ export class TestBlocks {
         this.#memory.bytes(ptr, piece.length).set(piece);
         const last = offset + piece.length === bytes.length && (!emptyLast || piece.length === 0);
         yield {
-          input: { number, name }, sequence: this.made++, index, offset, ptr, length: piece.length, headroom: this.#headroom, last,
+          input: { number, name, dialect }, sequence: this.made++, index, offset, ptr, length: piece.length, headroom: this.#headroom, last,
           release: () => this.#release(buffer),
         };
         offset += piece.length;
