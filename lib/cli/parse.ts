@@ -5,9 +5,10 @@
 import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { DEFAULT_MAX_RECORD } from '../core/options.ts';
-import { checkCsv, EtlError } from '../index.ts';
+import type { DialectOptions } from '../core/dialect.ts';
+import { checkCsv, describeDialect, EtlError, SNIFF_BYTES, sniffDialect } from '../index.ts';
 import { dialectOf, type DialectFlags } from './dialect.ts';
-import { EXIT_DONE } from './exit.ts';
+import { EXIT_DONE, printable } from './exit.ts';
 import { parseSize } from './size.ts';
 
 export interface ParseFlags extends DialectFlags {
@@ -16,10 +17,10 @@ export interface ParseFlags extends DialectFlags {
 
 export async function parseCommand(file: string, flags: ParseFlags): Promise<number> {
   const name = file === '-' ? '<stdin>' : file;
-  const input = file === '-' ? process.stdin : createReadStream(file);
   const maxRecordBytes = flags.maxRecord === undefined ? DEFAULT_MAX_RECORD : parseSize(flags.maxRecord, '--max-record');
   try {
-    for await (const { records, malformed } of checkCsv(input, { ...dialectOf(flags), name, onError: flags.onError, maxRecordBytes })) {
+    const { input, dialect } = await openInput(file, name, flags);
+    for await (const { records, malformed } of checkCsv(input, { ...dialect, name, onError: flags.onError, maxRecordBytes })) {
       for (const told of malformed) process.stderr.write(`${JSON.stringify({ file: name, ...told })}\n`);
       let lines = '';
       for (const fields of records) lines += `${JSON.stringify(fields)}\n`;
@@ -30,4 +31,28 @@ export async function parseCommand(file: string, flags: ParseFlags): Promise<num
     throw new EtlError('ETL_INPUT_READ', `Cannot read the input ${name}: ${(cause as Error).message}.`, { cause });
   }
   return EXIT_DONE;
+}
+
+/** The input's bytes, and its dialect: what was said, and with --sniff what its start looks like. */
+async function openInput(file: string, name: string, flags: ParseFlags): Promise<{ input: AsyncIterable<Uint8Array>; dialect: DialectOptions }> {
+  const given = dialectOf(flags);
+  const bytes: AsyncIterable<Uint8Array> = file === '-' ? process.stdin : createReadStream(file);
+  if (!flags.sniff) return { input: bytes, dialect: given };
+  const chunks = bytes[Symbol.asyncIterator]();
+  const begun: Uint8Array[] = [];
+  let length = 0;
+  let ended = false;
+  while (length < SNIFF_BYTES && !ended) {
+    const { done, value } = await chunks.next();
+    if (value) begun.push(value);
+    length += value?.length ?? 0;
+    ended = done === true;
+  }
+  const { names, ...dialect } = sniffDialect(Buffer.concat(begun), { given, name, whole: ended });
+  process.stderr.write(`etl-stream: sniffed: ${printable(describeDialect(dialect))} (${printable(name)})\n`);
+  async function* all(): AsyncGenerator<Uint8Array> {
+    yield* begun;
+    yield* { [Symbol.asyncIterator]: () => chunks };
+  }
+  return { input: all(), dialect: { ...dialect, escape: dialect.quote === '' ? undefined : dialect.escape, names: given.names } };
 }

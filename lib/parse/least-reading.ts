@@ -118,18 +118,20 @@ function* edgesFrom(text: string, from: number, { delimiter, quote, escape }: Qu
       yield { ...end, quoted: false, cost };
       break;
     }
-    if (text[at] === quote) cost += QUOTE_AS_TEXT;
+    if (text.startsWith(quote, at)) cost += QUOTE_AS_TEXT;
   }
-  if (text[from] !== quote) return;
+  if (!text.startsWith(quote, from)) return;
   cost = 0;
-  for (let at = from + 1; at < text.length; at++) {
-    if (text[at] === escape && escape !== quote) {
-      at++;
-    } else if (text[at] === quote) {
-      const doubled = escape === quote && text[at + 1] === quote;
-      const end = endAt(at + 1) ?? (doubled ? endAt(at + 2) : undefined);
+  for (let at = from + quote.length; at < text.length; at++) {
+    if (escape !== quote && text.startsWith(escape, at)) {
+      at += escape.length;
+    } else if (text.startsWith(quote, at)) {
+      const behind = at + quote.length;
+      const doubled = escape === quote && text.startsWith(quote, behind);
+      const end = endAt(behind) ?? (doubled ? endAt(behind + quote.length) : undefined);
       if (end) yield { ...end, quoted: true, cost: doubled ? cost + QUOTE_AS_TEXT : cost };
-      if (doubled) at++;
+      at = behind - 1;
+      if (doubled) at += quote.length;
       else cost += QUOTE_AS_TEXT;
     } else if (text[at] === '\n' || text[at] === '\r') {
       cost += QUOTED_LINE_END;
@@ -148,7 +150,7 @@ function recordsOf(text: string, ways: ReadonlyMap<number, ReadonlyMap<number, W
     if (edge) {
       if (edge.endsRecord) to = edge.to;
       before = edge.endsRecord ? width - 1 : before - 1;
-      fields.push(edge.quoted ? contentOf(text.slice(from + 1, edge.to - 1), dialect) : text.slice(from, edge.to));
+      fields.push(edge.quoted ? contentOf(text.slice(from + dialect.quote.length, edge.to - dialect.quote.length), dialect) : text.slice(from, edge.to));
       if (before === 0) records.push({ from, to, fields: fields.reverse() });
       if (before === 0) fields = [];
     }
@@ -159,7 +161,10 @@ function recordsOf(text: string, ways: ReadonlyMap<number, ReadonlyMap<number, W
 function contentOf(inside: string, { quote, escape }: Quoting): string {
   if (escape === quote) return inside.replaceAll(quote + quote, quote);
   let content = '';
-  for (let at = 0; at < inside.length; at++) content += inside[at] === escape && at + 1 < inside.length ? inside[++at] : inside[at];
+  for (let at = 0; at < inside.length; at++) {
+    if (inside.startsWith(escape, at) && at + escape.length < inside.length) at += escape.length;
+    content += inside[at];
+  }
   return content;
 }
 

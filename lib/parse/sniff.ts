@@ -33,9 +33,14 @@ export interface SniffOptions {
   readonly columns?: ColumnNames | undefined;
 }
 
+interface Field {
+  readonly text: string;
+  readonly isQuoted: boolean;
+}
+
 interface Candidate {
   readonly dialect: Dialect;
-  readonly records: readonly (readonly string[])[];
+  readonly records: readonly (readonly Field[])[];
   readonly malformed: number;
   /** Fields that are quoted as a whole. */
   readonly quoted: number;
@@ -47,12 +52,10 @@ export function sniffDialect(sample: Uint8Array, { given = {}, name = '', whole 
   const delimiters = given.delimiter === undefined ? [...new Set([known.delimiter, ...DELIMITERS])] : [known.delimiter];
   const bytes = textOf(sample.subarray(0, SNIFF_BYTES), known.skipLines);
   const ends = whole && sample.length <= SNIFF_BYTES;
-  const candidates = delimiters.filter((delimiter) => delimiter !== known.quote && delimiter !== known.comment).map((delimiter) => (
-    bestQuote(bytes, ends, { ...known, delimiter }, given)
-  ));
-  const wanted = columns && Object.values(columns);
-  const proven = wanted && given.header !== false ? candidates.find(({ records }) => wanted.every((column) => records[0]?.includes(column))) : undefined;
-  if (proven) return { ...proven.dialect, header: true };
+  const dialects = delimiters.filter((delimiter) => delimiter !== known.quote && delimiter !== known.comment).map((delimiter) => ({ ...known, delimiter }));
+  const proven = given.header === false ? undefined : dialects.find((dialect) => hasColumns(bytes, ends, dialect, given, columns));
+  if (proven) return { ...bestQuote(bytes, ends, proven, given).dialect, header: true };
+  const candidates = dialects.map((dialect) => bestQuote(bytes, ends, dialect, given));
   let [best, score] = [candidates[0]!, scoreOf(candidates[0]!)];
   for (const candidate of candidates.slice(1)) {
     const other = scoreOf(candidate);
@@ -67,36 +70,44 @@ function textOf(sample: Uint8Array, skipLines: number): Buffer {
   return Buffer.from(new LineSkipper(skipLines).rest(sample.subarray(bom)));
 }
 
+/** Whether the first record names all of them. */
+function hasColumns(bytes: Buffer, ends: boolean, dialect: Dialect, { quote }: DialectOptions, columns: ColumnNames | undefined): boolean {
+  return columns !== undefined && (quote === undefined ? QUOTES : [quote]).filter((quote) => quote !== dialect.delimiter).some((quote) => {
+    const [first] = candidateOf(bytes, ends, { ...dialect, quote, escape: dialect.escape === dialect.quote ? quote : dialect.escape }, 1).records;
+    return first !== undefined && Object.values(columns).every((column) => first.some(({ text }) => text === column));
+  });
+}
+
 /** The usual quote, unless another one, or none, fits better. */
 function bestQuote(bytes: Buffer, ends: boolean, dialect: Dialect, { quote, escape }: DialectOptions): Candidate {
   const read = (quote: string): Candidate => candidateOf(bytes, ends, { ...dialect, quote, escape: escape ?? quote });
   if (quote !== undefined) return read(quote);
   const [usual, other] = QUOTES.filter((quote) => quote !== dialect.delimiter).map(read) as [Candidate, Candidate | undefined];
-  if (other && other.quoted > 0 && usual.quoted === 0 && other.malformed <= usual.malformed) return other;
+  if (other && usual.quoted === 0 && other.quoted > other.malformed) return other;
   // Quotes that stand anywhere but around fields mean nothing.
   return escape === undefined && usual.quoted === 0 && usual.malformed > 0 ? read('') : usual;
 }
 
-function candidateOf(bytes: Buffer, ends: boolean, dialect: Dialect): Candidate {
+function candidateOf(bytes: Buffer, ends: boolean, dialect: Dialect, most = MOST_RECORDS): Candidate {
   const framer = new Framer(dialect, SNIFF_BYTES);
-  const records: string[][] = [];
+  const records: Field[][] = [];
   let [malformed, quoted] = [0, 0];
   let frame: Frame | undefined;
-  for (let at = 0; records.length + malformed < MOST_RECORDS && (frame = framer.next(bytes, at, bytes.length, ends)); at = frame.next) {
+  for (let at = 0; records.length + malformed < most && (frame = framer.next(bytes, at, bytes.length, ends)); at = frame.next) {
     if (frame.problem) {
       malformed++;
       continue;
     }
     const fields = fieldsOf(bytes.toString('utf8', frame.start, frame.end), dialect);
-    records.push(fields.map(({ text }) => text));
-    for (const field of fields) if (field.isQuoted) quoted++;
+    records.push(fields);
+    for (const { isQuoted } of fields) if (isQuoted) quoted++;
   }
   return { dialect, records, malformed, quoted };
 }
 
 /** Of a well-formed record. */
-function fieldsOf(record: string, { delimiter, quote, escape }: Dialect): { text: string; isQuoted: boolean }[] {
-  const fields: { text: string; isQuoted: boolean }[] = [];
+function fieldsOf(record: string, { delimiter, quote, escape }: Dialect): Field[] {
+  const fields: Field[] = [];
   for (let at = 0; at <= record.length; at += delimiter.length) {
     const from = at;
     const isQuoted = quote !== '' && record.startsWith(quote, at);
@@ -128,7 +139,7 @@ function scoreOf({ records, malformed }: Candidate): number {
   for (const record of records) {
     for (const field of record) {
       fields++;
-      if (isKnown(field)) known++;
+      if (field.isQuoted || isKnown(field.text)) known++;
     }
   }
   return agreement ** 2 * ((width - 1) / width) * (known / fields);
@@ -137,7 +148,7 @@ function scoreOf({ records, malformed }: Candidate): number {
 const NUMBER = /^[-+]?(\d+([.,]\d+)*|[.,]\d+)([eE][-+]?\d+)?$/;
 const TIME = /^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ]\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?( ?(Z|[-+]\d{2}:?\d{2}))?)?$|^\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?$/;
 const ADDRESS = /^\d{1,3}(\.\d{1,3}){3}$|^[0-9a-f]{0,4}(:[0-9a-f]{0,4}){2,7}$/i;
-const WORDS = /^[\p{L}\p{N}_][\p{L}\p{N}_.,'!?()@#%&+/\- ]*$/u;
+const WORDS = /^[$€£]?[\p{L}\p{N}_][\p{L}\p{N}_.'!?()@#%&+/\- ]*$/u;
 const LINK = /^[a-z]+:\/\/\S+$|^\S+@\S+\.\S+$/i;
 
 function isKnown(field: string): boolean {
@@ -145,22 +156,22 @@ function isKnown(field: string): boolean {
 }
 
 /** Whether the first record is one like the others: it has no names, but what looks like what the columns hold. */
-function hasNoHeader(records: readonly (readonly string[])[], { names }: Dialect, columns: ColumnNames | undefined): boolean {
+function hasNoHeader(records: readonly (readonly Field[])[], { names }: Dialect, columns: ColumnNames | undefined): boolean {
   const [first, ...others] = records;
   if (!first || first.length < 2) return false;
   if (columns) {
     const [ip, value] = [names.indexOf(columns.ip), names.indexOf(columns.value)];
-    const fits = records.filter((record) => record.length === names.length && ADDRESS.test(record[ip] ?? '') && NUMBER.test(record[value] ?? ''));
+    const fits = records.filter((record) => record.length === names.length && ADDRESS.test(record[ip]?.text ?? '') && NUMBER.test(record[value]?.text ?? ''));
     return fits.includes(first) && 2 * fits.length > records.length;
   }
   const types = [NUMBER, TIME, ADDRESS];
   return first.some((field, place) => types.some((type) => (
-    type.test(field) && others.filter((record) => type.test(record[place] ?? '')).length * 2 >= others.length
+    type.test(field.text) && others.filter((record) => type.test(record[place]?.text ?? '')).length * 2 >= others.length
   )));
 }
 
 /** What was guessed, for a person. */
-export function describeDialect({ delimiter, quote, header }: Dialect): string {
+export function describeDialect({ delimiter, quote, header }: Pick<Dialect, 'delimiter' | 'quote' | 'header'>): string {
   const shown = delimiter === '\t' ? 'tab' : delimiter === ' ' ? 'space' : delimiter;
   return `delimiter ${shown}, quote ${quote === '' ? 'none' : quote}, header: ${header ? 'yes' : 'no'}`;
 }

@@ -4,7 +4,7 @@
  */
 import { dirname, join, resolve } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
-import { isKernelDialect, RFC_4180 } from '../core/dialect.ts';
+import { isKernelDialect, RFC_4180, type Dialect } from '../core/dialect.ts';
 import { divide, leastMemory, planMemory, regionBytes, type MemoryBudget } from '../core/memory-budget.ts';
 import { availableMemory, defaultMemory } from '../core/memory-limit.ts';
 import type { ColumnNames } from '../core/options.ts';
@@ -34,6 +34,7 @@ import { BlockSource } from '../source/blocks.ts';
 import type { InputFile } from '../source/inputs.ts';
 import { SpillSpace } from '../spill/spill-space.ts';
 import type { JobBase } from './base.ts';
+import { Sniffer } from './sniffed.ts';
 
 /** Inputs of fewer bytes are done before threads have started. */
 const THREADS_FROM = 24e6;
@@ -105,7 +106,7 @@ class Planner {
   async plan({ inputs, overwrite, scale: known, history, rejectsFile }: Planned): Promise<Plan> {
     this.#history = history;
     this.#isGeneral = inputs.some(({ dialect }) => dialect && !isKernelDialect(dialect));
-    const { options: { columns, geoDb, geoField, groupBy }, context, counters, progress, resources } = this.#base;
+    const { options: { columns, geoDb, geoField, groupBy, sniff }, context, counters, progress, resources } = this.#base;
     const sizes = inputs.map(({ size }) => size);
     const piped = sizes.includes(undefined);
     const totalBytes = piped ? undefined : sizes.reduce<number>((sum, size) => sum + size!, 0);
@@ -125,7 +126,9 @@ class Planner {
       inputs, memory, counters, signal: context.signal, blockBytes: this.#budget.blockBytes, blocks: this.#budget.blocks,
     });
     resources.add(() => source.close());
-    const found = await sampleOf(source, columns, memory);
+    const sniffer = sniff ? new Sniffer(this.#base.options) : undefined;
+    const found = await sampleOf(source, columns, memory, sniffer);
+    for (const guess of sniffer?.guesses ?? []) context.onGuess?.(guess);
     const scale = known ?? found?.scale ?? 0;
     if (found) setUserPrefix(memory, found.userPrefix);
     if (this.#budget.jobs > 1 && !team) {
@@ -254,13 +257,16 @@ function usefulBits(bytes = Infinity, known = 0): number {
   return Math.ceil(Math.log2(Math.max(bytes / 2 ** 20, known / 2 ** 13, 1)));
 }
 
-/** What the first input says that has a row to tell by. */
-async function sampleOf(source: BlockSource, columns: ColumnNames, memory: LinearMemory): Promise<SampleFindings | undefined> {
+/** What the first input says that has a row to tell by. A sniffer is shown all of them. */
+async function sampleOf(source: BlockSource, columns: ColumnNames, memory: LinearMemory, sniffer: Sniffer | undefined): Promise<SampleFindings | undefined> {
   const kernel = await loadKernel<ParseKernel>('parse', memory);
-  for await (const { input: { name, dialect = RFC_4180 }, bytes } of source.samples()) {
+  let found: SampleFindings | undefined;
+  for await (const { input, bytes } of source.samples()) {
     if (bytes.length === 0) continue;
-    const found = isKernelDialect(dialect) ? readSample(bytes, columns, { name, memory, kernel }) : await readGeneralSample(bytes, columns, dialect, name);
-    if (found) return found;
+    if (sniffer) (input as { dialect?: Dialect }).dialect = sniffer.guess(input, bytes); // whoever reads the input is handed this object later
+    const { name, dialect = RFC_4180 } = input;
+    found ??= isKernelDialect(dialect) ? readSample(bytes, columns, { name, delimiter: dialect.delimiter, quote: dialect.quote, memory, kernel }) : await readGeneralSample(bytes, columns, dialect, name);
+    if (found && !sniffer) break;
   }
-  return undefined;
+  return found;
 }
