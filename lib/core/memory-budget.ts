@@ -18,7 +18,7 @@
  * depend on any of these numbers.
  */
 import { EtlError } from './errors.ts';
-import type { GroupBy } from './options.ts';
+import { DEFAULT_MAX_RECORD, type GroupBy } from './options.ts';
 
 const MB = 1e6;
 const MiB = 1 << 20;
@@ -50,9 +50,13 @@ const RESIDENT_VARIES = 2 * MB;
 /** A thread besides the main one: its heap, its stack, and an encoder with one row group. */
 const THREAD_BYTES = 24 * MB;
 /** What the stages of lane 1 have in slabs, blocks left out. */
-const STAGES_BYTES = 5 * MiB;
-/** The unfinished record and all else that one block hands to the next, and where blocks wait for a thread. */
-const RELAY_BYTES = 3 * MiB;
+const STAGES_BYTES = 4 * MiB;
+/** What one block hands to the next besides an unfinished record, and where blocks wait for a thread. */
+const RELAY_BYTES = MiB;
+/** An unfinished record that stands before a block, and what kernels may read past it. */
+const CARRIED_BYTES = MiB + 256;
+/** The most of linear memory that a record may take: where there is less, one that is longer than CARRIED_BYTES is an error. */
+const RECORD_SHARE = 1 / 3;
 /** IP ranges: those of the embedded database take 2.7 MB. */
 const GEO_BYTES = 4 * MiB;
 /** More would only wait for each other; and each has its place in some tables of fixed size. */
@@ -79,6 +83,8 @@ export interface MemoryBudget {
   /** Lane 1: bytes of one input block, and how many the main thread has. 0: each thread reads files itself, into one. */
   readonly blockBytes: number;
   readonly blocks: number;
+  /** Lane 1: room for an unfinished record, and for the block behind it if it is a long one. */
+  readonly relayBytes: number;
   /** Lane 1: pages of the partition store, in bytes, and how many of them it may keep; log2 of its partitions. */
   readonly storeBytes: number;
   readonly keepBytes: number;
@@ -112,6 +118,8 @@ export interface BudgetRequest {
   readonly jobs: number;
   /** Whether an input is a pipe: the main thread reads them all then. */
   readonly piped?: boolean;
+  /** Most bytes of a record; default DEFAULT_MAX_RECORD. */
+  readonly maxRecord?: number;
   /** Bytes of the index of a state that the run has; undefined: it has none. */
   readonly stateIndex?: number | undefined;
   /** Resident bytes of the process as it is now. */
@@ -147,7 +155,7 @@ export function regionBytes(regions: number, groupBy: GroupBy): number {
  * does.
  */
 export function planMemory(request: BudgetRequest): MemoryBudget {
-  const { limit, jobs, piped = false, resident = 0 } = request;
+  const { limit, jobs, piped = false, resident = 0, maxRecord } = request;
   const floor = leastMemory(request);
   if (limit < floor) {
     const enough = Math.ceil((floor + RESIDENT_VARIES) / (5 * MB)) * 5;
@@ -162,7 +170,7 @@ export function planMemory(request: BudgetRequest): MemoryBudget {
   // Where one job has to be frugal there is nothing to divide.
   for (let wanted = mode === 'frugal' ? 1 : Math.min(jobs, MAX_JOBS); ; wanted--) {
     const linear = Math.min(LINEAR_MOST, wholePages(spare - (wanted > 1 ? wanted * THREAD_BYTES : 0)));
-    const shares = divide(linear, wanted, GEO_BYTES, piped);
+    const shares = divide(linear, wanted, GEO_BYTES, piped, maxRecord);
     if (shares.jobs === wanted) return { limit, frugal: mode === 'frugal', heapGrows, ...shares };
   }
 }
@@ -171,15 +179,17 @@ export function planMemory(request: BudgetRequest): MemoryBudget {
  * The shares of so much linear memory, of which the main thread has `geoBytes` for IP ranges; with several jobs, so many of
  * them as it is enough for. `piped`: an input is a pipe.
  */
-export function divide(linear: number, jobs = 1, geoBytes = GEO_BYTES, piped = false): Omit<MemoryBudget, 'limit' | 'frugal' | 'heapGrows'> {
+export function divide(
+  linear: number, jobs = 1, geoBytes = GEO_BYTES, piped = false, maxRecord = DEFAULT_MAX_RECORD,
+): Omit<MemoryBudget, 'limit' | 'frugal' | 'heapGrows'> {
   for (; jobs > 1; jobs--) {
-    const shares = shareOut(linear, jobs, geoBytes, piped);
+    const shares = shareOut(linear, jobs, geoBytes, piped, maxRecord);
     if (shares.threadBytes >= THREAD_LEAST) return shares;
   }
-  return shareOut(linear, 1, geoBytes, piped);
+  return shareOut(linear, 1, geoBytes, piped, maxRecord);
 }
 
-function shareOut(linear: number, jobs: number, geoBytes: number, piped: boolean): Omit<MemoryBudget, 'limit' | 'frugal' | 'heapGrows'> {
+function shareOut(linear: number, jobs: number, geoBytes: number, piped: boolean, maxRecord: number): Omit<MemoryBudget, 'limit' | 'frugal' | 'heapGrows'> {
   const { small, large } = sizeOf(linear / jobs);
   const threadsRead = jobs > 1 && !piped;
   // Whatever is done once a block finds the caches cold: the larger the block, the less of it.
@@ -190,14 +200,16 @@ function shareOut(linear: number, jobs: number, geoBytes: number, piped: boolean
   const runBufferBytes = small ? 32 << 10 : large ? 128 << 10 : 64 << 10;
   const columnAreas = jobs > 1 ? jobs + (small ? 1 : 3) : small ? 1 : 2;
   const distinctBytes = wholePages(Math.max(linear / 32, 1.25 * MiB));
-  const main = { blockBytes, blocks, fanIn, runBufferBytes, columnAreas, distinctBytes, writesAtOnce: small ? 2 : 4 };
+  const recordBytes = wholePages(maxRecord + blockBytes + 2 * 16384);
+  const relayBytes = recordBytes <= linear * RECORD_SHARE ? recordBytes : CARRIED_BYTES;
+  const main = { relayBytes, blockBytes, blocks, fanIn, runBufferBytes, columnAreas, distinctBytes, writesAtOnce: small ? 2 : 4 };
   // The most that a lane has in slabs: see each lane's stages.
   const input = blocks * (blockBytes + MiB);
   const publish = columnAreas * 4 * MiB + fanIn * 2 * runBufferBytes + distinctBytes + 2 * MiB;
   if (jobs === 1) {
-    return { jobs, linear, threadBytes: 0, threadWorkspace: 0, ...main, ...laneShares(linear, Math.max(input + STAGES_BYTES, publish), distinctBytes) };
+    return { jobs, linear, threadBytes: 0, threadWorkspace: 0, ...main, ...laneShares(linear, Math.max(input + relayBytes + STAGES_BYTES, publish), distinctBytes) };
   }
-  const workspace = wholePages(Math.max(input + RELAY_BYTES + Math.max(geoBytes, GEO_BYTES), publish));
+  const workspace = wholePages(Math.max(input + relayBytes + RELAY_BYTES + Math.max(geoBytes, GEO_BYTES), publish));
   const threadBytes = Math.max(wholePages((linear - workspace - distinctBytes - MiB) / jobs), 0);
   const { workspace: threadWorkspace, ...thread } = laneShares(threadBytes, STAGES_BYTES + (threadsRead ? blockBytes + MiB : 0), 0);
   return { jobs, linear, threadBytes, threadWorkspace, workspace, ...main, ...thread };

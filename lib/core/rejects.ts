@@ -49,7 +49,8 @@ export const rejectCodes = [
   'bad_value',
   'value_precision',
   'value_range',
-  'user_not_utf8',
+  'invalid_utf8',
+  'id_too_long',
 ] as const;
 
 export type RejectCode = (typeof rejectCodes)[number];

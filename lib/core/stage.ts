@@ -9,8 +9,8 @@
 import type { Dialect } from './dialect.ts';
 import { EtlError } from './errors.ts';
 
-/** Most bytes of one record: blocks have as much headroom, and a longer record is a reject. */
-export const MAX_RECORD_BYTES = 1 << 20;
+/** Most bytes of a record, unfinished at the end of a block, that the next block has room for before its own. */
+export const CARRIED_BYTES = 1 << 20;
 /** How much of an input's start is looked at before the run: a constant, so that nothing depends on how it is cut. */
 export const SAMPLE_BYTES = 1 << 20;
 

@@ -82,10 +82,14 @@ export const REJECT_MISSING_VALUE = 8;
 export const REJECT_BAD_VALUE = 9;
 export const REJECT_VALUE_PRECISION = 10;
 export const REJECT_VALUE_RANGE = 11;
-export const REJECT_USER_NOT_UTF8 = 12;
+export const REJECT_INVALID_UTF8 = 12;
+export const REJECT_ID_TOO_LONG = 13;
 
 /** The longest user id, so that a row always fits a page. */
 export const MAX_USER_BYTES = 8192;
+export const MAX_ID_BYTES = 8192;
+/** A longer field whose quotes are doubled stays as it is: folded, it would still be too long for what it is. */
+export const MAX_FOLDED_BYTES = 16384;
 
 // --- Partitions. ---
 

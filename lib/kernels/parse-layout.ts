@@ -24,7 +24,7 @@ export const STATE_RECORDS = 36; //    whole records in the index that `fields` 
 export const STATE_LINES = 40; //      line ends scanned, quoted ones too; the host reads and clears it
 export const STATE_EMPTY_LINES = 44; // empty lines skipped; the host reads and clears it
 export const STATE_DELIMITER = 48; //  one byte; never CR, LF or the quote
-export const STATE_QUOTE = 52; //      one byte
+export const STATE_QUOTE = 52; //      one byte; NO_QUOTE: no field is quoted
 export const STATE_RECORD_LIMIT = 56; // most bytes of a record, its line end excluded
 export const STATE_FIELDS = 60; //     fields that a record must have; 0 until the header is known
 export const STATE_COLUMN_ID = 64; //  place of each wanted column in a record, from 0
@@ -35,9 +35,16 @@ export const STATE_SCRATCH = 80; //    where the next unfolded field goes; the b
 export const STATE_SCRATCH_END = 84;
 export const STATE_DROPPED = 88; //    fields of the unfinished record whose entries made room for more; see Scanner
 export const STATE_ENOUGH = 92; //      the scan stops once so many whole records wait in the index
+export const STATE_LINE_FROM = 96; //  from this position to LINE_END, a line end ends a record inside quotes, too
+export const STATE_LINE_END = 100;
+export const STATE_SUSPECT = 104; //   1: the scan has stopped behind a record with malformed quotes, for the host to judge
+export const STATE_REPAIR = 108; //    1: `fields` pads and cuts, and stops at malformed quotes
+export const STATE_NOT_ASCII = 112; // 1: some byte that was scanned is over 127
 export const STATE_BYTES = 128;
+/** No byte. */
+export const NO_QUOTE = 256;
 
-// --- Mode: two bits of state, three flags. ---
+// --- Mode: two bits of state, four flags. ---
 
 export const MODE_PLACE = 3; //        mask of the next four
 export const MODE_FIELD_START = 0;
@@ -47,6 +54,7 @@ export const MODE_CLOSED = 3; //       just after a quote inside a quoted field:
 export const MODE_BAD = 4; //          the field has a quote where none may be
 export const MODE_AFTER_CR = 8; //     the last byte scanned was a CR
 export const MODE_SKIP = 16; //        inside a record that was too long: no row at its end
+export const MODE_BAD_RECORD = 32; //  a field of the record before this one is BAD
 
 // --- An index entry: u32, the position of a field's end (the delimiter, the line end or the end of input) and flags. ---
 

@@ -51,9 +51,13 @@ export const LANE_KERNELS = ['parse', 'geo', 'partition', 'dedup', 'aggregate', 
 /** What is the same for all threads of a run: plain data. */
 export interface LaneSetup {
   readonly budget: Pick<MemoryBudget,
-    | 'blockBytes' | 'blocks' | 'storeBytes' | 'keepBytes' | 'partitionBits' | 'chunkBytes' | 'idTableBytes' | 'deferredBytes'
+    | 'blockBytes' | 'blocks' | 'relayBytes' | 'storeBytes' | 'keepBytes' | 'partitionBits' | 'chunkBytes' | 'idTableBytes' | 'deferredBytes'
     | 'aggregateBytes' | 'runBufferBytes'>;
   readonly columns: ColumnNames;
+  /** Most bytes of a record. */
+  readonly maxRecord: number;
+  /** Malformed records are repaired where they can be. */
+  readonly repair: boolean;
   readonly groupBy: GroupBy;
   /** Decimal places of the value column. */
   readonly scale: number;
@@ -118,7 +122,7 @@ export class LaneWorker {
 
   /** Lane 1, once. What it gives stays where it is until `closeStore`. */
   async scatter({ blocks, rejects, relay }: ScatterOptions): Promise<StoredShare> {
-    const { memory, spill, counters, setup: { budget, columns, scale, geo } } = this.#options;
+    const { memory, spill, counters, setup: { budget, columns, maxRecord, repair, scale, geo } } = this.#options;
     const [parse, lookup, partition] = await Promise.all([
       loadKernel<ParseKernel>('parse', memory), loadKernel<GeoKernel>('geo', memory), loadKernel<PartitionKernel>('partition', memory),
     ]);
@@ -128,7 +132,7 @@ export class LaneWorker {
     this.#resources.add(() => store.close());
     await pipeline(
       blocks,
-      createParseStage({ memory, kernel: parse, counters, rejects, scale, columns, ...(relay && { relay }) }),
+      createParseStage({ memory, kernel: parse, counters, rejects, scale, columns, repair, relay, maxRecordBytes: maxRecord, relayBytes: budget.relayBytes }),
       createGeoStage({ memory, kernel: lookup, table: geo }),
       createScatterStage({ memory, kernel: partition, store }),
       this.#stoppable(),

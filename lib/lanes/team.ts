@@ -119,7 +119,7 @@ export class Team implements Lanes {
     const { blocks, blockBytes } = this.#setup!.budget;
     const ring = blocks > 0 ? BlockRing.create(memory) : undefined;
     const reading = ring ? undefined : ReadTurns.create(memory);
-    const [relay, turns] = [Relay.create(memory), RejectTurns.create(memory)];
+    const [relay, turns] = [Relay.create(memory, this.#setup!.budget.relayBytes), RejectTurns.create(memory)];
     const shared = [ring, reading, relay, turns];
     this.#stop = () => shared.forEach((part) => part?.stop());
     const request: ScatterRequest = { inputs, ring: ring?.at, reading: reading?.at, blockBytes, relay: relay.at, turns: turns.at };

@@ -8,30 +8,35 @@
  * A batch is valid until the next call of `next`; the block's bytes are needed until it gives undefined. Rows that cannot be counted stay in
  * their batch with a status, and go to `rejects` before the batch is given.
  *
- * Memory: a batch with scratch for unfolded quotes, a large scratch for a record that needs more, and the index (scanner.ts),
- * whatever the input; a record longer than the limit is rejected and its rest passed over. What a record is: README.md.
+ * Memory: a batch with scratch for unfolded quotes, and the index (scanner.ts), whatever the input; a record longer than the limit is
+ * rejected and its rest passed over. One that does not fit before a block is gathered in the relay, which then is not passed on
+ * before all batches are. What a record is: README.md.
  */
 import { addTo, type Counters } from '../core/counters.ts';
 import { EtlError } from '../core/errors.ts';
-import type { ColumnNames } from '../core/options.ts';
+import { RFC_4180, type Dialect } from '../core/dialect.ts';
+import { DEFAULT_MAX_RECORD, type ColumnNames } from '../core/options.ts';
 import type { RejectSink } from '../core/rejects.ts';
-import { MAX_RECORD_BYTES, type Batch, type Block } from '../core/stage.ts';
-import { BATCH_BYTES, BATCH_RECORD_START, BATCH_STATUS, REJECT_NONE, REJECT_RECORD_TOO_LONG } from '../kernels/layout.ts';
+import { CARRIED_BYTES, type Batch, type Block } from '../core/stage.ts';
+import { BATCH_BYTES, BATCH_RECORD_START, BATCH_STATUS, MAX_FOLDED_BYTES, REJECT_NONE, REJECT_RECORD_TOO_LONG } from '../kernels/layout.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
 import {
-  STATE_BASE, STATE_COLUMN_ID, STATE_COLUMN_IP, STATE_COLUMN_USER, STATE_COLUMN_VALUE, STATE_EMPTY_LINES, STATE_FIELDS,
-  STATE_RECORDS, STATE_SCRATCH, STATE_SCRATCH_END,
+  MODE_SKIP, STATE_BASE, STATE_COLUMN_ID, STATE_COLUMN_IP, STATE_COLUMN_USER, STATE_COLUMN_VALUE, STATE_EMPTY_LINES, STATE_FIELDS,
+  STATE_MODE, STATE_RECORD_LIMIT, STATE_SCRATCH, STATE_SCRATCH_END,
 } from '../kernels/parse-layout.ts';
 import type { ParseKernel } from '../kernels/twins/parse.ts';
 import { describeReject } from './describe-reject.ts';
 import { headerNames, mapHeader, type HeaderMap } from './header.ts';
 import { Relay } from './relay.ts';
-import { isLost, Scanner, type Dialect } from './scanner.ts';
+import { INPUT_START, isLost, Scanner, type Cut } from './scanner.ts';
 
-/** Scratch of a batch. Only fields with doubled quotes need any. */
-const SCRATCH_BYTES = 1 << 16;
+/** Scratch of a batch: holds any row's. Only fields with doubled quotes need any. */
+const SCRATCH_BYTES = 4 * MAX_FOLDED_BYTES;
+/** Most bytes of a header. */
+const HEADER_BYTES = CARRIED_BYTES;
+const SLACK = 128;
 
-export interface BlockParserOptions extends Dialect {
+export interface BlockParserOptions {
   readonly memory: LinearMemory;
   /** `loadKernel('parse', memory)` or `createParseTwin(memory)`. */
   readonly kernel: ParseKernel;
@@ -40,15 +45,16 @@ export interface BlockParserOptions extends Dialect {
   readonly columns: ColumnNames;
   /** Decimal places that values keep, see `readSample`. */
   readonly scale: number;
-  /** Default MAX_RECORD_BYTES. */
-  readonly maxRecordBytes?: number;
+  /** Default DEFAULT_MAX_RECORD. */
+  readonly maxRecordBytes?: number | undefined;
   /** Malformed records are repaired where they can be. */
   readonly repair?: boolean | undefined;
   /**
-   * What the parsers of several threads share, made for `maxRecordBytes`: they hand it on as early as they can. Default: one
-   * of its own, for a parser that has all blocks.
+   * What the parsers of several threads share: they hand it on as early as they can. Default: one of its own, for a parser
+   * that has all blocks, with `relayBytes` of room (default: for a record and a block of CARRIED_BYTES).
    */
-  readonly relay?: Relay;
+  readonly relay?: Relay | undefined;
+  readonly relayBytes?: number | undefined;
 }
 
 export class BlockParser {
@@ -57,13 +63,18 @@ export class BlockParser {
   readonly #recordLimit: number;
   /** The batch, followed by its scratch. */
   readonly #batch: number;
-  readonly #batchBytes: number;
-  /** The scratch that holds any record. */
-  readonly #largeScratch: number;
   readonly #relay: Relay;
   #block: Block | undefined;
   /** Whether the relay has gone on to the next block. */
   #passed = false;
+  /** Where the block's bytes stand: behind the record in the relay, if that is too long to stand before them. */
+  #blockAt = 0;
+  #isInRelay = false;
+  /** The block has nothing but more of a record that stands in the relay. */
+  #more: Cut | undefined;
+  /** All but the input's last record was taken. */
+  #isEndSeen = false;
+  #dialect: Dialect = RFC_4180;
   /** Of the block's input. Where the last record that was too long begins. */
   #longRecord = { line: 0, byte: 0 };
   #header: HeaderMap | undefined;
@@ -74,13 +85,11 @@ export class BlockParser {
   /** Throws ETL_MEMORY. */
   constructor(options: BlockParserOptions) {
     this.#options = options;
-    this.#recordLimit = options.maxRecordBytes ?? MAX_RECORD_BYTES;
-    this.#batchBytes = BATCH_BYTES + Math.min(SCRATCH_BYTES, this.#recordLimit);
-    const { memory, relay } = options;
-    this.#batch = memory.slab(this.#batchBytes, 'a batch');
-    this.#largeScratch = memory.slab(this.#recordLimit, 'unfolded quotes');
-    this.#scanner = new Scanner({ ...options, recordLimit: this.#recordLimit, ahead: relay !== undefined });
-    this.#relay = relay ?? Relay.create(memory, this.#recordLimit);
+    this.#recordLimit = options.maxRecordBytes ?? DEFAULT_MAX_RECORD;
+    const { memory, kernel, relay, repair = false, relayBytes = this.#recordLimit + CARRIED_BYTES + SLACK } = options;
+    this.#batch = memory.slab(BATCH_BYTES + SCRATCH_BYTES, 'a batch');
+    this.#scanner = new Scanner({ memory, kernel, recordLimit: this.#recordLimit, ahead: relay !== undefined, repair });
+    this.#relay = relay ?? Relay.create(memory, relayBytes);
   }
 
   /** Not before the last batch of the block before was asked for. Rejects with ETL_ABORTED when the relay was stopped. */
@@ -100,11 +109,12 @@ export class BlockParser {
     const block = this.#opened();
     for (;;) {
       // The relay goes on before the input's last record is ended, unless that is the header: errors come in order.
-      const found = this.#scanner.scan(block.last && (this.#passed || !this.#header));
+      const found = this.#scanner.scan(block.last && (this.#passed || !this.#header || this.#isEndSeen));
       if (found !== 'end' && !this.#header) {
         this.#readHeader(block, found);
-      } else if (!this.#passed && (found === 'end' || this.#scanner.atEnd)) {
-        this.#pass(block);
+      } else if (!this.#passed && (found === 'end' || (this.#scanner.atEnd && !this.#isInRelay))) {
+        if (this.#isInRelay && block.last && !this.#isEndSeen) this.#seeEnd(block);
+        else this.#pass(block);
       } else if (found === 'end') {
         return this.#end();
       } else {
@@ -126,9 +136,8 @@ export class BlockParser {
     const { memory, relay } = this.#options;
     this.#scanner.close();
     if (!done) this.#relay.stop();
-    if (!relay) this.#relay.free(this.#recordLimit);
-    memory.giveSlab(this.#batch, this.#batchBytes);
-    memory.giveSlab(this.#largeScratch, this.#recordLimit);
+    if (!relay) this.#relay.free();
+    memory.giveSlab(this.#batch, BATCH_BYTES + SCRATCH_BYTES);
   }
 
   #opened(): Block {
@@ -142,32 +151,79 @@ export class BlockParser {
     if (this.#block) throw new EtlError('ETL_INTERNAL', 'A block began before the one before had ended.');
     this.#block = block;
     this.#opened();
-    const { cut, header, emptyLines, longRecord } = this.#relay.state;
-    if (cut.bytes > block.headroom) {
-      throw new EtlError('ETL_INTERNAL', `A record of ${cut.bytes} bytes does not fit a headroom of ${block.headroom}.`);
-    }
-    this.#relay.copyUnfinished(block.ptr);
-    this.#scanner.open(block.ptr, block.length, block.last, cut);
+    const { input } = block;
+    this.#dialect = input.dialect ?? RFC_4180;
+    const { delimiter, quote, skipLines } = this.#dialect;
+    const { cut, header, emptyLines, longRecord } = this.#relay.state ?? {
+      cut: { ...INPUT_START, skip: skipLines }, header: this.#givenHeader(block), emptyLines: false, longRecord: { line: 0, byte: 0 },
+    };
+    this.#scanner.setDialect(delimiter, quote);
     this.#setHeader(header);
+    this.#blockAt = block.ptr;
+    this.#isInRelay = cut.bytes > block.headroom;
+    this.#isEndSeen = false;
+    this.#more = undefined;
     this.#emptyLines = emptyLines;
     this.#longRecord = longRecord;
     this.#passed = false;
     this.#options.rejects.begin(block.sequence);
+    if (this.#isInRelay) return this.#openBehind(block, cut);
+    this.#relay.copyUnfinished(block.ptr);
+    this.#scanner.open(block.ptr, block.length, block.last, cut);
+  }
+
+  /**
+   * The unfinished record is too long to stand before the block. The block is put behind it, and looked at together with it if the
+   * record ends there, or shows to be too long; so each byte is scanned twice at most.
+   */
+  #openBehind(block: Block, cut: Cut): void {
+    const { ptr, length, last } = block;
+    const bytes = cut.bytes + length;
+    this.#assertRoom(block, cut, bytes + SLACK);
+    this.#scanner.open(ptr, length, false, { ...cut, bytes: 0, mode: cut.endMode | MODE_SKIP });
+    const isDecided = this.#scanner.endsRecord() || last || bytes > this.#recordLimit;
+    this.#relay.putBehind(ptr, length);
+    this.#blockAt = this.#relay.unfinishedAt + cut.bytes;
+    if (isDecided) this.#scanner.open(this.#blockAt, length, last, cut);
+    else this.#more = { ...cut, bytes, endMode: this.#scanner.get(STATE_MODE) & ~MODE_SKIP };
+  }
+
+  #assertRoom({ input }: Block, { line, bytes }: Cut, wanted: number): void {
+    if (wanted <= this.#relay.room) return;
+    throw new EtlError('ETL_MEMORY', `The record of ${input.name} that begins in line ${line} has ${bytes} bytes or more: there is no room for so long a record.`, {
+      hint: `Give the run more memory (--memory), or make it a reject by --max-record: ${CARRIED_BYTES} bytes always fit.`,
+    });
+  }
+
+  /** The header of an input that has none. */
+  #givenHeader({ input }: Block): HeaderMap | undefined {
+    const { header, names } = this.#dialect;
+    return header ? undefined : mapHeader(names, this.#options.columns, input.name);
+  }
+
+  /** The input ends with the window, all of which is scanned; its last record may still have to be ended. */
+  #seeEnd(block: Block): void {
+    this.#isEndSeen = true;
+    if (isLost(this.#cut(block))) this.#refuse(block);
+  }
+
+  #cut(block: Block): Cut {
+    const cut = this.#scanner.cut();
+    if (cut.longFrom !== undefined) this.#longRecord = { line: cut.longLine, byte: this.#byteOf(block, cut.longFrom) };
+    return cut;
   }
 
   /** Leaves to the next block what it has to know. */
   #pass(block: Block): void {
-    const cut = this.#scanner.cut();
-    const end = block.ptr + block.length;
-    if (cut.longFrom !== undefined) {
-      this.#longRecord = { line: cut.longLine, byte: this.#byteOf(block, cut.longFrom) };
-    }
+    const end = this.#blockAt + block.length;
     const emptyLines = this.#emptyLines || this.#scanner.get(STATE_EMPTY_LINES) > 0;
     if (block.last) {
-      if (isLost(cut)) this.#refuse(block);
+      if (!this.#isEndSeen) this.#seeEnd(block);
       if (!this.#header && emptyLines) mapHeader([], this.#options.columns, block.input.name);
       this.#relay.pass(undefined, end);
     } else {
+      const cut = this.#more ?? this.#cut(block);
+      this.#assertRoom(block, cut, cut.bytes);
       this.#relay.pass({ cut, header: this.#header, emptyLines, longRecord: this.#longRecord }, end);
     }
     this.#passed = true;
@@ -182,7 +238,7 @@ export class BlockParser {
 
   /** Byte of the input at a position of the window. */
   #byteOf(block: Block, position: number): number {
-    return block.offset + this.#scanner.get(STATE_BASE) + position - block.ptr;
+    return block.offset + this.#scanner.get(STATE_BASE) + position - this.#blockAt;
   }
 
   /** Nobody can tell how many rows such a record has swallowed: it is no reject, but the end of the job. */
@@ -201,17 +257,21 @@ export class BlockParser {
     const { name } = block.input;
     if (found === 'records' && !this.#scanner.next()) return;
     const { start, end } = this.#scanner.record;
-    if (found === 'too_long' || end - start > this.#recordLimit) {
-      throw new EtlError('ETL_HEADER', `The header of ${name} is longer than ${this.#recordLimit} bytes.`, {
+    if (found === 'too_long' || end - start > this.#headerLimit) {
+      throw new EtlError('ETL_HEADER', `The header of ${name} is longer than ${this.#headerLimit} bytes.`, {
         hint: 'Is it a CSV file?',
       });
     }
-    this.#setHeader(mapHeader(headerNames(this.#scanner, name, this.#options.quote ?? '"'), columns, name));
+    this.#setHeader(mapHeader(headerNames(this.#scanner, name, this.#dialect.quote), columns, name));
+    this.#scanner.scanAgain(); // with what a record looks like
   }
 
   #setHeader(header: HeaderMap | undefined): void {
     this.#header = header;
+    this.#scanner.expected = header?.fields ?? 0;
+    this.#scanner.oneRecord = !header;
     this.#scanner.set(STATE_FIELDS, header?.fields ?? 0);
+    this.#scanner.set(STATE_RECORD_LIMIT, header ? this.#recordLimit : this.#headerLimit);
     if (!header) return;
     this.#scanner.set(STATE_COLUMN_ID, header.id);
     this.#scanner.set(STATE_COLUMN_USER, header.user);
@@ -227,17 +287,13 @@ export class BlockParser {
       kernel.skip(state, this.#batch);
       return 1;
     }
-    this.#setScratch(this.#batch + BATCH_BYTES, this.#batch + this.#batchBytes);
-    const rows = kernel.fields(state, this.#batch) >>> 0;
-    if (rows > 0 || this.#scanner.get(STATE_RECORDS) === 0) return rows;
-    // The next record has more to unfold than the batch's own scratch holds.
-    this.#setScratch(this.#largeScratch, this.#largeScratch + this.#recordLimit);
+    this.#scanner.set(STATE_SCRATCH, this.#batch + BATCH_BYTES);
+    this.#scanner.set(STATE_SCRATCH_END, this.#batch + BATCH_BYTES + SCRATCH_BYTES);
     return kernel.fields(state, this.#batch) >>> 0;
   }
 
-  #setScratch(at: number, end: number): void {
-    this.#scanner.set(STATE_SCRATCH, at);
-    this.#scanner.set(STATE_SCRATCH_END, end);
+  get #headerLimit(): number {
+    return Math.min(this.#recordLimit, HEADER_BYTES);
   }
 
   #checked(block: Block, rows: number): Batch | Promise<Batch> {

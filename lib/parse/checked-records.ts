@@ -89,7 +89,7 @@ class RecordChecks {
   #check(batch: CsvBatch, record: number): void {
     const problem = batch.problem(record);
     if (!isUtf8(batch.raw(record))) {
-      this.#tell(batch, record, 'user_not_utf8', 'The record is not valid UTF-8.');
+      this.#tell(batch, record, 'invalid_utf8', 'The record is not valid UTF-8.');
     } else if (problem) {
       this.#reread(batch, record, problem);
     } else {

@@ -1,6 +1,6 @@
 /** What the record stream gives: records of a part of the input, whichever parser made them. */
 import { EtlError } from '../core/errors.ts';
-import type { FieldProblem } from './scanner.ts';
+import type { FieldProblem } from './field-text.ts';
 
 export interface CsvRecord {
   readonly fields: string[];

@@ -3,7 +3,7 @@ import type { ColumnNames } from '../core/options.ts';
 import { RAW_TEXT_BYTES, rejectCodes, type RejectCode } from '../core/rejects.ts';
 import {
   BATCH_RECORD_END, BATCH_RECORD_START, BATCH_STATUS, BATCH_USER_LEN, BATCH_VALUE, BATCH_VALUE_LEN, BATCH_VALUE_PTR,
-  MAX_USER_BYTES,
+  MAX_ID_BYTES, MAX_USER_BYTES,
 } from '../kernels/layout.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
 
@@ -56,8 +56,10 @@ export function describeReject(batch: number, row: number, context: RejectContex
       return reject(columns.user, 'The user id is empty.');
     case 'user_too_long':
       return reject(columns.user, `The user id has ${word(BATCH_USER_LEN)} bytes; the most is ${MAX_USER_BYTES}.`);
-    case 'user_not_utf8':
-      return reject(columns.user, 'The user id is not valid UTF-8.');
+    case 'invalid_utf8':
+      return reject(undefined, 'The record is not valid UTF-8.');
+    case 'id_too_long':
+      return reject(columns.id, `The log id has more than ${MAX_ID_BYTES} bytes.`);
     case 'missing_value':
       return reject(columns.value, 'The value is empty.');
     case 'bad_value':

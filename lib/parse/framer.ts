@@ -12,7 +12,7 @@
  * own: then that quote was never closed. Frames are the same however the input is cut into calls.
  */
 import type { Dialect } from '../core/dialect.ts';
-import type { FieldProblem } from './scanner.ts';
+import type { FieldProblem } from './field-text.ts';
 
 export interface Frame {
   /** Of the record, in the bytes; line end excluded. */

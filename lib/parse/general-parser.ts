@@ -10,10 +10,11 @@ import { isUtf8 } from 'node:buffer';
 import { addTo } from '../core/counters.ts';
 import { RFC_4180, type Dialect } from '../core/dialect.ts';
 import { EtlError } from '../core/errors.ts';
-import { MAX_RECORD_BYTES, type Batch, type Block } from '../core/stage.ts';
+import { DEFAULT_MAX_RECORD } from '../core/options.ts';
+import type { Batch, Block } from '../core/stage.ts';
 import {
   BATCH_BYTES, BATCH_ROWS, BATCH_STATUS, REJECT_BAD_QUOTE, REJECT_FIELD_COUNT, REJECT_NONE, REJECT_RECORD_TOO_LONG,
-  REJECT_UNTERMINATED_QUOTE, REJECT_USER_NOT_UTF8,
+  REJECT_UNTERMINATED_QUOTE, REJECT_INVALID_UTF8,
 } from '../kernels/layout.ts';
 import type { BlockParserOptions } from './block-parser.ts';
 import { describeReject } from './describe-reject.ts';
@@ -68,7 +69,7 @@ export class GeneralParser {
   /** Throws ETL_MEMORY. */
   constructor(options: BlockParserOptions) {
     this.#options = options;
-    this.#recordLimit = options.maxRecordBytes ?? MAX_RECORD_BYTES;
+    this.#recordLimit = options.maxRecordBytes ?? DEFAULT_MAX_RECORD;
     this.#batch = options.memory.slab(BATCH_BYTES + SCRATCH_BYTES, 'a batch');
     this.#rows = new RowWriter(options.memory, this.#batch);
   }
@@ -203,7 +204,7 @@ export class GeneralParser {
     const raw = this.#bytes.subarray(frame.start, frame.end);
     if (!fields) return this.#rows.reject(raw, STATUS_OF[frame.problem ?? 'bad_quote']);
     if (fields.length !== width && !this.#options.repair) return this.#rows.reject(raw, REJECT_FIELD_COUNT, fields.length);
-    if (!isUtf8(raw)) return this.#rows.reject(raw, REJECT_USER_NOT_UTF8);
+    if (!isUtf8(raw)) return this.#rows.reject(raw, REJECT_INVALID_UTF8);
     return this.#rows.add(raw, [id, user, ip, value].map((place) => fields[place] ?? EMPTY));
   }
 

@@ -6,7 +6,7 @@ import { CsvBatch, recordTooLong, type RecordReader, type Records } from './csv-
 import { Framer, type Frame } from './framer.ts';
 import { loadFieldReader, type FieldReader } from './general-fields.ts';
 import type { ReaderOptions } from './kernel-records.ts';
-import type { FieldProblem } from './scanner.ts';
+import type { FieldProblem } from './field-text.ts';
 
 const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
 
@@ -80,6 +80,7 @@ export class GeneralReader implements RecordReader {
   constructor(options: ReaderOptions) {
     this.#options = options;
     this.#framer = new Framer(options.dialect, options.recordBytes);
+    this.#framer.width = options.width;
   }
 
   async start(): Promise<void> {

@@ -2,7 +2,8 @@
 import { EtlError } from '../core/errors.ts';
 import type { ColumnNames } from '../core/options.ts';
 import { ENTRY_POSITION } from '../kernels/parse-layout.ts';
-import { fieldProblem, fieldText, type Scanner } from './scanner.ts';
+import { fieldProblem, fieldText } from './field-text.ts';
+import type { Scanner } from './scanner.ts';
 
 /** Places count from 0. */
 export interface HeaderMap {

@@ -10,7 +10,8 @@ import { loadKernel } from '../kernels/loader.ts';
 import { ENTRY_POSITION, STATE_START } from '../kernels/parse-layout.ts';
 import type { ParseKernel } from '../kernels/twins/parse.ts';
 import { CsvBatch, recordTooLong, type RecordReader, type Records } from './csv-batch.ts';
-import { INPUT_START, Scanner, fieldProblem, isQuoted, unfold, type FieldProblem } from './scanner.ts';
+import { fieldProblem, isQuoted, unfold, type FieldProblem } from './field-text.ts';
+import { INPUT_START, Scanner } from './scanner.ts';
 
 /** Most bytes of a piece. */
 export const PIECE_BYTES = 1 << 20;
@@ -85,6 +86,8 @@ export interface ReaderOptions {
   readonly dialect: Dialect;
   /** Most bytes of a record. */
   readonly recordBytes: number;
+  /** Fields of a record; 0: as many as the first has that is well-formed. */
+  readonly width: number;
   /** Of the input, for errors. */
   readonly name: string;
   /** Lines and bytes of the input before what the reader is given. */
@@ -109,9 +112,10 @@ export class KernelReader implements RecordReader {
   }
 
   async start(): Promise<void> {
-    const { dialect: { delimiter, quote }, recordBytes } = this.#options;
+    const { dialect: { delimiter, quote }, recordBytes, width } = this.#options;
     const kernel = await loadKernel<ParseKernel>('parse', this.#memory);
     this.#scanner = new Scanner({ memory: this.#memory, kernel, recordLimit: recordBytes, delimiter, quote });
+    this.#expect(width);
     // Done with + unfinished + new bytes: see #takeIn.
     this.#front = this.#memory.slab(2 * (recordBytes + PIECE_BYTES) + DONE_BYTES, 'input window');
     this.#ptr = this.#front;
@@ -127,6 +131,12 @@ export class KernelReader implements RecordReader {
       if (batch) yield batch;
       if (this.#failure) throw this.#failure;
     }
+  }
+
+  /** From here on; 0 = it is not known yet. */
+  #expect(fields: number): void {
+    this.#scanner.expected = fields;
+    this.#scanner.oneRecord = fields === 0;
   }
 
   #takeIn(piece: Uint8Array, last: boolean): void {
@@ -170,6 +180,8 @@ export class KernelReader implements RecordReader {
       }
     }
     if (starts.length === 0) return undefined;
+    const fields = index.subarray(firsts[0]!, nexts[0]!);
+    if (scanner.expected === 0 && !fields.some(fieldProblem)) this.#expect(fields.length);
     const shift = starts[0]!;
     const first = firsts[0]!;
     return new CsvBatch(new KernelRecords({

@@ -28,7 +28,7 @@ const MAX_RECORD_BYTES = 1 << 27;
 
 /**
  * The records of `readable` in order, header included, empty lines and comments left out, as batches of at least one record. The
- * dialect is RFC 4180 but for what `options` say; `header` and `names` change nothing here. Lines and bytes count what is skipped.
+ * dialect is RFC 4180 but for what `options` say; `header` and `names` say how many fields records should have, no more. Lines and bytes count what is skipped.
  * Leaving the loop early destroys a Readable (calls `return` on other iterables). Throws ETL_INPUT_READ, with line and
  * byte, at a record longer than `maxRecordBytes`; ETL_USAGE for options that are out of range; errors of the source as
  * they are.
@@ -57,6 +57,6 @@ function readerFor({ maxRecordBytes = DEFAULT_RECORD_BYTES, name = 'the input', 
   }
   const dialect = dialectFor('', validateDialect(given));
   const skipper = new LineSkipper(dialect.skipLines);
-  const options = { dialect, recordBytes: maxRecordBytes, name, before: skipper.skipped };
+  const options = { dialect, recordBytes: maxRecordBytes, width: given.names?.length ?? 0, name, before: skipper.skipped };
   return { reader: isKernelDialect(dialect) ? new KernelReader(options) : new GeneralReader(options), skipper };
 }

@@ -1,21 +1,21 @@
 /**
  * What the end of a block hands to the start of the next: where the input was cut, the unfinished record's bytes, the
- * header. It lies in linear memory, so the next block may be parsed by another thread; each has its own `Relay` over the
+ * header, lines that are still to be skipped. It lies in linear memory, so the next block may be parsed by another thread; each has its own `Relay` over the
  * same address. Whose turn it is says a cell with the number of a block (`Block.sequence`): the owner of that block reads
  * the state, and passes the next one on as soon as it has scanned its block. So scans follow one another, as if
  * one thread read it all, and only what comes after a scan is done by many threads at once.
  *
  *   at  +0 turn: u32   +4 bytes: u32   +8 mode: u32   +12 flags: u32   +16 header: 5 x u32
- *      +40 line: f64  +48 line, +56 byte of the last record that was too long: f64   +64 the unfinished record's bytes
+ *      +40 line: f64  +48 line, +56 byte of the last record that was too long: f64   +64 end mode   +68 skip   +72 room: u32
+ *     +128 the unfinished record's bytes; when there are more than fit before a block, the block is put behind them
  *
  * Memory: one slab, of which only as much is touched as the longest record that was cut.
  */
 import { EtlError } from '../core/errors.ts';
 import { SharedCell } from '../core/shared-cell.ts';
-import { MAX_RECORD_BYTES } from '../core/stage.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
 import type { HeaderMap } from './header.ts';
-import { INPUT_START, type Cut } from './scanner.ts';
+import type { Cut } from './scanner.ts';
 
 const TURN = 0;
 const BYTES = 1;
@@ -25,7 +25,10 @@ const HEADER = 4;
 const LINE = 5; // from here on in words of 8 bytes
 const LONG_LINE = 6;
 const LONG_BYTE = 7;
-const UNFINISHED_AT = 64;
+const END_MODE = 16; // again in words of 4
+const SKIP = 17;
+const ROOM = 18;
+const UNFINISHED_AT = 128;
 
 const FLAG_GOES_ON = 1; //     the input has more blocks; else nothing but the turn counts
 const FLAG_BOM = 2;
@@ -42,8 +45,6 @@ export interface InputState {
   /** Where the last record that was too long begins. */
   readonly longRecord: { readonly line: number; readonly byte: number };
 }
-
-const FIRST: InputState = { cut: INPUT_START, header: undefined, emptyLines: false, longRecord: { line: 0, byte: 0 } };
 
 export class Relay {
   readonly at: number;
@@ -62,16 +63,27 @@ export class Relay {
     this.#numbers = new Float64Array(buffer, at, UNFINISHED_AT / 8);
   }
 
-  /** For a run whose records have at most `recordLimit` bytes; block 0 has the turn. Throws ETL_MEMORY. */
-  static create(memory: LinearMemory, recordLimit = MAX_RECORD_BYTES): Relay {
-    const at = memory.slab(relayBytes(recordLimit), 'relay between blocks');
+  /** With room for so many bytes of an unfinished record, and the block behind it; block 0 has the turn. Throws ETL_MEMORY. */
+  static create(memory: LinearMemory, room: number): Relay {
+    const at = memory.slab(UNFINISHED_AT + room, 'relay between blocks');
     memory.u32(at, UNFINISHED_AT / 4).fill(0);
+    memory.u32(at, UNFINISHED_AT / 4)[ROOM] = room;
     return new Relay(memory, at);
   }
 
-  /** Gives back what `create` took, with the same limit; by the same thread, when nobody uses it any more. */
-  free(recordLimit = MAX_RECORD_BYTES): void {
-    this.#memory.giveSlab(this.at, relayBytes(recordLimit));
+  /** Gives back what `create` took; by the same thread, when nobody uses it any more. */
+  free(): void {
+    this.#memory.giveSlab(this.at, UNFINISHED_AT + this.room);
+  }
+
+  /** Bytes that fit. */
+  get room(): number {
+    return this.#words[ROOM]!;
+  }
+
+  /** Where the unfinished record's bytes stand, and what is put behind them. */
+  get unfinishedAt(): number {
+    return this.at + UNFINISHED_AT;
   }
 
   /**
@@ -85,13 +97,16 @@ export class Relay {
     });
   }
 
-  /** The state before the block whose turn it is. */
-  get state(): InputState {
+  /** The state before the block whose turn it is; undefined: it is the first of its input. */
+  get state(): InputState | undefined {
     const [flags, words, numbers] = [this.#words[FLAGS]!, this.#words, this.#numbers];
-    if ((flags & FLAG_GOES_ON) === 0) return FIRST;
+    if ((flags & FLAG_GOES_ON) === 0) return undefined;
     const [fields, id, user, ip, value] = words.subarray(HEADER) as unknown as [number, number, number, number, number];
     return {
-      cut: { bytes: words[BYTES]!, mode: words[MODE]!, line: numbers[LINE]!, bom: (flags & FLAG_BOM) !== 0 },
+      cut: {
+        bytes: words[BYTES]!, mode: words[MODE]!, endMode: words[END_MODE]!, line: numbers[LINE]!, bom: (flags & FLAG_BOM) !== 0,
+        skip: words[SKIP]!,
+      },
       header: (flags & FLAG_HEADER) === 0 ? undefined : { fields, id, user, ip, value },
       emptyLines: (flags & FLAG_EMPTY_LINES) !== 0,
       longRecord: { line: numbers[LONG_LINE]!, byte: numbers[LONG_BYTE]! },
@@ -101,7 +116,12 @@ export class Relay {
   /** Copies the unfinished record, all `cut.bytes` of it, to just before `end`. */
   copyUnfinished(end: number): void {
     const bytes = this.#words[BYTES]!;
-    this.#memory.bytes(end - bytes, bytes).set(this.#memory.bytes(this.at + UNFINISHED_AT, bytes));
+    this.#memory.bytes(end - bytes, bytes).set(this.#memory.bytes(this.unfinishedAt, bytes));
+  }
+
+  /** Copies a block behind the unfinished record. */
+  putBehind(ptr: number, length: number): void {
+    this.#memory.bytes(this.unfinishedAt + this.#words[BYTES]!, length).set(this.#memory.bytes(ptr, length));
   }
 
   /** Hands the state on to the next block; its unfinished record ends at address `end`. undefined: the input has ended. */
@@ -113,12 +133,15 @@ export class Relay {
       const { cut, header, emptyLines, longRecord } = state;
       words[BYTES] = cut.bytes;
       words[MODE] = cut.mode;
+      words[END_MODE] = cut.endMode;
+      words[SKIP] = cut.skip;
       words[FLAGS] = FLAG_GOES_ON | (cut.bom ? FLAG_BOM : 0) | (header ? FLAG_HEADER : 0) | (emptyLines ? FLAG_EMPTY_LINES : 0);
       if (header) words.set([header.fields, header.id, header.user, header.ip, header.value], HEADER);
       numbers[LINE] = cut.line;
       numbers[LONG_LINE] = longRecord.line;
       numbers[LONG_BYTE] = longRecord.byte;
-      this.#memory.bytes(this.at + UNFINISHED_AT, cut.bytes).set(this.#memory.bytes(end - cut.bytes, cut.bytes));
+      const from = end - cut.bytes;
+      if (from !== this.unfinishedAt) this.#memory.bytes(this.unfinishedAt, cut.bytes).set(this.#memory.bytes(from, cut.bytes));
     }
     this.#turn.add(1);
   }
@@ -132,8 +155,4 @@ export class Relay {
   stop(): void {
     this.#turn.stop();
   }
-}
-
-function relayBytes(recordLimit: number): number {
-  return UNFINISHED_AT + recordLimit;
 }

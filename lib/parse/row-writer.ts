@@ -2,7 +2,7 @@
 import { RAW_TEXT_BYTES } from '../core/rejects.ts';
 import {
   BATCH_BYTES, BATCH_ID_LEN, BATCH_ID_PTR, BATCH_IP_LEN, BATCH_IP_PTR, BATCH_RECORD_END, BATCH_RECORD_START, BATCH_ROWS, BATCH_STATUS,
-  BATCH_USER_LEN, BATCH_USER_PTR, BATCH_VALUE, BATCH_VALUE_LEN, BATCH_VALUE_PTR, MAX_USER_BYTES, REJECT_MISSING_ID,
+  BATCH_USER_LEN, BATCH_USER_PTR, BATCH_VALUE, BATCH_VALUE_LEN, BATCH_VALUE_PTR, MAX_ID_BYTES, MAX_USER_BYTES, REJECT_ID_TOO_LONG, REJECT_MISSING_ID,
   REJECT_MISSING_USER, REJECT_MISSING_VALUE, REJECT_NONE, REJECT_USER_TOO_LONG,
 } from '../kernels/layout.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
@@ -35,9 +35,10 @@ export class RowWriter {
   add(raw: Uint8Array, fields: readonly Uint8Array[]): boolean {
     const [id, user, , value] = fields as [Uint8Array, Uint8Array, Uint8Array, Uint8Array];
     const status = id.length === 0 ? REJECT_MISSING_ID
+      : id.length > MAX_ID_BYTES ? REJECT_ID_TOO_LONG
       : user.length === 0 ? REJECT_MISSING_USER
-        : user.length > MAX_USER_BYTES ? REJECT_USER_TOO_LONG
-          : value.length === 0 ? REJECT_MISSING_VALUE : REJECT_NONE;
+      : user.length > MAX_USER_BYTES ? REJECT_USER_TOO_LONG
+      : value.length === 0 ? REJECT_MISSING_VALUE : REJECT_NONE;
     return this.#write(raw, fields, status, 0);
   }
 

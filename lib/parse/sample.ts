@@ -3,13 +3,15 @@
  * value column has, and what nearly all users begin with. It looks at a fixed number of bytes, so the answer does not depend on
  * how an input is cut into blocks.
  */
+import { RFC_4180, type Dialect } from '../core/dialect.ts';
 import { MAX_VALUE_SCALE, type ColumnNames } from '../core/options.ts';
 import { SAMPLE_BYTES } from '../core/stage.ts';
 import { LinearMemory } from '../kernels/linear-memory.ts';
 import { ENTRY_BAD, ENTRY_POSITION } from '../kernels/parse-layout.ts';
 import { createParseTwin, type ParseKernel } from '../kernels/twins/parse.ts';
 import { headerNames, mapHeader, type HeaderMap } from './header.ts';
-import { INPUT_START, Scanner, fieldText, isQuoted, type Dialect } from './scanner.ts';
+import { fieldText, isQuoted } from './field-text.ts';
+import { INPUT_START, Scanner } from './scanner.ts';
 import { UserPrefix } from './user-prefix.ts';
 
 export interface SampleFindings {
@@ -21,7 +23,9 @@ export interface SampleFindings {
   readonly userPrefix: Uint8Array;
 }
 
-export interface SampleOptions extends Dialect {
+export interface SampleOptions {
+  /** Default RFC_4180. */
+  readonly dialect?: Dialect | undefined;
   /** What error messages call the input. */
   readonly name?: string;
   /** Where the sample is parsed; default: a memory of its own, by the kernel's twin. */
@@ -39,7 +43,7 @@ const KERNEL_READS_PAST = 128;
  * when there is no such record, so that nothing can be told. Throws ETL_HEADER, as the stage would.
  */
 export function readSample(sample: Uint8Array, columns: ColumnNames, options: SampleOptions = {}): SampleFindings | undefined {
-  const { delimiter, quote = '"', name = 'the input', memory = new LinearMemory(), kernel = createParseTwin(memory) } = options;
+  const { dialect = RFC_4180, name = 'the input', memory = new LinearMemory(), kernel = createParseTwin(memory) } = options;
   const bytes = sample.subarray(0, SAMPLE_BYTES);
   const whole = bytes.length < SAMPLE_BYTES;
   const slabBytes = bytes.length + KERNEL_READS_PAST;
@@ -47,17 +51,20 @@ export function readSample(sample: Uint8Array, columns: ColumnNames, options: Sa
   let scanner: Scanner | undefined;
   try {
     memory.bytes(ptr, bytes.length).set(bytes);
-    scanner = new Scanner({ memory, kernel, recordLimit: SAMPLE_BYTES, delimiter, quote });
-    scanner.open(ptr, bytes.length, whole, INPUT_START);
-    return findingsOf(scanner, whole, columns, name, quote);
+    scanner = new Scanner({ memory, kernel, recordLimit: SAMPLE_BYTES, delimiter: dialect.delimiter, quote: dialect.quote });
+    scanner.open(ptr, bytes.length, whole, { ...INPUT_START, skip: dialect.skipLines });
+    return findingsOf(scanner, whole, columns, name, dialect);
   } finally {
     scanner?.close();
     memory.giveSlab(ptr, slabBytes);
   }
 }
 
-function findingsOf(scanner: Scanner, whole: boolean, columns: ColumnNames, name: string, quote: string): SampleFindings | undefined {
-  let header: HeaderMap | undefined;
+function findingsOf(scanner: Scanner, whole: boolean, columns: ColumnNames, name: string, dialect: Dialect): SampleFindings | undefined {
+  const { quote } = dialect;
+  let header: HeaderMap | undefined = dialect.header ? undefined : mapHeader(dialect.names, columns, name);
+  scanner.expected = header?.fields ?? 0;
+  scanner.oneRecord = !header;
   let scale: number | undefined;
   const users = new UserPrefix();
   while (scanner.scan(whole) === 'records') {
@@ -67,6 +74,9 @@ function findingsOf(scanner: Scanner, whole: boolean, columns: ColumnNames, name
     while (scanner.next()) {
       if (!header) {
         header = mapHeader(headerNames(scanner, name, quote), columns, name);
+        scanner.expected = header.fields;
+        scanner.oneRecord = false;
+        scanner.scanAgain();
       } else if (record.next - record.first === header.fields) {
         const value = index[record.first + header.value]!;
         if ((value & ENTRY_BAD) !== 0) continue;

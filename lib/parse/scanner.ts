@@ -17,16 +17,23 @@ import { EtlError } from '../core/errors.ts';
 import { BATCH_ROWS } from '../kernels/layout.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
 import {
-  ENTRY_BAD, ENTRY_END, ENTRY_POSITION, ENTRY_QUOTED, INDEX_SLACK, MAX_WINDOW, MODE_AFTER_CR, MODE_FIELD_START, MODE_PLACE,
-  MODE_QUOTED, MODE_SKIP, STATE_BASE, STATE_BYTES, STATE_CAPACITY, STATE_COUNT, STATE_DELIMITER, STATE_DROPPED,
-  STATE_EMPTY_LINES, STATE_END, STATE_ENOUGH, STATE_FIELDS, STATE_INDEX, STATE_LINES, STATE_MODE, STATE_NEXT, STATE_POS, STATE_QUOTE,
-  STATE_RECORDS, STATE_RECORD_LIMIT, STATE_START,
+  ENTRY_BAD, ENTRY_END, ENTRY_POSITION, INDEX_SLACK, MAX_WINDOW, MODE_AFTER_CR, MODE_FIELD_START, MODE_PLACE, MODE_QUOTED,
+  MODE_SKIP, NO_QUOTE, STATE_BASE, STATE_BYTES, STATE_CAPACITY, STATE_COUNT, STATE_DELIMITER, STATE_DROPPED, STATE_EMPTY_LINES, STATE_END,
+  STATE_ENOUGH, STATE_FIELDS, STATE_INDEX, STATE_LINES, STATE_LINE_END, STATE_LINE_FROM, STATE_MODE, STATE_NEXT, STATE_NOT_ASCII,
+  STATE_POS, STATE_QUOTE, STATE_RECORDS, STATE_RECORD_LIMIT, STATE_REPAIR, STATE_START, STATE_SUSPECT,
 } from '../kernels/parse-layout.ts';
 import type { ParseKernel } from '../kernels/twins/parse.ts';
+import { afterLine, lineEnd } from './line-proof.ts';
+import { judgeLong, judgeSuspect, type Scanned } from './unclosed-quote.ts';
 
 /** For a whole block of 1 MiB, if its fields have 7 bytes each. */
 const ENTRIES = 131072;
-const PER_WINDOW = [STATE_START, STATE_POS, STATE_COUNT, STATE_NEXT, STATE_RECORDS, STATE_LINES, STATE_DROPPED];
+const PER_WINDOW = [
+  STATE_START, STATE_POS, STATE_COUNT, STATE_NEXT, STATE_RECORDS, STATE_LINES, STATE_DROPPED, STATE_LINE_FROM, STATE_LINE_END,
+  STATE_NOT_ASCII,
+];
+/** How many records are scanned at a time where some may be longer than the limit: more would be scanned again for each. */
+const FEW = 16;
 const BOM = [0xef, 0xbb, 0xbf];
 const LF = 10;
 const CR = 13;
@@ -34,7 +41,7 @@ const CR = 13;
 export interface Dialect {
   /** One ASCII character; default `,`. */
   readonly delimiter?: string | undefined;
-  /** One ASCII character; default `"`. */
+  /** One ASCII character, or '' for none; default `"`. */
   readonly quote?: string | undefined;
 }
 
@@ -42,15 +49,18 @@ export interface Dialect {
 export interface Cut {
   /** Length of the unfinished record, whose bytes have to stand just before the next ones. */
   readonly bytes: number;
-  /** Where a scan from its first byte on stands, MODE_*. */
+  /** Where a scan from its first byte on stands, MODE_*; and where the scan stands behind it. */
   readonly mode: number;
+  readonly endMode: number;
   /** Physical line of its first byte, from 1. */
   readonly line: number;
   /** Whether it may be the beginning of a byte order mark. */
   readonly bom: boolean;
+  /** Lines still to be passed over before the first record. */
+  readonly skip: number;
 }
 
-export const INPUT_START: Cut = { bytes: 0, mode: MODE_FIELD_START, line: 1, bom: true };
+export const INPUT_START: Cut = { bytes: 0, mode: MODE_FIELD_START, endMode: MODE_FIELD_START, line: 1, bom: true, skip: 0 };
 
 export interface ScannerOptions extends Dialect {
   readonly memory: LinearMemory;
@@ -61,22 +71,30 @@ export interface ScannerOptions extends Dialect {
    * a time: it takes 3 % less, since the bytes are still in the cache when the batch is made.
    */
   readonly ahead?: boolean;
+  /** What cannot be read as it should be is read as far as it goes: see README. */
+  readonly repair?: boolean;
 }
 
-export class Scanner {
+export class Scanner implements Scanned {
   /** The kernel's state, as words: `words[STATE_X / 4]`. The host uses it through `get` and `set`. */
   readonly #words: Uint32Array;
   readonly #memory: LinearMemory;
   readonly #kernel: ParseKernel;
-  readonly #largest: number;
   readonly #ahead: boolean;
   /** Address of the state, for the kernel's functions that a reader calls itself. */
   readonly state: number;
   /** What `next` took last. */
   readonly record: ScannedRecord = { start: 0, end: 0, first: 0, next: 0 };
+  /** Fields that a record should have, so that a quote which is never closed can be told from one that is; 0: not known yet. */
+  expected = 0;
+  /** Scan no more than the next record: it decides how those behind it are read. */
+  oneRecord = false;
   #index: Uint32Array;
   #window: Uint8Array<SharedArrayBuffer>;
   #bomPossible = false;
+  #linesToSkip = 0;
+  /** Records that end before this position were compared with the limit. */
+  #compared = 0;
   #finished = false;
   #closed = false;
   /** Line number at the window's first byte. */
@@ -86,20 +104,24 @@ export class Scanner {
   #lineAt = 0;
   #lineAfterCr = 0;
 
-  constructor({ memory, kernel, recordLimit, delimiter = ',', quote = '"', ahead = false }: ScannerOptions) {
-    checkDialect(delimiter, quote);
+  constructor({ memory, kernel, recordLimit, delimiter = ',', quote = '"', ahead = false, repair = false }: ScannerOptions) {
     this.#memory = memory;
     this.#kernel = kernel;
-    this.#largest = recordLimit + 2 * INDEX_SLACK;
     this.#ahead = ahead;
     this.state = memory.slab(STATE_BYTES, 'parser state');
     this.#words = memory.u32(this.state, STATE_BYTES / 4).fill(0);
     this.#index = this.#newIndex(ENTRIES);
     this.#window = memory.bytes(this.state, 0);
-    this.set(STATE_DELIMITER, delimiter.charCodeAt(0));
-    this.set(STATE_QUOTE, quote.charCodeAt(0));
+    this.setDialect(delimiter, quote);
     this.set(STATE_RECORD_LIMIT, recordLimit);
-    this.set(STATE_ENOUGH, ahead ? MAX_WINDOW : BATCH_ROWS);
+    this.set(STATE_REPAIR, Number(repair));
+  }
+
+  /** For the windows to come. Throws ETL_USAGE. */
+  setDialect(delimiter: string, quote: string): void {
+    checkDialect(delimiter, quote);
+    this.set(STATE_DELIMITER, delimiter.charCodeAt(0));
+    this.set(STATE_QUOTE, quote === '' ? NO_QUOTE : quote.charCodeAt(0));
   }
 
   get(name: number): number {
@@ -124,7 +146,7 @@ export class Scanner {
    * Makes the window: `length` bytes at `ptr`, and what `cut` left unfinished, which stands before them. `last`: the input
    * ends with them.
    */
-  open(ptr: number, length: number, last: boolean, { bytes, mode, line, bom }: Cut): void {
+  open(ptr: number, length: number, last: boolean, { bytes, mode, line, bom, skip }: Cut): void {
     checkWindow(bytes + length);
     for (const name of PER_WINDOW) this.set(name, 0);
     this.set(STATE_BASE, ptr - bytes);
@@ -137,7 +159,10 @@ export class Scanner {
     this.#lineAt = 0;
     this.#lineAfterCr = mode & MODE_AFTER_CR;
     this.#bomPossible = bom;
+    this.#linesToSkip = skip;
+    this.#compared = 0;
     if (bom) this.#skipBom(last);
+    if (!this.#bomPossible) this.#skipLines();
   }
 
   /** Adds `length` bytes that stand just behind the window. */
@@ -148,6 +173,7 @@ export class Scanner {
     this.set(STATE_END, end);
     this.#window = this.#memory.bytes(base, end);
     if (this.#bomPossible) this.#skipBom(last);
+    if (!this.#bomPossible) this.#skipLines();
   }
 
   /**
@@ -161,12 +187,39 @@ export class Scanner {
     const start = this.#unfinishedStart();
     const bytes = end - start;
     const endLine = this.#firstLine + this.get(STATE_LINES);
-    const line = endLine - this.#kernel.countLines(this.get(STATE_BASE) + start, bytes, 0);
+    const line = endLine - this.countLines(start, end);
+    const rest = { endMode: mode, bom: this.#bomPossible, skip: this.#linesToSkip };
     const skipped = this.get(STATE_RECORDS) === 0 && (mode & MODE_SKIP) !== 0;
     const long = !skipped && bytes > this.get(STATE_RECORD_LIMIT);
     const longs = { longFrom: long ? start : undefined, longLine: line };
-    if (skipped || long) return { bytes: 0, mode: mode | MODE_SKIP, line: endLine, bom: false, ...longs };
-    return { bytes, mode: bytes === 0 ? mode & MODE_AFTER_CR : MODE_FIELD_START, line, bom: this.#bomPossible, ...longs };
+    if (skipped || long) return { bytes: 0, mode: mode | MODE_SKIP, line: endLine, ...rest, ...longs };
+    return { bytes, mode: bytes === 0 ? mode & MODE_AFTER_CR : MODE_FIELD_START, line, ...rest, ...longs };
+  }
+
+  /**
+   * Of a window that is the rest of a record which is unfinished at its start: whether the record ends in it. Ask before any scan;
+   * `open` the window again for more.
+   */
+  endsRecord(): boolean {
+    this.set(STATE_ENOUGH, 1);
+    do this.#kernel.scan(this.state); while (this.get(STATE_RECORDS) === 0 && !this.atEnd && this.#makeRoom());
+    return this.get(STATE_RECORDS) > 0;
+  }
+
+  /** Forgets what is scanned behind the records that were taken. */
+  scanAgain(): void {
+    const start = this.get(STATE_START);
+    if (this.get(STATE_POS) <= start) return;
+    this.set(STATE_LINES, this.get(STATE_LINES) - this.countLines(start, this.get(STATE_POS)));
+    this.set(STATE_RECORDS, 0);
+    this.set(STATE_COUNT, this.get(STATE_NEXT));
+    this.set(STATE_POS, start);
+    this.set(STATE_MODE, MODE_FIELD_START);
+  }
+
+  /** Line ends in [from, to) of the window. */
+  countLines(from: number, to: number): number {
+    return this.#kernel.countLines(this.get(STATE_BASE) + from, to - from, 0);
   }
 
   /** Position just behind the last whole record. */
@@ -190,6 +243,28 @@ export class Scanner {
     this.set(STATE_START, whole ? BOM.length : 0);
   }
 
+  /** Passes over lines that are no CSV, whatever is in them. */
+  #skipLines(): void {
+    const window = this.#window;
+    let at = this.get(STATE_POS);
+    let skipped = 0;
+    if ((this.get(STATE_MODE) & MODE_AFTER_CR) !== 0 && at === 0 && window[0] === LF && this.#linesToSkip > 0) at++;
+    for (; this.#linesToSkip > 0 && at < window.length; this.#linesToSkip--) {
+      const end = lineEnd(window, at, window.length);
+      if (end === window.length) {
+        at = end;
+        break;
+      }
+      at = afterLine(window, end, window.length);
+      skipped++;
+    }
+    if (at === this.get(STATE_POS)) return;
+    this.set(STATE_POS, at);
+    this.set(STATE_START, at);
+    this.set(STATE_LINES, this.get(STATE_LINES) + skipped);
+    this.set(STATE_MODE, window[at - 1] === CR ? MODE_AFTER_CR : MODE_FIELD_START);
+  }
+
   /**
    * Goes on to the next whole records. `records`: some wait in the index. `too_long`: the unfinished record has passed
    * the limit; call the kernel's `skip` or give up. `end`: the window is used up; with `last`, the input is, and a last
@@ -199,7 +274,7 @@ export class Scanner {
     if (this.#bomPossible) return 'end';
     for (;;) {
       // Scanned ahead, the rest of a long index would be moved for every batch.
-      if (!this.#ahead || this.get(STATE_RECORDS) === 0) this.#kernel.scan(this.state);
+      if (!this.#ahead || this.get(STATE_RECORDS) === 0) this.#scanOn();
       if (this.get(STATE_RECORDS) > 0) return 'records';
       if ((this.get(STATE_MODE) & MODE_SKIP) !== 0) {
         this.#kernel.fields(this.state, 0); // writes no row: only drops the entries of the record being skipped
@@ -208,11 +283,29 @@ export class Scanner {
       }
       if (this.atEnd) {
         if (!last || this.#finished) return 'end';
-        this.#finished = true;
         this.#kernel.finish(this.state);
+        if (this.get(STATE_RECORDS) > 0 && judgeSuspect(this, true)) continue;
+        this.#finished = true;
         return this.get(STATE_RECORDS) > 0 ? 'records' : 'end';
       }
-      if (this.get(STATE_COUNT) - this.get(STATE_NEXT) + INDEX_SLACK > this.#index.length) this.#makeRoom();
+      if (this.get(STATE_COUNT) - this.get(STATE_NEXT) + INDEX_SLACK > this.#index.length && !this.#makeRoom()) return 'too_long';
+    }
+  }
+
+  /** Scans on for enough records, and has those judged whose quotes are malformed or that are longer than the limit. */
+  #scanOn(): void {
+    const limit = this.get(STATE_RECORD_LIMIT);
+    const enough = this.oneRecord ? 1 : this.#ahead ? MAX_WINDOW : BATCH_ROWS;
+    const few = this.get(STATE_END) > limit ? FEW : Infinity;
+    for (;;) {
+      this.set(STATE_ENOUGH, Math.min(enough, this.get(STATE_RECORDS) + few));
+      this.#kernel.scan(this.state);
+      let isAgain = this.get(STATE_SUSPECT) !== 0 && judgeSuspect(this, false);
+      if (!isAgain && this.get(STATE_POS) - this.get(STATE_START) > limit) isAgain = judgeLong(this, this.#compared);
+      if (isAgain) continue;
+      this.#compared = this.get(STATE_POS);
+      const isFull = this.get(STATE_COUNT) + INDEX_SLACK > this.#index.length;
+      if (this.atEnd || isFull || this.get(STATE_RECORDS) >= enough) return;
     }
   }
 
@@ -223,22 +316,29 @@ export class Scanner {
     return this.#memory.u32(at, capacity);
   }
 
-  /** For more fields of the unfinished record, which fills the index. */
-  #makeRoom(): void {
+  /** For more fields of the unfinished record, which fills the index: only as many are kept as it should have, and one that is malformed. False: no way. */
+  #makeRoom(): boolean {
     const fields = this.get(STATE_FIELDS);
     const entries = this.#index.subarray(this.get(STATE_NEXT), this.get(STATE_COUNT));
-    if (fields === 0 || entries.length <= fields) return this.#growIndex();
-    this.#index[0] = entries.find((entry) => (entry & ENTRY_BAD) !== 0) ?? entries[0]!;
-    this.set(STATE_DROPPED, this.get(STATE_DROPPED) + entries.length - 1);
+    if (fields === 0 || entries.length <= fields + 1) return this.#growIndex();
+    const malformed = entries.subarray(fields).find((entry) => (entry & ENTRY_BAD) !== 0);
+    const more = malformed ?? entries[fields]!;
+    this.#index.copyWithin(0, this.get(STATE_NEXT), this.get(STATE_NEXT) + fields);
+    this.#index[fields] = more;
+    this.set(STATE_DROPPED, this.get(STATE_DROPPED) + entries.length - fields - 1);
     this.set(STATE_NEXT, 0);
-    this.set(STATE_COUNT, 1);
+    this.set(STATE_COUNT, fields + 1);
+    return true;
   }
 
-  #growIndex(): void {
+  #growIndex(): boolean {
     const old = this.#index;
-    this.#index = this.#newIndex(Math.max(this.#largest, old.length * 2));
+    const capacity = Math.max(this.get(STATE_RECORD_LIMIT) + 2 * INDEX_SLACK, ENTRIES);
+    if (capacity <= old.length) return false;
+    this.#index = this.#newIndex(capacity);
     this.#index.set(old);
     this.#memory.giveSlab(old.byteOffset, old.byteLength);
+    return true;
   }
 
   /** Gives the memory back; idempotent. Nothing else may be called after. */
@@ -293,6 +393,10 @@ export class Scanner {
     return this.#index;
   }
 
+  get bytes(): Uint8Array {
+    return this.#window;
+  }
+
   /** The window's bytes, valid until the next `open`. */
   get window(): Buffer {
     const { buffer, byteOffset, length } = this.#window;
@@ -308,33 +412,10 @@ export interface ScannedRecord {
   next: number;
 }
 
-/** Text of the field [from, to) of `bytes`, whose entry is `entry`. A malformed field comes as it stands. */
-export function fieldText(bytes: Buffer, from: number, to: number, entry: number, quote: string): string {
-  return isQuoted(entry) ? unfold(bytes.toString('utf8', from + 1, to - 1), quote) : bytes.toString('utf8', from, to);
-}
-
-/** Whether the field has quotes to take off: it is quoted, and well-formed. */
-export function isQuoted(entry: number): boolean {
-  return (entry & (ENTRY_QUOTED | ENTRY_BAD)) === ENTRY_QUOTED;
-}
-
 /** Whether the input is lost from this cut on if it ends there: inside quotes, in a record that is too long. */
 export function isLost({ mode }: Cut): boolean {
   return (mode & MODE_SKIP) !== 0 && (mode & MODE_PLACE) === MODE_QUOTED;
 }
-
-/** Doubled quotes made single. */
-export function unfold(text: string, quote: string): string {
-  return text.includes(quote) ? text.replaceAll(quote + quote, quote) : text;
-}
-
-/** Why a field with this entry is malformed. */
-export function fieldProblem(entry: number): FieldProblem | undefined {
-  if ((entry & ENTRY_BAD) === 0) return undefined;
-  return (entry & ENTRY_QUOTED) === 0 ? 'bad_quote' : 'unterminated_quote';
-}
-
-export type FieldProblem = 'bad_quote' | 'unterminated_quote';
 
 function checkWindow(bytes: number): void {
   if (bytes > MAX_WINDOW) throw new EtlError('ETL_INTERNAL', `A window of ${bytes} bytes is more than the parser can address.`);
@@ -342,6 +423,7 @@ function checkWindow(bytes: number): void {
 
 function checkDialect(delimiter: string, quote: string): void {
   for (const [name, value] of [['delimiter', delimiter], ['quote', quote]] as const) {
+    if (name === 'quote' && value === '') continue;
     if (value.length !== 1 || value.charCodeAt(0) > 127 || value === '\n' || value === '\r') {
       throw new EtlError(
         'ETL_USAGE',

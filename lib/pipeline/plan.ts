@@ -106,7 +106,7 @@ class Planner {
   async plan({ inputs, overwrite, scale: known, history, rejectsFile }: Planned): Promise<Plan> {
     this.#history = history;
     this.#isGeneral = inputs.some(({ dialect }) => dialect && !isKernelDialect(dialect));
-    const { options: { columns, geoDb, geoField, groupBy, sniff }, context, counters, progress, resources } = this.#base;
+    const { options: { columns, maxRecord, onError, geoDb, geoField, groupBy, sniff }, context, counters, progress, resources } = this.#base;
     const sizes = inputs.map(({ size }) => size);
     const piped = sizes.includes(undefined);
     const totalBytes = piped ? undefined : sizes.reduce<number>((sum, size) => sum + size!, 0);
@@ -143,7 +143,7 @@ class Planner {
       if (this.#budget.jobs < team.threads) team = await this.#smallerTeam(team);
     }
     const setup: LaneSetup = {
-      budget: this.#budget, columns, groupBy, scale,
+      budget: this.#budget, columns, maxRecord, repair: onError === 'repair', groupBy, scale,
       geo: { ptr: table.ptr, regions: table.regions.length, unknown: table.unknown },
     };
     if (team) await this.#begin(team, { setup, inputs, table, spill: temp });
@@ -179,7 +179,7 @@ class Planner {
 
   /** Once it is known what the main thread needs. */
   #divideAgain(jobs: number, piped: boolean, geoBytes?: number): void {
-    const { partitionBits, ...shares } = divide(this.#memory.limit, jobs, geoBytes, piped);
+    const { partitionBits, ...shares } = divide(this.#memory.limit, jobs, geoBytes, piped, this.#base.options.maxRecord);
     this.#budget = { ...this.#budget, ...shares, partitionBits: Math.min(this.#budget.partitionBits, partitionBits), ...this.#base.context.limits };
   }
 
@@ -199,7 +199,7 @@ class Planner {
     const process = { ...this.#base.process, stateIndex: this.#history?.indexBytes ?? (state === undefined ? undefined : 0) };
     const limit = memory ?? Math.max(defaultMemory(availableMemory()), leastMemory(process));
     for (let most = !this.#isGeneral && this.#needsThreads(totalBytes) ? jobs : 1; ; most--) {
-      const planned = planMemory({ limit, jobs: most, piped: totalBytes === undefined, ...process });
+      const planned = planMemory({ limit, jobs: most, piped: totalBytes === undefined, maxRecord: this.#base.options.maxRecord, ...process });
       const partitionBits = Math.min(planned.partitionBits, usefulBits(totalBytes, this.#history?.ids));
       const budget = { ...planned, partitionBits, ...this.#base.context.limits };
       if (planned.jobs === 1 || holdsKnownIds(budget, this.#history?.ids)) return budget;
@@ -265,7 +265,7 @@ async function sampleOf(source: BlockSource, columns: ColumnNames, memory: Linea
     if (bytes.length === 0) continue;
     if (sniffer) (input as { dialect?: Dialect }).dialect = sniffer.guess(input, bytes); // whoever reads the input is handed this object later
     const { name, dialect = RFC_4180 } = input;
-    found ??= isKernelDialect(dialect) ? readSample(bytes, columns, { name, delimiter: dialect.delimiter, quote: dialect.quote, memory, kernel }) : await readGeneralSample(bytes, columns, dialect, name);
+    found ??= isKernelDialect(dialect) ? readSample(bytes, columns, { name, dialect, memory, kernel }) : await readGeneralSample(bytes, columns, dialect, name);
     if (found && !sniffer) break;
   }
   return found;

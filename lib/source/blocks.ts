@@ -8,7 +8,7 @@
 import { Readable } from 'node:stream';
 import type { Counters } from '../core/counters.ts';
 import { EtlError } from '../core/errors.ts';
-import { releaseOnce, SAMPLE_BYTES, MAX_RECORD_BYTES, type Block } from '../core/stage.ts';
+import { releaseOnce, SAMPLE_BYTES, CARRIED_BYTES, type Block } from '../core/stage.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
 import { SlabPool } from '../kernels/slab-pool.ts';
 import type { InputFile } from './inputs.ts';
@@ -17,7 +17,7 @@ import { endsInput, InputReader } from './reader.ts';
 /** Large enough that a block's fixed costs vanish, small enough to stay in the L2 cache while it is parsed. */
 export const BLOCK_BYTES = 1 << 20;
 /** Room before a block for the record that the block before left unfinished. */
-export const HEADROOM = MAX_RECORD_BYTES + 64;
+export const HEADROOM = CARRIED_BYTES + 64;
 /** What kernels may read past a block's end, 64 bytes at a time. */
 export const SLACK = 128;
 /** One being parsed, one read and waiting, one being read. */

@@ -80,6 +80,7 @@ class Checker {
     const answer = expectedAnswer(inputs, { columns, groupBy, valueScale, regionOf: this.#regionOf });
     const paths = inputs.map(({ name }) => name).sort().reverse();
     const job = validateOptions({
+      maxRecord: 1 << 20, maxRejects: { share: 1 },
       inputs: listed ? [...paths, paths[0]!] : [input], output, columns, groupBy, geoDb: join(this.#folder, 'geo.mmdb'), ...rest,
       ...(valueScale === undefined ? {} : { valueScale }),
     });

@@ -6,6 +6,7 @@
 import type { ErrorCode } from '../../lib/core/errors.ts';
 import type { ColumnNames, GroupBy } from '../../lib/core/options.ts';
 import type { RejectCode } from '../../lib/core/rejects.ts';
+import { recordsOf, type ModelRecord } from '../record-model.ts';
 
 export interface ModelInput {
   /** What the run calls it. */
@@ -55,21 +56,6 @@ export interface ModelAnswer {
   readonly met: { conflicts: number; acrossFiles: number; otherCase: number; ties: number; quoted: [start: number, end: number][] };
 }
 
-interface Field {
-  readonly text: string;
-  readonly fault?: 'bad_quote' | 'unterminated_quote';
-}
-
-interface CsvRecord {
-  readonly start: number;
-  /** Physical line of its first byte, from 1. */
-  readonly line: number;
-  /** Of the record, and of its line end. */
-  readonly end: number;
-  readonly next: number;
-  readonly fields: readonly Field[];
-}
-
 interface Log {
   readonly id: string;
   readonly user: string;
@@ -79,7 +65,6 @@ interface Log {
 }
 
 const LIMIT = 1 << 20;
-const BYTE_ORDER_MARK = '\xef\xbb\xbf';
 
 class Failure extends Error {
   readonly code: ErrorCode;
@@ -150,26 +135,13 @@ interface Table {
   readonly text: string;
   readonly width: number;
   readonly places: { readonly [role in keyof ColumnNames]: number };
-  readonly records: readonly CsvRecord[];
+  readonly records: readonly ModelRecord[];
 }
 
 function readTable(text: string, columns: ColumnNames, answer: { emptyLines: number; met: ModelAnswer['met'] }): Table {
-  const records: CsvRecord[] = [];
-  let emptyLines = 0;
-  let line = 1;
-  let at = text.startsWith(BYTE_ORDER_MARK) ? BYTE_ORDER_MARK.length : 0;
-  while (at < text.length) {
-    const lineEnd = lineEndAt(text, at);
-    if (lineEnd > 0) {
-      emptyLines++;
-      line++;
-      at += lineEnd;
-      continue;
-    }
-    const record = readRecord(text, at, line, answer.met.quoted);
-    records.push(record);
-    line += text.slice(at, record.next).match(/\r\n|\r|\n/g)?.length ?? 0;
-    at = record.next;
+  const { records, emptyLines } = recordsOf(text, { limit: LIMIT });
+  for (const { fields } of records) {
+    for (const { from, to } of fields) if (text[from] === '"' && to - from > 1) answer.met.quoted.push([from, to]);
   }
   answer.emptyLines += emptyLines;
 
@@ -187,50 +159,6 @@ function readTable(text: string, columns: ColumnNames, answer: { emptyLines: num
   };
   const places = { id: place(columns.id), user: place(columns.user), ip: place(columns.ip), value: place(columns.value) };
   return { text, width: names.length, places, records };
-}
-
-function readRecord(text: string, start: number, line: number, quoted: [number, number][]): CsvRecord {
-  const fields: Field[] = [];
-  let at = start;
-  for (;;) {
-    const from = at;
-    let field: Field | undefined;
-    if (text[at] === '"') {
-      let inside = '';
-      for (at++; at < text.length; at++) {
-        if (text[at] !== '"') inside += text[at];
-        else if (text[at + 1] === '"') inside += text[at++];
-        else break;
-      }
-      if (at >= text.length) {
-        fields.push({ text: text.slice(from), fault: 'unterminated_quote' });
-        return { start, line, end: text.length, next: text.length, fields };
-      }
-      at++; // the closing quote
-      quoted.push([from, at]);
-      if (endsField(text, at)) field = { text: inside };
-    }
-    if (!field) {
-      const unquoted = at === from;
-      while (!endsField(text, at)) at++;
-      const whole = text.slice(from, at);
-      field = unquoted && !whole.includes('"') ? { text: whole } : { text: whole, fault: 'bad_quote' };
-    }
-    fields.push(field);
-    if (text[at] !== ',') return { start, line, end: at, next: at + lineEndAt(text, at), fields };
-    at++;
-  }
-}
-
-function endsField(text: string, at: number): boolean {
-  return at >= text.length || text[at] === ',' || lineEndAt(text, at) > 0;
-}
-
-/** Length of the line end at a place; 0 when there is none. */
-function lineEndAt(text: string, at: number): number {
-  if (text[at] === '\n') return 1;
-  if (text[at] !== '\r') return 0;
-  return text[at + 1] === '\n' ? 2 : 1;
 }
 
 /** The first mebibyte's; undefined when it has no record with the right number of fields and a value that is no malformed field. */
@@ -264,18 +192,19 @@ interface Good {
 }
 
 /** The record's log, or why it is rejected: the first reason in the order of lib/parse/README.md. */
-function judge(record: CsvRecord, table: Table, scale: number, columns: ColumnNames): Good | Pick<ModelReject, 'code' | 'column'> {
+function judge(record: ModelRecord, table: Table, scale: number, columns: ColumnNames): Good | Pick<ModelReject, 'code' | 'column'> {
   const reject = (code: RejectCode, column: string | null = null): Pick<ModelReject, 'code' | 'column'> => ({ code, column });
   if (record.end - record.start > LIMIT) return reject('record_too_long');
   const fault = record.fields.find((field) => field.fault)?.fault;
   if (fault) return reject(fault);
   if (record.fields.length !== table.width) return reject('field_count');
+  if (!isUtf8(table.text.slice(record.start, record.end))) return reject('invalid_utf8');
   const [id, user, address, value] = (['id', 'user', 'ip', 'value'] as const).map((role) => record.fields[table.places[role]]!.text) as
     [string, string, string, string];
   if (id === '') return reject('missing_id', columns.id);
+  if (id.length > 8192) return reject('id_too_long', columns.id);
   if (user === '') return reject('missing_user', columns.user);
   if (user.length > 8192) return reject('user_too_long', columns.user);
-  if (!isUtf8(user)) return reject('user_not_utf8', columns.user);
   if (value === '') return reject('missing_value', columns.value);
   const decimals = placesOf(value);
   if (decimals === undefined) return reject('bad_value', columns.value);

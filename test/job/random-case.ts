@@ -124,7 +124,7 @@ class CaseMaker {
   /** How this case draws the four fields of a row. */
   #rows(): () => { [role in keyof ColumnNames]: string } {
     const pool = this.#pick([5, 40, 1000, 100_000]);
-    const padding = '#'.repeat(this.#pick([0, 0, 1, 8, 30, 32, 100, 3000]));
+    const padding = '#'.repeat(this.#pick([0, 0, 1, 8, 30, 32, 100, 3000, 8190]));
     const longUsers = this.#pick([0, 0, 0, 0.02]);
     const manyUsers = this.#chance(0.35) ? this.#pick([50, 3000]) : 0;
     const userPadding = manyUsers > 0 ? this.#pick(['', 'user_', 'u', bytesOf('日'), '@'.repeat(200), '@'.repeat(2000), '@'.repeat(5000)]) : '';

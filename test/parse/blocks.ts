@@ -1,12 +1,12 @@
 /** Blocks made by hand, and what a parse stage makes of them. */
 import { Readable, type Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { newCounters, type Counters } from '../../lib/core/counters.ts';
 import type { Dialect } from '../../lib/core/dialect.ts';
+import { newCounters, type Counters } from '../../lib/core/counters.ts';
 import type { Reject, RejectCode, RejectSink } from '../../lib/core/rejects.ts';
 import { rejectCodes } from '../../lib/core/rejects.ts';
 import type { Pieces } from '../../lib/core/pieces.ts';
-import { MAX_RECORD_BYTES, type Batch, type Block } from '../../lib/core/stage.ts';
+import { CARRIED_BYTES, type Batch, type Block } from '../../lib/core/stage.ts';
 import {
   BATCH_ID_LEN, BATCH_ID_PTR, BATCH_IP_LEN, BATCH_IP_PTR, BATCH_RECORD_END, BATCH_RECORD_START, BATCH_STATUS, BATCH_USER_LEN,
   BATCH_USER_PTR, BATCH_VALUE,
@@ -126,10 +126,10 @@ export async function runStage(
   create: (memory: LinearMemory) => Promise<ParseKernel>,
   inputs: readonly TestInput[],
   size: number,
-  { emptyLast, ...options }: Partial<BlockParserOptions> & { emptyLast?: boolean } = {},
+  { emptyLast, headroom, ...options }: Partial<BlockParserOptions> & { emptyLast?: boolean; headroom?: number | undefined } = {},
 ): Promise<Outcome> {
   const memory = new LinearMemory();
-  const blocks = new TestBlocks(memory, size, options.maxRecordBytes ?? MAX_RECORD_BYTES);
+  const blocks = new TestBlocks(memory, size, headroom ?? Math.min(options.maxRecordBytes ?? CARRIED_BYTES, CARRIED_BYTES));
   const outcome: Outcome = { rows: [], rejects: [], counters: newCounters(), batches: [] };
   const rejects = rejectsInto(outcome.rejects);
   const kernel = await create(memory);

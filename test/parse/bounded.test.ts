@@ -19,6 +19,7 @@ import { columns, implementations, rejectsInto, rowsOf, type Row } from './block
 /** Two blocks, a batch, a scratch, an index, a relay and the control block take 5.1 MiB. */
 const LIMIT = 11 << 19;
 const PIECE = 1 << 20;
+const RECORD = 1 << 20;
 
 interface Result {
   readonly rows: Row[];
@@ -42,7 +43,7 @@ async function read(folder: string, before: string, filler: string, count: numbe
   const rejects: Reject[] = [];
   const source = new BlockSource({ inputs: await listInputs([path]), memory, counters, blockBytes: 256 << 10, blocks: 2 });
   const parse = createParseStage({
-    memory, kernel: await implementations[0]!.create(memory), counters, columns, scale: 2,
+    memory, kernel: await implementations[0]!.create(memory), counters, columns, scale: 2, maxRecordBytes: RECORD, relayBytes: RECORD + (256 << 10) + 128,
     rejects: rejectsInto(rejects),
   });
   const error = await pipeline(source.stream(), parse, async (taken: AsyncIterable<Pieces<Batch>>) => {

@@ -22,7 +22,7 @@ test('reject leaves malformed records out', async () => {
   const text = Buffer.concat([Buffer.from('a,b\n1,2\n3\n4,5,6\nx"y,7\n8,'), Buffer.from([0xff]), Buffer.from('\n9,10\n')]);
   assert.deepEqual(await check(text), {
     records: [['a', 'b'], ['1', '2'], ['9', '10']],
-    told: ['3 8 field_count', '4 10 field_count', '5 16 bad_quote', '6 22 user_not_utf8'],
+    told: ['3 8 field_count', '4 10 field_count', '5 16 bad_quote', '6 22 invalid_utf8'],
   });
 });
 
@@ -30,7 +30,7 @@ test('repair pads, cuts, and reads quotes again; invalid UTF-8 stays a reject', 
   const text = Buffer.concat([Buffer.from('a,b\n1,2\n3\n4,5,6\nx"y,7\n8,'), Buffer.from([0xff]), Buffer.from('\n9,10\n')]);
   assert.deepEqual(await check(text, repair), {
     records: [['a', 'b'], ['1', '2'], ['3', ''], ['4', '5'], ['x"y', '7'], ['9', '10']],
-    told: ['3 8 field_count padded', '4 10 field_count cut', '5 16 bad_quote reread', '6 22 user_not_utf8'],
+    told: ['3 8 field_count padded', '4 10 field_count cut', '5 16 bad_quote reread', '6 22 invalid_utf8'],
   });
 });
 

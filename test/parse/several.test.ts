@@ -25,7 +25,7 @@ function keepAlive(t: TestContext): void {
 
 const pieces = [
   'id,user,p,1\n', 'id,user,p,2\r\n', 'id,"us\ner",p,3\r', '"id ""4""",u,p,1.5\n', '\n', '\r\n', '\r', 'one,two\n', '"a"b,u,p,1\n', ',u,p,1\n', 'i,u,p,x\n',
-  `i,"${'long\r\n'.repeat(30)}",p,1\n`, `${'y'.repeat(130)},u,p,1\r\n`, 'i,u,p,1.005\n', 'é,日本,p,1\n',
+  `i,"${'long\r\n'.repeat(30)}",p,1\n`, `${'y'.repeat(130)},u,p,1\r\n`, 'i,u,p,1.005\n', 'é,日本,p,1\n', 'i,"open,p,1\n', 'i,"u",p,1\n', 'i,u,p,"1"\n', `j,"${'text\n'.repeat(30)}`, `j,"${'i,u,p,1\n'.repeat(20)}`,
 ];
 
 function hostileText(next: () => number): string {
@@ -108,7 +108,7 @@ test('in threads', async () => {
   const size = 1000;
   const expected = await alone(wasm, inputs, { size, next });
   const memory = new LinearMemory({ limit: 64 << 20 });
-  const [ring, relay, turns] = [BlockRing.create(memory), Relay.create(memory), RejectTurns.create(memory)];
+  const [ring, relay, turns] = [BlockRing.create(memory), Relay.create(memory, 1 << 21), RejectTurns.create(memory)];
   const modules = await compileKernels(['parse']);
   const threads = [0, 1, 2].map(() => {
     const workerData: ThreadData = {
@@ -145,7 +145,7 @@ test('in threads', async () => {
 test('a stopped ring and relay end whoever waits; a destroyed stream does not wait for its block', async (t) => {
   keepAlive(t);
   const memory = new LinearMemory();
-  const [ring, relay, turns] = [BlockRing.create(memory), Relay.create(memory), RejectTurns.create(memory)];
+  const [ring, relay, turns] = [BlockRing.create(memory), Relay.create(memory, 1 << 21), RejectTurns.create(memory)];
   const waiting = ring.blocks([]);
   const failed = assert.rejects(waiting.toArray(), { code: 'ETL_ABORTED' });
   const late = new OrderedRejects(turns, async () => undefined);

@@ -6,7 +6,7 @@ import { newCounters, type Counters } from '../../lib/core/counters.ts';
 import { EtlError } from '../../lib/core/errors.ts';
 import { rejectLine, type Reject } from '../../lib/core/rejects.ts';
 import type { Pieces } from '../../lib/core/pieces.ts';
-import { MAX_RECORD_BYTES, type Batch, type InputInfo } from '../../lib/core/stage.ts';
+import { CARRIED_BYTES, type Batch, type InputInfo } from '../../lib/core/stage.ts';
 import { LinearMemory } from '../../lib/kernels/linear-memory.ts';
 import type { ParseKernel } from '../../lib/kernels/twins/parse.ts';
 import { OrderedRejects, RejectTurns } from '../../lib/parse/ordered-rejects.ts';
@@ -36,7 +36,7 @@ interface Options {
 /** What one stage makes of the inputs, without ring and shared relay. */
 export async function alone(kernelOf: (memory: LinearMemory) => Promise<ParseKernel>, inputs: readonly TestInput[], options: Options): Promise<Together> {
   const memory = new LinearMemory();
-  const { size, maxRecordBytes = MAX_RECORD_BYTES } = options;
+  const { size, maxRecordBytes = CARRIED_BYTES } = options;
   const blocks = new TestBlocks(memory, size, maxRecordBytes);
   const rejects: Reject[] = [];
   const counters = newCounters();
@@ -57,13 +57,13 @@ export async function alone(kernelOf: (memory: LinearMemory) => Promise<ParseKer
 export async function together(
   kernelOf: (memory: LinearMemory) => Promise<ParseKernel>, inputs: readonly TestInput[], count: number, options: Options,
 ): Promise<Together> {
-  const { size, maxRecordBytes = MAX_RECORD_BYTES, next } = options;
+  const { size, maxRecordBytes = CARRIED_BYTES, next } = options;
   const memory = new LinearMemory();
   const kernel = await kernelOf(memory);
   const blocks = new TestBlocks(memory, size, maxRecordBytes, 2 * count + 2);
   const before = memory.slabsInUse;
   const ring = BlockRing.create(memory);
-  const relay = Relay.create(memory, maxRecordBytes);
+  const relay = Relay.create(memory, maxRecordBytes + 4096);
   const turns = RejectTurns.create(memory);
   const names: InputInfo[] = inputs.map(({ name }, number) => ({ number, name }));
   const rows = new Map<string, Row[]>();
@@ -98,7 +98,7 @@ export async function together(
     ...Array.from({ length: count }, (_, worker) => work(worker).catch(failed)),
   ]);
   if (errors.length === 0) relay.assertEnded();
-  for (const each of [ring, relay, turns]) each.free(maxRecordBytes);
+  for (const each of [ring, relay, turns]) each.free();
   if (memory.slabsInUse !== before) throw new Error(`${memory.slabsInUse - before} slabs are left`);
   if (errors.length === 0 && blocks.released !== blocks.made) throw new Error(`${blocks.made} blocks were made, ${blocks.released} released`);
   const first = errors.filter((error) => !(error instanceof EtlError && error.code === 'ETL_ABORTED'));

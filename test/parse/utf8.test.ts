@@ -33,7 +33,7 @@ for (const { name, create } of implementations) {
     assert.equal(parsed.length, users.length);
     let refused = 0;
     parsed.forEach(({ status }, row) => {
-      const expected = wellFormed(Uint8Array.from(users[row]!)) ? 'none' : 'user_not_utf8';
+      const expected = wellFormed(Uint8Array.from(users[row]!)) ? 'none' : 'invalid_utf8';
       if (expected !== 'none') refused++;
       assert.equal(status, expected, Buffer.from(users[row]!).toString('hex'));
     });

@@ -4,14 +4,14 @@
 //             start ^             a field is [previous entry + 1, entry), the first one [start, entry)
 import {
   BATCH_ID_LEN, BATCH_ID_PTR, BATCH_IP_LEN, BATCH_IP_PTR, BATCH_RECORD_END, BATCH_RECORD_START, BATCH_ROWS, BATCH_STATUS,
-  BATCH_USER_LEN, BATCH_USER_PTR, BATCH_VALUE, BATCH_VALUE_LEN, BATCH_VALUE_PTR, MAX_USER_BYTES, REJECT_BAD_QUOTE,
-  REJECT_FIELD_COUNT, REJECT_MISSING_ID, REJECT_MISSING_USER, REJECT_MISSING_VALUE, REJECT_NONE, REJECT_RECORD_TOO_LONG,
-  REJECT_UNTERMINATED_QUOTE, REJECT_USER_NOT_UTF8, REJECT_USER_TOO_LONG,
+  BATCH_USER_LEN, BATCH_USER_PTR, BATCH_VALUE, BATCH_VALUE_LEN, BATCH_VALUE_PTR, MAX_FOLDED_BYTES,
+  MAX_ID_BYTES, MAX_USER_BYTES, REJECT_BAD_QUOTE, REJECT_FIELD_COUNT, REJECT_ID_TOO_LONG, REJECT_INVALID_UTF8, REJECT_MISSING_ID,
+  REJECT_MISSING_USER, REJECT_MISSING_VALUE, REJECT_NONE, REJECT_RECORD_TOO_LONG, REJECT_UNTERMINATED_QUOTE, REJECT_USER_TOO_LONG,
 } from "../layout";
 import {
   ENTRY_BAD, ENTRY_END, ENTRY_POSITION, ENTRY_QUOTED, MODE_SKIP, STATE_BASE, STATE_COLUMN_ID, STATE_COLUMN_IP,
   STATE_COLUMN_USER, STATE_COLUMN_VALUE, STATE_COUNT, STATE_DROPPED, STATE_EMPTY_LINES, STATE_FIELDS, STATE_INDEX, STATE_MODE, STATE_NEXT,
-  STATE_POS, STATE_QUOTE, STATE_RECORDS, STATE_RECORD_LIMIT, STATE_SCRATCH, STATE_SCRATCH_END, STATE_START,
+  STATE_NOT_ASCII, STATE_POS, STATE_QUOTE, STATE_RECORDS, STATE_RECORD_LIMIT, STATE_REPAIR, STATE_SCRATCH, STATE_SCRATCH_END, STATE_START,
 } from "../parse-layout";
 import { isAscii, isUtf8 } from "./parse-utf8";
 
@@ -28,6 +28,8 @@ export function fields(state: u32, batch: u32): u32 {
   const columnUser = load<u32>(state, STATE_COLUMN_USER) << 2;
   const columnIp = load<u32>(state, STATE_COLUMN_IP) << 2;
   const columnValue = load<u32>(state, STATE_COLUMN_VALUE) << 2;
+  const repair = load<u32>(state, STATE_REPAIR) != 0;
+  const ascii = load<u32>(state, STATE_NOT_ASCII) == 0;
   let skipping = (load<u32>(state, STATE_MODE) & MODE_SKIP) != 0;
   let first = index + (load<u32>(state, STATE_NEXT) << 2);
   let start = load<u32>(state, STATE_START);
@@ -52,6 +54,7 @@ export function fields(state: u32, batch: u32): u32 {
     } else if (found == 1 && end == start && (last & ENTRY_QUOTED) == 0) {
       store<u32>(state, load<u32>(state, STATE_EMPTY_LINES) + 1, STATE_EMPTY_LINES);
     } else {
+      if (repair && (flags & <u32>ENTRY_BAD) != 0 && end - start <= limit) break;
       const at = batch + (rows << 2);
       store<u32>(at, base + start, BATCH_RECORD_START);
       store<u32>(at, base + end, BATCH_RECORD_END);
@@ -74,19 +77,34 @@ export function fields(state: u32, batch: u32): u32 {
         // The common row needs no second look.
         let status: u32 = REJECT_NONE;
         if (
-          (flags & <u32>ENTRY_QUOTED) != 0 || idLength == 0 || valueLength == 0 || userLength - 1 >= <u32>MAX_USER_BYTES ||
-          !isAscii(base + userFrom, userLength)
+          (flags & <u32>ENTRY_QUOTED) != 0 || valueLength == 0 || userLength - 1 >= <u32>MAX_USER_BYTES ||
+          idLength - 1 >= <u32>MAX_ID_BYTES || !ascii
         ) {
-          if ((flags & <u32>ENTRY_QUOTED) != 0 && !unquote(state, at, first)) break;
-          status = fieldProblem(at);
-          if (status != REJECT_NONE) store<i64>(batch + (rows << 3), 0, BATCH_VALUE);
+          if (!ascii && !isValid(base + start, end - start)) {
+            reject(batch, rows, base + start, REJECT_INVALID_UTF8, 0);
+            status = REJECT_INVALID_UTF8;
+          } else {
+            if ((flags & <u32>ENTRY_QUOTED) != 0 && !unquote(state, at, first, found)) break;
+            status = fieldProblem(at);
+            if (status != REJECT_NONE) store<i64>(batch + (rows << 3), 0, BATCH_VALUE);
+          }
         }
         store<u32>(at, status, BATCH_STATUS);
       } else {
         let status: u32 = REJECT_FIELD_COUNT;
         if (end - start > limit) status = REJECT_RECORD_TOO_LONG;
         else if ((flags & <u32>ENTRY_BAD) != 0) status = badQuote(first);
-        reject(batch, rows, base + start, status, found);
+        else if (repair) status = ascii || isValid(base + start, end - start) ? <u32>REJECT_NONE : <u32>REJECT_INVALID_UTF8;
+        if (status == REJECT_NONE) {
+          const entries = (next - first) >> 2;
+          placeFields(state, at, first, base, start, entries);
+          if (!unquote(state, at, first, entries)) break;
+          status = fieldProblem(at);
+          store<i64>(batch + (rows << 3), 0, BATCH_VALUE);
+          store<u32>(at, status, BATCH_STATUS);
+        } else {
+          reject(batch, rows, base + start, status, found);
+        }
       }
       rows++;
     }
@@ -123,23 +141,42 @@ function fieldEnd(first: u32, column: u32): u32 {
   return load<u32>(first + column) & ENTRY_POSITION;
 }
 
+// @ts-ignore: decorator
+@inline
+function isValid(at: u32, length: u32): bool {
+  return isAscii(at, length) || isUtf8(at, length);
+}
+
+/** Writes the wanted fields of a record that may have too few of them: those are empty. */
+function placeFields(state: u32, at: u32, first: u32, base: u32, start: u32, entries: u32): void {
+  for (let column: u32 = 0; column < 4; column++) {
+    const place = load<u32>(state + (column << 2), STATE_COLUMN_ID);
+    const field = at + BATCH_ID_PTR + column * (BATCH_USER_PTR - BATCH_ID_PTR);
+    const from = place < entries ? fieldStart(first, place << 2, start) : start;
+    store<u32>(field, base + from);
+    store<u32>(field, place < entries ? fieldEnd(first, place << 2) - from : 0, BATCH_ID_LEN - BATCH_ID_PTR);
+  }
+}
+
 /** What is wrong with a row's fields, whose quotes are off. */
 function fieldProblem(at: u32): u32 {
+  const idLength = load<u32>(at, BATCH_ID_LEN);
   const userLength = load<u32>(at, BATCH_USER_LEN);
-  if (load<u32>(at, BATCH_ID_LEN) == 0) return REJECT_MISSING_ID;
+  if (idLength == 0) return REJECT_MISSING_ID;
+  if (idLength > <u32>MAX_ID_BYTES) return REJECT_ID_TOO_LONG;
   if (userLength == 0) return REJECT_MISSING_USER;
   if (userLength > <u32>MAX_USER_BYTES) return REJECT_USER_TOO_LONG;
-  if (!isUtf8(load<u32>(at, BATCH_USER_PTR), userLength)) return REJECT_USER_NOT_UTF8;
   return load<u32>(at, BATCH_VALUE_LEN) == 0 ? REJECT_MISSING_VALUE : REJECT_NONE;
 }
 
-/** Takes the quotes off the wanted fields that have them. False, and nothing used, when the scratch is full. */
-function unquote(state: u32, at: u32, first: u32): bool {
+/** Takes the quotes off the wanted fields that have well-formed ones. False, and nothing used, when the scratch is full. */
+function unquote(state: u32, at: u32, first: u32, entries: u32): bool {
   const scratch = load<u32>(state, STATE_SCRATCH);
   for (let column: u32 = 0; column < 4; column++) {
     // Places in the state and columns in the batch come in the same order, at equal distances.
     const place = load<u32>(state + (column << 2), STATE_COLUMN_ID);
-    if ((load<u32>(first + (place << 2)) & <u32>ENTRY_QUOTED) == 0) continue;
+    if (place >= entries) continue;
+    if ((load<u32>(first + (place << 2)) & <u32>(ENTRY_QUOTED | ENTRY_BAD)) != <u32>ENTRY_QUOTED) continue;
     const field = at + BATCH_ID_PTR + column * (BATCH_USER_PTR - BATCH_ID_PTR);
     if (!unfold(state, field)) {
       store<u32>(state, scratch, STATE_SCRATCH);
@@ -154,7 +191,7 @@ function unfold(state: u32, field: u32): bool {
   let from = load<u32>(field) + 1;
   const length = load<u32>(field, BATCH_ID_LEN - BATCH_ID_PTR) - 2;
   const end = from + length;
-  let found = find(from, end, quote);
+  let found = length > <u32>MAX_FOLDED_BYTES ? end : find(from, end, quote);
   if (found == end) {
     store<u32>(field, from);
     store<u32>(field, length, BATCH_ID_LEN - BATCH_ID_PTR);

@@ -8,18 +8,23 @@
 // That is exact while every quote stands where one may be, which two masks prove for the step:
 //   an opening quote comes after an end, or after a closing quote (the two halves of "");
 //   after a closing quote comes an end or a quote.
-// A step that fails goes through the scalar state machine `scanBytes` instead. Its states are the masks' carries:
+// A step that fails goes through the scalar state machine `scanBytes` instead, and so does the rest of a record with malformed
+// quotes, and what is to be read line by line. Its states are the masks' carries:
 //   field start = after an end; quoted = inside; closed = after a closing quote; unquoted = none of them.
+// Without quotes, the vectors of quotes are those of CRs, which `scanPlain` stops at anyway, and their mask is none.
 //
 // State and index: ../parse-layout.ts. Definition: ../twins/parse.ts.
 import {
-  ENTRY_BAD, ENTRY_END, ENTRY_QUOTED, INDEX_SLACK, MODE_AFTER_CR, MODE_BAD, MODE_CLOSED, MODE_FIELD_START, MODE_PLACE,
-  MODE_QUOTED, MODE_SKIP, MODE_UNQUOTED, STATE_BASE, STATE_CAPACITY, STATE_COUNT, STATE_DELIMITER, STATE_END, STATE_ENOUGH, STATE_INDEX,
-  STATE_LINES, STATE_MODE, STATE_NEXT, STATE_POS, STATE_QUOTE, STATE_RECORDS, STATE_START,
+  ENTRY_BAD, ENTRY_END, ENTRY_QUOTED, INDEX_SLACK, MODE_AFTER_CR, MODE_BAD, MODE_BAD_RECORD, MODE_CLOSED, MODE_FIELD_START,
+  MODE_PLACE, MODE_QUOTED, MODE_SKIP, MODE_UNQUOTED, STATE_BASE, STATE_CAPACITY, STATE_COUNT, STATE_DELIMITER, STATE_END,
+  STATE_ENOUGH, STATE_INDEX, STATE_LINES, STATE_LINE_END, STATE_LINE_FROM, STATE_MODE, STATE_NEXT, STATE_NOT_ASCII, STATE_POS,
+  STATE_QUOTE, STATE_RECORDS, STATE_START, STATE_SUSPECT,
 } from "../parse-layout";
 
 const LF: u8 = 10;
 const CR: u8 = 13;
+/** Flags that the masks do not know. */
+const ODD: u32 = MODE_BAD | MODE_BAD_RECORD;
 /** After so many steps without a quote or a CR there may be a whole stretch of them. */
 const QUIET: u32 = 4;
 
@@ -60,9 +65,14 @@ export function scan(state: u32): void {
   const full = index + ((load<u32>(state, STATE_CAPACITY) - INDEX_SLACK) << 2);
   const enough = load<u32>(state, STATE_ENOUGH);
   const delimiters = i8x16.splat(load<u8>(state, STATE_DELIMITER));
-  const quotes = i8x16.splat(load<u8>(state, STATE_QUOTE));
+  const quote = load<u32>(state, STATE_QUOTE);
+  const quoting: u64 = quote < 256 ? -1 : 0;
+  const quotes = i8x16.splat(quote < 256 ? <u8>quote : CR);
   const feeds = i8x16.splat(LF);
   const returns = i8x16.splat(CR);
+  const lineFrom = load<u32>(state, STATE_LINE_FROM);
+  const lineEnd = load<u32>(state, STATE_LINE_END);
+  store<u32>(state, 0, STATE_SUSPECT);
 
   let pos = load<u32>(state, STATE_POS);
   let mode = load<u32>(state, STATE_MODE);
@@ -79,11 +89,12 @@ export function scan(state: u32): void {
   let afterEnd: u64 = u64((mode & MODE_PLACE) == MODE_FIELD_START);
   let afterClose: u64 = u64((mode & MODE_PLACE) == MODE_CLOSED);
   let afterCr: u64 = u64((mode & MODE_AFTER_CR) != 0);
-  let bad: u64 = u64((mode & MODE_BAD) != 0);
+  let odd: u32 = mode & ODD;
+  let high = i8x16.splat(0);
   let quiet = QUIET; // steps since the last one with a quote or a CR
 
   while (pos < end && out <= full && records < enough) {
-    if (quiet >= QUIET && (inside | afterClose | afterCr | bad) == 0) {
+    if (quiet >= QUIET && (inside | afterClose | afterCr | odd) == 0) {
       store<u32>(state, pos, STATE_POS);
       store<u32>(state, (out - index) >> 2, STATE_COUNT);
       store<u32>(state, records, STATE_RECORDS);
@@ -96,13 +107,14 @@ export function scan(state: u32): void {
       quiet = 0;
       continue;
     }
-    if (pos + 64 <= end) {
+    if (pos + 64 <= end && (pos >= lineEnd || pos + 64 <= lineFrom)) {
       const at = base + pos;
       const v0 = v128.load(at);
       const v1 = v128.load(at, 16);
       const v2 = v128.load(at, 32);
       const v3 = v128.load(at, 48);
-      const quoteBits = bits(i8x16.eq(v0, quotes), i8x16.eq(v1, quotes), i8x16.eq(v2, quotes), i8x16.eq(v3, quotes));
+      high = v128.or(high, v128.or(v128.or(v0, v1), v128.or(v2, v3)));
+      const quoteBits = quoting & bits(i8x16.eq(v0, quotes), i8x16.eq(v1, quotes), i8x16.eq(v2, quotes), i8x16.eq(v3, quotes));
       const returnBits = bits(i8x16.eq(v0, returns), i8x16.eq(v1, returns), i8x16.eq(v2, returns), i8x16.eq(v3, returns));
       const feedBits = bits(i8x16.eq(v0, feeds), i8x16.eq(v1, feeds), i8x16.eq(v2, feeds), i8x16.eq(v3, feeds));
       quiet = (quoteBits | returnBits) == 0 ? quiet + 1 : 0;
@@ -115,7 +127,7 @@ export function scan(state: u32): void {
       const allEnds = (delimiterBits | feedBits | returnBits) & ~insideBits;
       const closed = (closing << 1) | afterClose;
       const misplaced = (opening & ~((allEnds << 1) | afterEnd | closed)) | (closed & ~(allEnds | quoteBits));
-      if ((misplaced | bad) == 0) {
+      if ((misplaced | odd) == 0) {
         const secondHalf = feedBits & ((returnBits << 1) | afterCr);
         const lineEnds = (feedBits | returnBits) & ~secondHalf;
         const ends = allEnds & ~secondHalf;
@@ -135,13 +147,12 @@ export function scan(state: u32): void {
     }
     // Malformed quotes, or less than 64 bytes left.
     mode = inside != 0 ? MODE_QUOTED : afterClose != 0 ? MODE_CLOSED : afterEnd != 0 ? MODE_FIELD_START : MODE_UNQUOTED;
-    if (bad != 0) mode |= MODE_BAD;
+    mode |= odd;
     if (afterCr != 0) mode |= MODE_AFTER_CR;
-    const stop = min(pos + 64, end);
     store<u32>(state, lines, STATE_LINES);
     store<u32>(state, records, STATE_RECORDS);
-    mode = scanBytes(state, pos, stop, mode, out);
-    pos = stop;
+    mode = scanBytes(state, pos, min(pos + 64, end), mode, out);
+    pos = load<u32>(state, STATE_POS);
     lines = load<u32>(state, STATE_LINES);
     records = load<u32>(state, STATE_RECORDS);
     out = index + (load<u32>(state, STATE_COUNT) << 2);
@@ -149,12 +160,14 @@ export function scan(state: u32): void {
     afterEnd = u64((mode & MODE_PLACE) == MODE_FIELD_START);
     afterClose = u64((mode & MODE_PLACE) == MODE_CLOSED);
     afterCr = u64((mode & MODE_AFTER_CR) != 0);
-    bad = u64((mode & MODE_BAD) != 0);
+    odd = mode & ODD;
+    if (load<u32>(state, STATE_SUSPECT) != 0) break;
   }
 
   mode = inside != 0 ? MODE_QUOTED : afterClose != 0 ? MODE_CLOSED : afterEnd != 0 ? MODE_FIELD_START : MODE_UNQUOTED;
-  if (bad != 0) mode |= MODE_BAD;
+  mode |= odd;
   if (afterCr != 0) mode |= MODE_AFTER_CR;
+  if (i8x16.bitmask(high) != 0) store<u32>(state, 1, STATE_NOT_ASCII);
   store<u32>(state, mode | (load<u32>(state, STATE_MODE) & MODE_SKIP), STATE_MODE);
   store<u32>(state, pos, STATE_POS);
   store<u32>(state, (out - index) >> 2, STATE_COUNT);
@@ -174,9 +187,11 @@ function scanPlain(state: u32, afterEnd: u64): u64 {
   const end = load<u32>(state, STATE_END);
   const enough = load<u32>(state, STATE_ENOUGH);
   const delimiters = i8x16.splat(load<u8>(state, STATE_DELIMITER));
-  const quotes = i8x16.splat(load<u8>(state, STATE_QUOTE));
+  const quote = load<u32>(state, STATE_QUOTE);
+  const quotes = i8x16.splat(quote < 256 ? <u8>quote : CR);
   const feeds = i8x16.splat(LF);
   const returns = i8x16.splat(CR);
+  let high = i8x16.splat(0);
   const before = load<u32>(state, STATE_RECORDS);
   let records = before;
   let pos = load<u32>(state, STATE_POS);
@@ -192,6 +207,7 @@ function scanPlain(state: u32, afterEnd: u64): u64 {
       v128.or(v128.or(i8x16.eq(v2, quotes), i8x16.eq(v2, returns)), v128.or(i8x16.eq(v3, quotes), i8x16.eq(v3, returns))),
     );
     if (v128.any_true(special)) break;
+    high = v128.or(high, v128.or(v128.or(v0, v1), v128.or(v2, v3)));
     const f0 = i8x16.eq(v0, feeds);
     const f1 = i8x16.eq(v1, feeds);
     const f2 = i8x16.eq(v2, feeds);
@@ -212,6 +228,7 @@ function scanPlain(state: u32, afterEnd: u64): u64 {
   store<u32>(state, (out - index) >> 2, STATE_COUNT);
   store<u32>(state, records, STATE_RECORDS);
   store<u32>(state, load<u32>(state, STATE_LINES) + records - before, STATE_LINES);
+  if (i8x16.bitmask(high) != 0) store<u32>(state, 1, STATE_NOT_ASCII);
   return afterEnd;
 }
 
@@ -249,32 +266,46 @@ function mark(out: u32, ends: u64, marked: u64, flag: u32): void {
   } while (marked);
 }
 
-/** The state machine, byte by byte, over at most 64 bytes. Writes entries at `out`; gives the mode after them. */
+/** The state machine, byte by byte, over at most 64 bytes; leaves off behind a suspect record. Writes entries at `out`, and POS; gives the mode. */
 function scanBytes(state: u32, pos: u32, stop: u32, mode: u32, out: u32): u32 {
   const base = load<u32>(state, STATE_BASE);
   const delimiter = load<u8>(state, STATE_DELIMITER);
-  const quote = load<u8>(state, STATE_QUOTE);
+  const quote = load<u32>(state, STATE_QUOTE);
+  const lineFrom = load<u32>(state, STATE_LINE_FROM);
+  const lineTo = load<u32>(state, STATE_LINE_END);
   let place = mode & MODE_PLACE;
   let bad = mode & MODE_BAD;
+  let badRecord = mode & MODE_BAD_RECORD;
+  let suspect = false;
   let afterCr = (mode & MODE_AFTER_CR) != 0;
   let lines: u32 = 0;
   let records: u32 = 0;
-  for (; pos < stop; pos++) {
-    const byte = load<u8>(base + pos);
+  let high: u32 = 0;
+  for (; pos < stop && !suspect; pos++) {
+    const byte = <u32>load<u8>(base + pos);
+    high |= byte;
     const secondHalf = afterCr && byte == LF;
     afterCr = byte == CR;
     const lineEnd = byte == LF || byte == CR;
     lines += u32(lineEnd && !secondHalf);
-    if (place == MODE_QUOTED) {
+    if (place == MODE_QUOTED && !(lineEnd && pos >= lineFrom && pos < lineTo)) {
       if (byte == quote) place = MODE_CLOSED;
     } else if (lineEnd || byte == delimiter) {
       if (secondHalf) continue;
-      let flags: u32 = place == MODE_CLOSED ? <u32>ENTRY_QUOTED : 0;
-      if (bad) flags |= <u32>ENTRY_BAD;
-      if (lineEnd) flags |= <u32>ENTRY_END;
+      if (place == MODE_QUOTED) bad = MODE_BAD;
+      let flags: u32 = place == MODE_CLOSED || place == MODE_QUOTED ? <u32>ENTRY_QUOTED : 0;
+      if (bad) {
+        flags |= <u32>ENTRY_BAD;
+        badRecord = MODE_BAD_RECORD;
+      }
+      if (lineEnd) {
+        flags |= <u32>ENTRY_END;
+        records++;
+        suspect = badRecord != 0;
+        badRecord = 0;
+      }
       store<u32>(out, pos | flags);
       out += 4;
-      records += u32(lineEnd);
       place = MODE_FIELD_START;
       bad = 0;
     } else if (byte == quote && place != MODE_UNQUOTED) {
@@ -284,10 +315,13 @@ function scanBytes(state: u32, pos: u32, stop: u32, mode: u32, out: u32): u32 {
       place = MODE_UNQUOTED;
     }
   }
+  store<u32>(state, pos, STATE_POS);
+  store<u32>(state, u32(suspect), STATE_SUSPECT);
+  if (high > 127) store<u32>(state, 1, STATE_NOT_ASCII);
   store<u32>(state, load<u32>(state, STATE_LINES) + lines, STATE_LINES);
   store<u32>(state, load<u32>(state, STATE_RECORDS) + records, STATE_RECORDS);
   store<u32>(state, (out - load<u32>(state, STATE_INDEX)) >> 2, STATE_COUNT);
-  return place | bad | (afterCr ? MODE_AFTER_CR : 0);
+  return place | bad | badRecord | (afterCr ? MODE_AFTER_CR : 0);
 }
 
 export function finish(state: u32): void {

@@ -5,35 +5,38 @@
 import { isUtf8 } from 'node:buffer';
 import {
   BATCH_ID_LEN, BATCH_ID_PTR, BATCH_IP_LEN, BATCH_IP_PTR, BATCH_RECORD_END, BATCH_RECORD_START, BATCH_ROWS, BATCH_STATUS,
-  BATCH_USER_LEN, BATCH_USER_PTR, BATCH_VALUE, BATCH_VALUE_LEN, BATCH_VALUE_PTR, MAX_USER_BYTES, REJECT_BAD_QUOTE,
-  REJECT_BAD_VALUE, REJECT_FIELD_COUNT, REJECT_MISSING_ID, REJECT_MISSING_USER, REJECT_MISSING_VALUE, REJECT_NONE,
-  REJECT_RECORD_TOO_LONG, REJECT_UNTERMINATED_QUOTE, REJECT_USER_NOT_UTF8, REJECT_USER_TOO_LONG, REJECT_VALUE_PRECISION,
-  REJECT_VALUE_RANGE,
+  BATCH_USER_LEN, BATCH_USER_PTR, BATCH_VALUE, BATCH_VALUE_LEN, BATCH_VALUE_PTR, MAX_FOLDED_BYTES, MAX_ID_BYTES, MAX_USER_BYTES,
+  REJECT_BAD_QUOTE, REJECT_BAD_VALUE, REJECT_FIELD_COUNT, REJECT_ID_TOO_LONG, REJECT_INVALID_UTF8, REJECT_MISSING_ID,
+  REJECT_MISSING_USER, REJECT_MISSING_VALUE, REJECT_NONE, REJECT_RECORD_TOO_LONG, REJECT_UNTERMINATED_QUOTE, REJECT_USER_TOO_LONG,
+  REJECT_VALUE_PRECISION, REJECT_VALUE_RANGE,
 } from '../layout.ts';
 import type { LinearMemory } from '../linear-memory.ts';
 import {
-  ENTRY_BAD, ENTRY_END, ENTRY_POSITION, ENTRY_QUOTED, INDEX_SLACK, MODE_AFTER_CR, MODE_BAD, MODE_CLOSED,
+  ENTRY_BAD, ENTRY_END, ENTRY_POSITION, ENTRY_QUOTED, INDEX_SLACK, MODE_AFTER_CR, MODE_BAD, MODE_BAD_RECORD, MODE_CLOSED,
   MODE_FIELD_START, MODE_PLACE, MODE_QUOTED, MODE_SKIP, MODE_UNQUOTED, STATE_BASE, STATE_BYTES, STATE_CAPACITY,
   STATE_COLUMN_ID, STATE_COLUMN_IP, STATE_COLUMN_USER, STATE_COLUMN_VALUE, STATE_COUNT, STATE_DELIMITER, STATE_DROPPED,
-  STATE_EMPTY_LINES, STATE_END, STATE_ENOUGH, STATE_FIELDS, STATE_INDEX, STATE_LINES, STATE_MODE, STATE_NEXT, STATE_POS, STATE_QUOTE,
-  STATE_RECORDS, STATE_RECORD_LIMIT, STATE_SCRATCH, STATE_SCRATCH_END, STATE_START,
+  STATE_EMPTY_LINES, STATE_END, STATE_ENOUGH, STATE_FIELDS, STATE_INDEX, STATE_LINES, STATE_LINE_END, STATE_LINE_FROM, STATE_MODE,
+  STATE_NEXT, STATE_NOT_ASCII, STATE_POS, STATE_QUOTE, STATE_RECORDS, STATE_RECORD_LIMIT, STATE_REPAIR, STATE_SCRATCH,
+  STATE_SCRATCH_END, STATE_START, STATE_SUSPECT,
 } from '../parse-layout.ts';
 
 /** All parameters are addresses or counts; results are counts. None traps on any content of the window. */
 export interface ParseKernel {
   /**
-   * Indexes the window from POS on. Stops at its end, or once ENOUGH whole records wait in the index, or at
-   * 64-byte steps when less than INDEX_SLACK entries are free. Quadratic in nothing: no byte of a window is scanned twice.
+   * Indexes the window from POS on. Stops at its end, or once ENOUGH whole records wait in the index, or when less than
+   * INDEX_SLACK entries are free, or, SUSPECT then, behind a record with malformed quotes. Quadratic in nothing: no byte is
+   * scanned twice.
    */
   scan(state: number): void;
   /** At the end of an input, everything scanned: ends the last record if it has no line end. */
   finish(state: number): void;
   /**
    * Takes up to BATCH_ROWS whole records out of the index and writes RECORD_*, *_PTR, *_LEN and STATUS of `batch`.
-   * Quoted fields point at their content; with doubled quotes, at an unfolded copy in the scratch. Stops early when the
-   * scratch is full (it always holds one record if it has RECORD_LIMIT bytes). Empty lines are counted, not rows.
-   * Field_count rejects have the number of fields found in VALUE, other rejected rows 0. Returns the rows; 0 only when
-   * no whole record is left.
+   * Quoted fields point at their content; with doubled quotes, at an unfolded copy in the scratch, unless they are longer than
+   * MAX_FOLDED_BYTES. Stops early when the scratch is full (it always holds one record if it has room for the fields of four
+   * columns). Empty lines are counted, not rows. Field_count rejects have the number of fields found in VALUE, other rejected
+   * rows 0. With REPAIR, a field too many is nothing, one too few is empty, and it stops before a record with malformed quotes.
+   * Returns the rows; 0 only when no whole record is left, or with REPAIR the next one is malformed.
    */
   fields(state: number, batch: number): number;
   /** Parses VALUE_PTR/LEN of the good rows to VALUE x 10^scale (scale <= 18). Returns how many rows have a status. */
@@ -90,8 +93,11 @@ export function createParseTwin(memory: LinearMemory): ParseKernel {
     const quote = state.get(STATE_QUOTE);
     const enough = state.get(STATE_ENOUGH);
     const mode = state.get(STATE_MODE);
+    const [lineFrom, lineTo] = [state.get(STATE_LINE_FROM), state.get(STATE_LINE_END)];
     let place = mode & MODE_PLACE;
     let bad = mode & MODE_BAD;
+    let badRecord = mode & MODE_BAD_RECORD;
+    let suspect = false;
     let afterCr = (mode & MODE_AFTER_CR) !== 0;
     let pos = state.get(STATE_POS);
     let count = state.get(STATE_COUNT);
@@ -99,19 +105,26 @@ export function createParseTwin(memory: LinearMemory): ParseKernel {
     // The LF of a CRLF that was cut in two belongs to no record.
     if (afterCr && state.get(STATE_START) === pos && window[pos] === LF) state.set(STATE_START, pos + 1);
 
-    for (; pos < window.length && records < enough && count + INDEX_SLACK <= index.length; pos++) {
+    for (; pos < window.length && records < enough && count + INDEX_SLACK <= index.length && !suspect; pos++) {
       const byte = window[pos]!;
+      if (byte > 127) state.set(STATE_NOT_ASCII, 1);
       const secondHalf = afterCr && byte === LF;
       afterCr = byte === CR;
       const lineEnd = byte === LF || byte === CR;
       if (lineEnd && !secondHalf) state.add(STATE_LINES, 1);
-      if (place === MODE_QUOTED) {
+      if (place === MODE_QUOTED && !(lineEnd && pos >= lineFrom && pos < lineTo)) {
         if (byte === quote) place = MODE_CLOSED;
       } else if (lineEnd || byte === delimiter) {
         if (secondHalf) continue;
-        const flags = (place === MODE_CLOSED ? ENTRY_QUOTED : 0) + (bad ? ENTRY_BAD : 0) + (lineEnd ? ENTRY_END : 0);
-        index[count++] = pos + flags;
-        if (lineEnd) records++;
+        if (place === MODE_QUOTED) bad = MODE_BAD;
+        const quoted = place === MODE_CLOSED || place === MODE_QUOTED;
+        index[count++] = pos + (quoted ? ENTRY_QUOTED : 0) + (bad ? ENTRY_BAD : 0) + (lineEnd ? ENTRY_END : 0);
+        if (bad) badRecord = MODE_BAD_RECORD;
+        if (lineEnd) {
+          records++;
+          suspect = badRecord !== 0;
+          badRecord = 0;
+        }
         place = MODE_FIELD_START;
         bad = 0;
       } else if (byte === quote && place !== MODE_UNQUOTED) {
@@ -125,7 +138,8 @@ export function createParseTwin(memory: LinearMemory): ParseKernel {
     state.set(STATE_POS, pos);
     state.set(STATE_COUNT, count);
     state.set(STATE_RECORDS, records);
-    state.set(STATE_MODE, place | bad | (afterCr ? MODE_AFTER_CR : 0) | (mode & MODE_SKIP));
+    state.set(STATE_SUSPECT, Number(suspect));
+    state.set(STATE_MODE, place | bad | badRecord | (afterCr ? MODE_AFTER_CR : 0) | (mode & MODE_SKIP));
   }
 
   /** Moves the entries that wait to the front of the index. */
@@ -172,6 +186,8 @@ export function createParseTwin(memory: LinearMemory): ParseKernel {
       } else if (record.length === 1 && end === start) {
         state.add(STATE_EMPTY_LINES, 1);
       } else {
+        const isBad = record.some((entry) => (entry & ENTRY_BAD) !== 0) && end - start <= state.get(STATE_RECORD_LIMIT);
+        if (isBad && state.get(STATE_REPAIR) !== 0) break;
         if (!row(state, batch, rows, start, record)) break;
         rows++;
       }
@@ -200,10 +216,12 @@ export function createParseTwin(memory: LinearMemory): ParseKernel {
     const end = record.at(-1)! & ENTRY_POSITION;
     const scratch = state.get(STATE_SCRATCH);
     const bad = record.find((entry) => (entry & ENTRY_BAD) !== 0);
+    const repair = state.get(STATE_REPAIR) !== 0;
     let status = REJECT_NONE;
     if (end - start > state.get(STATE_RECORD_LIMIT)) status = REJECT_RECORD_TOO_LONG;
     else if (bad !== undefined) status = (bad & ENTRY_QUOTED) === 0 ? REJECT_BAD_QUOTE : REJECT_UNTERMINATED_QUOTE;
-    else if (found !== state.get(STATE_FIELDS)) status = REJECT_FIELD_COUNT;
+    else if (found !== state.get(STATE_FIELDS) && !repair) status = REJECT_FIELD_COUNT;
+    else if (state.get(STATE_NOT_ASCII) !== 0 && !isUtf8(memory.bytes(base + start, end - start).slice())) status = REJECT_INVALID_UTF8;
     store(at + BATCH_RECORD_START, base + start);
     store(at + BATCH_RECORD_END, base + end);
     const value = status === REJECT_FIELD_COUNT ? found : 0;
@@ -213,10 +231,10 @@ export function createParseTwin(memory: LinearMemory): ParseKernel {
       const place = state.get(column.place);
       let ptr = base + start;
       let len = 0;
-      if (status === REJECT_NONE) {
+      if (status === REJECT_NONE && place < record.length) {
         if (place > 0) ptr = base + (record[place - 1]! & ENTRY_POSITION) + 1;
         len = base + (record[place]! & ENTRY_POSITION) - ptr;
-        if ((record[place]! & ENTRY_QUOTED) !== 0) {
+        if ((record[place]! & (ENTRY_QUOTED | ENTRY_BAD)) === ENTRY_QUOTED) {
           const content = unfold(state, ptr + 1, len - 2);
           if (!content) {
             state.set(STATE_SCRATCH, scratch);
@@ -231,9 +249,9 @@ export function createParseTwin(memory: LinearMemory): ParseKernel {
 
     if (status === REJECT_NONE) {
       if (load(at + BATCH_ID_LEN) === 0) status = REJECT_MISSING_ID;
+      else if (load(at + BATCH_ID_LEN) > MAX_ID_BYTES) status = REJECT_ID_TOO_LONG;
       else if (load(at + BATCH_USER_LEN) === 0) status = REJECT_MISSING_USER;
       else if (load(at + BATCH_USER_LEN) > MAX_USER_BYTES) status = REJECT_USER_TOO_LONG;
-      else if (!isUtf8(memory.bytes(load(at + BATCH_USER_PTR), load(at + BATCH_USER_LEN)).slice())) status = REJECT_USER_NOT_UTF8;
       else if (load(at + BATCH_VALUE_LEN) === 0) status = REJECT_MISSING_VALUE;
     }
     store(at + BATCH_STATUS, status);
@@ -244,7 +262,7 @@ export function createParseTwin(memory: LinearMemory): ParseKernel {
   function unfold(state: State, ptr: number, len: number): { ptr: number; len: number } | undefined {
     const quote = state.get(STATE_QUOTE);
     const content = memory.bytes(ptr, len);
-    if (!content.includes(quote)) return { ptr, len };
+    if (len > MAX_FOLDED_BYTES || !content.includes(quote)) return { ptr, len };
     const scratch = state.get(STATE_SCRATCH);
     if (len > state.get(STATE_SCRATCH_END) - scratch) return undefined;
     const folded: number[] = [];
