@@ -4,6 +4,7 @@ import { EtlError, messageOf } from '../core/errors.ts';
 export const EXIT_DONE = 0;
 export const EXIT_FAILED = 1;
 export const EXIT_USAGE = 2;
+export const EXIT_REJECTED = 3;
 /** 128 + the signal's number, as shells report a process that a signal ended. */
 export const EXIT_SIGNAL = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
@@ -27,7 +28,7 @@ export function reportError(error: unknown): number {
     if (error.hint) process.stderr.write(`  ${printable(error.hint)}\n`);
     for (const extra of error.suppressed) process.stderr.write(`  cleaning up failed too: ${messageOf(extra)}\n`);
     if (stopped) return EXIT_SIGNAL[stopped.signal];
-    return error.code === 'ETL_USAGE' ? EXIT_USAGE : EXIT_FAILED;
+    return error.code === 'ETL_USAGE' ? EXIT_USAGE : error.code === 'ETL_REJECTED' ? EXIT_REJECTED : EXIT_FAILED;
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   process.stderr.write(`etl-stream: an unexpected error, which is a bug in etl-stream [ETL_INTERNAL]\n${text}\n`);

@@ -19,7 +19,7 @@ import {
 import type { BlockParserOptions } from './block-parser.ts';
 import { describeReject } from './describe-reject.ts';
 import { Framer, type Frame } from './framer.ts';
-import { loadFieldReader, type FieldReader } from './general-fields.ts';
+import { loadFieldReader, textOf, type FieldReader } from './general-fields.ts';
 import { fieldsOf } from './general-records.ts';
 import { mapHeader, type HeaderMap } from './header.ts';
 import { latin1Dialect, leastReading } from './least-reading.ts';
@@ -35,8 +35,8 @@ const STATUS_OF = { bad_quote: REJECT_BAD_QUOTE, unterminated_quote: REJECT_UNTE
 /** A record that waits for its batch. */
 interface Waiting {
   readonly frame: Pick<Frame, 'start' | 'end' | 'line' | 'problem'>;
-  /** undefined: it is malformed. */
-  readonly fields: readonly Buffer[] | undefined;
+  /** As latin1; undefined: it is malformed. */
+  readonly fields: readonly string[] | undefined;
 }
 
 const EMPTY = Buffer.alloc(0);
@@ -144,7 +144,7 @@ export class GeneralParser {
         hint: 'A name with quotes in it must be quoted as a whole, its quotes doubled (or escaped, as --escape says).',
       });
     }
-    this.#setHeader(mapHeader(names.map(String), this.#options.columns, input.name));
+    this.#setHeader(mapHeader(names.map(textOf), this.#options.columns, input.name));
     return true;
   }
 
@@ -188,13 +188,13 @@ export class GeneralParser {
   }
 
   /** The record, or what it was most likely meant to be. */
-  #repaired(frame: Frame, fields: readonly Buffer[] | undefined): Waiting[] {
+  #repaired(frame: Frame, fields: readonly string[] | undefined): Waiting[] {
     if (fields || frame.problem === 'record_too_long' || !this.#options.repair) return [{ frame, fields }];
     const raw = this.#bytes.toString('latin1', frame.start, frame.end);
     const read = leastReading(raw, latin1Dialect(this.#dialect), this.#header!.fields);
     return read?.map(({ from, to, fields }) => ({
       frame: { start: frame.start + from, end: frame.start + to, line: frame.line + lineEnds(raw.slice(0, from)), problem: undefined },
-      fields: fields.map((field) => Buffer.from(field, 'latin1')),
+      fields,
     })) ?? [{ frame, fields }];
   }
 
@@ -205,7 +205,7 @@ export class GeneralParser {
     if (!fields) return this.#rows.reject(raw, STATUS_OF[frame.problem ?? 'bad_quote']);
     if (fields.length !== width && !this.#options.repair) return this.#rows.reject(raw, REJECT_FIELD_COUNT, fields.length);
     if (!isUtf8(raw)) return this.#rows.reject(raw, REJECT_INVALID_UTF8);
-    return this.#rows.add(raw, [id, user, ip, value].map((place) => fields[place] ?? EMPTY));
+    return this.#rows.add(raw, [id, user, ip, value].map((place) => Buffer.from(fields[place] ?? '', 'latin1')));
   }
 
   #checked(block: Block, rows: number): Batch | Promise<Batch> {

@@ -2,9 +2,10 @@
  * Records of any other dialect, for the record stream: framed here, their fields read by csv-parse, in runs of whole, well-formed
  * records. Memory: the unfinished record and a piece, twice.
  */
+import { isAscii } from 'node:buffer';
 import { CsvBatch, recordTooLong, type RecordReader, type Records } from './csv-batch.ts';
 import { Framer, type Frame } from './framer.ts';
-import { loadFieldReader, type FieldReader } from './general-fields.ts';
+import { loadFieldReader, textOf, type FieldReader } from './general-fields.ts';
 import type { ReaderOptions } from './kernel-records.ts';
 import type { FieldProblem } from './field-text.ts';
 
@@ -17,7 +18,8 @@ class GeneralRecords implements Records {
   readonly #lines: number;
   readonly #offset: number;
   readonly #frames: readonly Frame[];
-  readonly #fields: readonly (readonly Buffer[] | undefined)[];
+  readonly #fields: readonly (string[] | undefined)[];
+  readonly #isAscii: boolean;
 
   constructor(bytes: Buffer, before: ReaderOptions['before'], offset: number, frames: readonly Frame[], read: FieldReader) {
     this.#bytes = bytes;
@@ -26,11 +28,14 @@ class GeneralRecords implements Records {
     this.#frames = frames;
     this.length = frames.length;
     this.#fields = fieldsOf(bytes, frames, read);
+    this.#isAscii = isAscii(bytes);
   }
 
   /** Those of a malformed record are the record, as it stands. */
   fields(record: number): string[] {
-    return this.#fields[record]?.map(String) ?? [this.raw(record).toString()];
+    const fields = this.#fields[record];
+    if (!fields) return [this.raw(record).toString()];
+    return this.#isAscii ? fields.slice() : fields.map(textOf);
   }
 
   raw(record: number): Buffer {
@@ -51,9 +56,9 @@ class GeneralRecords implements Records {
   }
 }
 
-/** Of each frame of `bytes`; undefined where the record is malformed. */
-export function fieldsOf(bytes: Buffer, frames: readonly Frame[], read: FieldReader): (Buffer[] | undefined)[] {
-  const fields: (Buffer[] | undefined)[] = [];
+/** Of each frame of `bytes`, as latin1; undefined where the record is malformed. */
+export function fieldsOf(bytes: Buffer, frames: readonly Frame[], read: FieldReader): (string[] | undefined)[] {
+  const fields: (string[] | undefined)[] = [];
   for (let first = 0, end = 0; first < frames.length; first = end) {
     if (frames[first]!.problem) {
       fields.push(undefined);

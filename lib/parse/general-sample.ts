@@ -3,7 +3,7 @@ import type { Dialect } from '../core/dialect.ts';
 import { MAX_VALUE_SCALE, type ColumnNames } from '../core/options.ts';
 import { SAMPLE_BYTES } from '../core/stage.ts';
 import { Framer, type Frame } from './framer.ts';
-import { loadFieldReader } from './general-fields.ts';
+import { loadFieldReader, textOf } from './general-fields.ts';
 import { fieldsOf } from './general-records.ts';
 import { mapHeader, type HeaderMap } from './header.ts';
 import { decimals, type SampleFindings } from './sample.ts';
@@ -32,10 +32,10 @@ export async function readGeneralSample(
     for (const fields of fieldsOf(bytes, frames, read)) {
       if (!header) {
         if (!fields) return undefined; // the stage says what is wrong with it
-        header = mapHeader(fields.map(String), columns, name);
+        header = mapHeader(fields.map(textOf), columns, name);
       } else if (fields?.length === header.fields) {
-        scale = Math.max(scale ?? 0, decimals(String(fields[header.value])));
-        const user = fields[header.user]!;
+        scale = Math.max(scale ?? 0, decimals(fields[header.value]!));
+        const user = Buffer.from(fields[header.user]!, 'latin1');
         users.add(user, 0, user.length);
       }
     }
