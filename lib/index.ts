@@ -11,14 +11,18 @@ import { runJob } from './pipeline/job.ts';
 import type { Guess } from './pipeline/sniffed.ts';
 import type { Forgot } from './pipeline/tend.ts';
 import type { JobListener } from './progress.ts';
+import type { Validation } from './pipeline/validate.ts';
 import type { Summary } from './summary.ts';
 
 export { EtlError, errorCodes, type ErrorCode } from './core/errors.ts';
-export type { ColumnNames, Compression, GroupBy, ParquetEncoding, RunOptions } from './core/options.ts';
+export type { ColumnNames, Compression, GroupBy, MaxRejects, OnError, ParquetEncoding, RejectsFormat, RunOptions } from './core/options.ts';
+export type { RejectRecord } from './core/rejects.ts';
+export type { ColumnRules, FieldType } from './core/rules.ts';
 export type { JobEvents, JobListener, Phase, Progress } from './progress.ts';
 export type { StateCheck } from './pipeline/check-state.ts';
 export type { CommitRecord, InputRecord, Published, RowCounts, StateDescription, StateOf } from './pipeline/inspect.ts';
 export type { Forgot } from './pipeline/tend.ts';
+export type { ValidatedInput, ValidatedReason, Validation } from './pipeline/validate.ts';
 export type { Summary } from './summary.ts';
 export { checkCsv, type CheckCsvOptions, type CheckedRecords, type MalformedRecord, type Repair } from './parse/checked-records.ts';
 export { describeDialect, SNIFF_BYTES, sniffDialect, type SniffOptions } from './parse/sniff.ts';
@@ -42,6 +46,20 @@ export async function run(
   } = {},
 ): Promise<Summary> {
   return runJob(validateOptions(options), { signal, pause, events, onGuess });
+}
+
+/** What `validate` is told: what a run is, as far as it says which rows are taken. */
+export type ValidateOptions = Pick<RunOptions,
+  'inputs' | 'columns' | 'valueScale' | 'glob' | 'encoding' | 'dialect' | 'sniff' | 'onError' | 'maxRejects' | 'rules' | 'maxRecord'>;
+
+/**
+ * Reads `options.inputs` as a run would, publishes nothing, and says what it would reject, by input and reason. An input whose header
+ * does not fit, or that cannot be read, is told of and is no error. Rejects with ETL_USAGE, ETL_INPUT_NOT_FOUND, ETL_MEMORY, and ETL_ABORTED
+ * when `signal` stopped it.
+ */
+export async function validate(options: ValidateOptions, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<Validation> {
+  const { validateInputs } = await import('./pipeline/validate.ts');
+  return validateInputs(validateOptions({ ...options, state: false }), signal);
 }
 
 /**

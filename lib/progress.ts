@@ -7,7 +7,7 @@ export type Phase = (typeof phases)[number];
 
 export interface Progress {
   readonly phase: Phase;
-  /** Bytes of all inputs; undefined when one of them is a pipe. */
+  /** Bytes of text that all inputs have; undefined when one of them is a pipe, or has to be decoded: nobody knows before. */
   readonly totalBytes: number | undefined;
   /** What was counted so far: the run's own object, not a copy. */
   readonly counters: Readonly<Counters>;

@@ -1,6 +1,7 @@
 /** What a run reports when it is done. */
 import type { Counters } from './core/counters.ts';
-import { rejectCodes, type RejectCode } from './core/rejects.ts';
+import { reasonsOf } from './core/rejects.ts';
+import type { Rule } from './core/rules.ts';
 import { peakResidentBytes } from './core/resident.ts';
 import type { Phase } from './progress.ts';
 
@@ -16,7 +17,10 @@ export interface Summary {
   readonly bytes: number;
   /** read = counted + duplicates + rejected, always. */
   readonly rows: { readonly read: number; readonly duplicates: number; readonly rejected: number; readonly counted: number };
-  readonly rejectedBy: Readonly<Partial<Record<RejectCode, number>>>;
+  /** By reject code, and by rule: `rule COLUMN:RULE`. */
+  readonly rejectedBy: Readonly<Record<string, number>>;
+  /** Where rejects are, in the output. */
+  readonly rejectsFile: string;
   readonly emptyLines: number;
   /** Counted logs whose address gave no region: they are in ZZ. */
   readonly unknownRegion: number;
@@ -63,16 +67,17 @@ export interface Summary {
 }
 
 /** What only the pipeline knows. */
-export type Outcome = Pick<Summary, 'output' | 'inputs' | 'jobs' | 'parser' | 'users' | 'regions' | 'valueScale' | 'geoDatabase' | 'seconds' | 'phases' | 'state' | 'leftBehind' | 'version'>;
+export type Outcome = Pick<Summary, 'output' | 'rejectsFile' | 'inputs' | 'jobs' | 'parser' | 'users' | 'regions' | 'valueScale' | 'geoDatabase' | 'seconds' | 'phases' | 'state' | 'leftBehind' | 'version'>;
 
-export function summarize(counters: Readonly<Counters>, memoryLimit: number, outcome: Outcome): Summary {
+/** `rules`: of the run. */
+export function summarize(counters: Readonly<Counters>, rules: readonly Rule[], memoryLimit: number, outcome: Outcome): Summary {
   const { bytes, read, duplicate, rejected, counted, rejectedBy, emptyLines, unknownRegion, groups, files, outputBytes } = counters;
   const { seconds } = outcome;
   return {
     ...outcome,
     bytes,
     rows: { read, duplicates: duplicate, rejected, counted },
-    rejectedBy: Object.fromEntries([...rejectedBy].sort(([a], [b]) => a - b).map(([code, rows]) => [rejectCodes[code]!, rows])),
+    rejectedBy: reasonsOf(rejectedBy, rules),
     emptyLines,
     unknownRegion,
     groups,

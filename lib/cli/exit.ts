@@ -1,5 +1,8 @@
 /** How a command ends: exit codes, and messages of errors for a person. */
 import { EtlError, messageOf } from '../core/errors.ts';
+import { printable, printableLines } from './printable.ts';
+
+export { printable } from './printable.ts';
 
 export const EXIT_DONE = 0;
 export const EXIT_FAILED = 1;
@@ -26,18 +29,13 @@ export function reportError(error: unknown): number {
     const stopped = error.cause instanceof StoppedBySignal ? error.cause : undefined;
     process.stderr.write(`etl-stream: ${printable(error.message)} [${error.code}]\n`);
     if (error.hint) process.stderr.write(`  ${printable(error.hint)}\n`);
-    for (const extra of error.suppressed) process.stderr.write(`  cleaning up failed too: ${messageOf(extra)}\n`);
+    for (const extra of error.suppressed) process.stderr.write(`  cleaning up failed too: ${printable(messageOf(extra))}\n`);
     if (stopped) return EXIT_SIGNAL[stopped.signal];
     return error.code === 'ETL_USAGE' ? EXIT_USAGE : error.code === 'ETL_REJECTED' ? EXIT_REJECTED : EXIT_FAILED;
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  process.stderr.write(`etl-stream: an unexpected error, which is a bug in etl-stream [ETL_INTERNAL]\n${text}\n`);
+  process.stderr.write(`etl-stream: an unexpected error, which is a bug in etl-stream [ETL_INTERNAL]\n${printableLines(text)}\n`);
   return EXIT_FAILED;
-}
-
-/** Text from an input (a header, a name) must not reach a terminal as control codes. */
-export function printable(text: string): string {
-  return text.replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 
 /**

@@ -1,6 +1,7 @@
 /** `etl-stream generate <folder>`. */
 import { generateLogs } from '../index.ts';
 import { EXIT_DONE, untilSignalled } from './exit.ts';
+import { printable } from './printable.ts';
 import { parseSize } from './size.ts';
 
 export interface GenerateFlags {
@@ -23,7 +24,7 @@ export async function generateCommand(folder: string, flags: GenerateFlags): Pro
   const count = (value: number): string => value.toLocaleString('en-US');
   if (!quiet) {
     process.stderr.write(
-      `${count(rows)} rows (${count(duplicates)} duplicates, ${count(bad)} bad) in ${files.length} files in ${folder}: ` +
+      `${count(rows)} rows (${count(duplicates)} duplicates, ${count(bad)} bad) in ${files.length} files in ${printable(folder)}: ` +
         `${seconds.toFixed(2)} s, ${Math.round(bytes / 1e6 / seconds)} MB/s\n`,
     );
   }

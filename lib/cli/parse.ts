@@ -8,7 +8,8 @@ import { DEFAULT_MAX_RECORD } from '../core/options.ts';
 import type { DialectOptions } from '../core/dialect.ts';
 import { checkCsv, describeDialect, EtlError, SNIFF_BYTES, sniffDialect } from '../index.ts';
 import { dialectOf, type DialectFlags } from './dialect.ts';
-import { EXIT_DONE, printable } from './exit.ts';
+import { EXIT_DONE } from './exit.ts';
+import { printable } from './printable.ts';
 import { parseSize } from './size.ts';
 
 export interface ParseFlags extends DialectFlags {

@@ -1,13 +1,16 @@
 /** The command line: what there is to say, in commander's terms. What it means stands in the commands' own files. */
 import { isatty } from 'node:tty';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { compressions, DEFAULT_OUTPUT, defaultColumns, groupings, MAX_VALUE_SCALE, parquetEncodings, rejectsFormats } from '../core/options.ts';
+import { compressions, DEFAULT_OUTPUT, groupings, parquetEncodings, rejectsFormats } from '../core/options.ts';
 import { packageVersion } from '../core/version.ts';
 import { addDialectOptions, wholeNumber } from './dialect.ts';
 import type { GenerateFlags } from './generate.ts';
+import { addInputOptions } from './inputs.ts';
 import type { ParseFlags } from './parse.ts';
+import { printable } from './printable.ts';
 import type { RunFlags } from './run.ts';
 import type { StateFlags } from './state.ts';
+import type { ValidateFlags } from './validate.ts';
 
 const DEFAULT_STATE = '.<name of output>.state beside the output';
 const EXAMPLES = `
@@ -16,6 +19,7 @@ Examples:
   $ etl-stream logs/ -o totals               again, when there are more logs: reads what is new, and adds it
   $ etl-stream logs/ -o totals --overwrite   begins afresh
   $ etl-stream a.csv b.csv --no-state --group-by user --json
+  $ etl-stream validate logs/                what a run would reject
   $ etl-stream generate logs/ --size 1GB && etl-stream logs/
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 too many rows rejected, 129, 130 and 143 stopped by SIGHUP, SIGINT and SIGTERM.`;
@@ -29,19 +33,13 @@ export function createProgram(done: (code: number) => void): Command {
     .enablePositionalOptions()
     .showHelpAfterError('(etl-stream --help lists what is accepted)')
     .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(`${printable(text.trimEnd().replace('\n(Did you mean', ' (Did you mean'))}\n`) })
     .argument('[inputs...]', 'files, folders (searched for *.csv), or - for standard input')
     .option('-o, --output <folder>', `where to publish (default: ${DEFAULT_OUTPUT})`)
     .option('--overwrite', 'begin afresh: replace an output that exists, once the new one is complete')
-    .option('--id-column <name>', `column that identifies a log (default: ${defaultColumns.id})`)
-    .option('--user-column <name>', `column of the user (default: ${defaultColumns.user})`)
-    .option('--ip-column <name>', `column of the IP address (default: ${defaultColumns.ip})`)
-    .option('--value-column <name>', `column to sum (default: ${defaultColumns.value})`)
-    .option('--value-scale <places>', `decimal places of the value, 0-${MAX_VALUE_SCALE} (default: found in the first MiB)`, wholeNumber)
-    .option('--glob <pattern>', 'which files of a folder are logs, such as "2026-*/*.log" (default: *.csv and *.tsv, also .gz, .zst, .bz2)')
-    .option('--max-rejects <limit>', 'most rows that may be rejected, as a number or a share; more is exit code 3 (default: 5%)')
     .addOption(new Option('--rejects-format <format>', 'how rejected rows are written').choices(rejectsFormats).default('jsonl'))
     .option('--geo-db <file>', 'IP database in MMDB format (default: the embedded DB-IP Lite country database)')
-    .option('--geo-field <path>', 'field of its records (default: country.iso_code, else country_code)')
+    .option('--geo-field <path>', 'field of its records, such as subdivisions.0.iso_code (default: country.iso_code, else country_code)')
     .addOption(new Option('--group-by <what>', 'one row per region and user, or per user').choices(groupings).default('region'))
     .addOption(new Option('--compression <codec>', 'codec of the Parquet files').choices(compressions).default('zstd'))
     .addOption(new Option('--parquet-encoding <how>', 'smallest encodings, or plain for old readers').choices(parquetEncodings).default('auto'))
@@ -63,7 +61,7 @@ export function createProgram(done: (code: number) => void): Command {
       done(await runCommand(inputs.length === 0 ? ['-'] : inputs, flags));
     });
 
-  addDialectOptions(program);
+  addInputOptions(program);
 
   program
     .command('generate <folder>')
@@ -89,6 +87,15 @@ export function createProgram(done: (code: number) => void): Command {
     .action(async (file: string | undefined, flags: ParseFlags) => {
       const { parseCommand } = await import('./parse.ts');
       done(await parseCommand(file ?? '-', flags));
+    });
+
+  addInputOptions(program.command('validate').description('read inputs as a run would and print what it would reject, by file and reason; publish nothing'))
+    .argument('[inputs...]', 'files, folders, or - for standard input')
+    .option('--json', 'print all of it as JSON on stdout')
+    .action(async (inputs: string[], flags: ValidateFlags, command: Command) => {
+      if (inputs.length === 0 && isatty(0)) command.help({ error: true });
+      const { validateCommand } = await import('./validate.ts');
+      done(await validateCommand(inputs.length === 0 ? ['-'] : inputs, flags));
     });
 
   addState(program, done);

@@ -2,23 +2,16 @@
 import { run, type Guess, type RunOptions } from '../index.ts';
 import type { Compression, GroupBy, ParquetEncoding, RejectsFormat } from '../core/options.ts';
 import { availableMemory, defaultMemory } from '../core/memory-limit.ts';
-import { dialectOf, type DialectFlags } from './dialect.ts';
-import { EXIT_DONE, printable, untilSignalled } from './exit.ts';
+import { EXIT_DONE, untilSignalled } from './exit.ts';
 import { parseDuration } from './duration.ts';
-import { parseMaxRejects } from './max-rejects.ts';
+import { inputOptionsOf, type InputFlags } from './inputs.ts';
+import { printable, printableJson } from './printable.ts';
 import { parseSize } from './size.ts';
 import { formatSummary } from './summary.ts';
 
-export interface RunFlags extends DialectFlags {
+export interface RunFlags extends InputFlags {
   output?: string;
   overwrite?: boolean;
-  idColumn?: string;
-  userColumn?: string;
-  ipColumn?: string;
-  valueColumn?: string;
-  valueScale?: number;
-  glob?: string;
-  maxRejects?: string;
   rejectsFormat: RejectsFormat;
   geoDb?: string;
   geoField?: string;
@@ -38,14 +31,11 @@ export interface RunFlags extends DialectFlags {
 }
 
 export async function runCommand(inputs: readonly string[], flags: RunFlags): Promise<number> {
-  const { idColumn, userColumn, ipColumn, valueColumn, memory, maxSpill, checkpoint, dedupWindow, maxRejects, maxRecord, json, quiet, ...same } = flags;
+  const { output, overwrite, rejectsFormat, geoDb, geoField, groupBy, compression, parquetEncoding, state, temp, jobs } = flags;
+  const { memory, maxSpill, checkpoint, dedupWindow, json, quiet } = flags;
   const options: RunOptions = {
-    ...same,
-    inputs,
-    columns: { id: idColumn, user: userColumn, ip: ipColumn, value: valueColumn },
-    dialect: dialectOf(flags),
-    maxRejects: maxRejects === undefined ? undefined : parseMaxRejects(maxRejects),
-    maxRecord: maxRecord === undefined ? undefined : parseSize(maxRecord, '--max-record'),
+    ...inputOptionsOf(flags),
+    inputs, output, overwrite, rejectsFormat, geoDb, geoField, groupBy, compression, parquetEncoding, state, temp, jobs,
     memory: memory === undefined ? undefined : parseSize(memory, '--memory'),
     maxSpill: maxSpill === undefined ? undefined : parseSize(maxSpill, '--max-spill'),
     checkpoint: checkpoint === undefined ? undefined : parseSize(checkpoint, '--checkpoint'),
@@ -54,7 +44,7 @@ export async function runCommand(inputs: readonly string[], flags: RunFlags): Pr
 
   if (!quiet) warnOfLimit(options.memory);
   const summary = await untilSignalled((signal, pause) => run(options, { signal, pause, onGuess: quiet ? undefined : tellGuess }), options.state !== false);
-  if (json) process.stdout.write(`${JSON.stringify(summary, null, 2)}\n`);
+  if (json) process.stdout.write(`${printableJson(summary)}\n`);
   else if (!quiet) process.stderr.write(formatSummary(summary));
   return EXIT_DONE;
 }

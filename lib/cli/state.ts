@@ -1,8 +1,10 @@
 /** `etl-stream state <output>`, and its commands `check`, `compact` and `forget`. What they say goes to stdout, problems to stderr. */
 import { checkState, compactState, describeState, forgetState, type CommitRecord, type InputRecord, type Published, type StateDescription } from '../index.ts';
 import { parseDate } from './duration.ts';
-import { EXIT_DONE, EXIT_FAILED, printable } from './exit.ts';
+import { EXIT_DONE, EXIT_FAILED } from './exit.ts';
+import { printable, printableJson } from './printable.ts';
 import { count, number, size } from './summary.ts';
+import { table } from './table.ts';
 
 export interface StateFlags {
   state?: string;
@@ -22,7 +24,7 @@ const PUBLISHED: Readonly<Record<Published, string>> = {
 
 export async function showCommand(output: string, { state, json }: StateFlags): Promise<number> {
   const description = await describeState({ output, state }, json ? {} : { lastInputs: SHOWN });
-  process.stdout.write(json ? `${JSON.stringify(description, null, 2)}\n` : formatState(description));
+  process.stdout.write(json ? `${printableJson(description)}\n` : formatState(description));
   return EXIT_DONE;
 }
 
@@ -83,11 +85,4 @@ function inputCells({ path, commit, when, rows, size: bytes }: InputRecord): str
 
 function rest(earlier: number): string[] {
   return earlier > 0 ? [`and ${number(earlier)} earlier: --json has all`] : [];
-}
-
-/** Columns, the first `left` of them aligned on the left. */
-function table(rows: readonly (readonly string[])[], left: number): string[] {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((cells) => cells[column]!.length)));
-  const align = (cell: string, column: number): string => (column < left ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!));
-  return rows.map((cells) => cells.map(align).join('  ').trimEnd());
 }

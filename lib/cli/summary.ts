@@ -1,20 +1,21 @@
 import type { Summary } from '../index.ts';
+import { printable } from './printable.ts';
 
 /** The summary as aligned text for a person, ending in a line break. */
 export function formatSummary(summary: Summary): string {
   const { state } = summary;
   if (state && summary.inputs === 0) {
-    return `nothing new: ${count(state.knownInputs, 'input')} ${state.knownInputs === 1 ? 'was' : 'were'} counted before, ${number(state.logs)} logs by ${count(state.commit, 'commit')}: ${summary.output}\n`;
+    return `nothing new: ${count(state.knownInputs, 'input')} ${state.knownInputs === 1 ? 'was' : 'were'} counted before, ${number(state.logs)} logs by ${count(state.commit, 'commit')}: ${printable(summary.output)}\n`;
   }
   if (state?.isUnchanged) {
-    return `nothing new: ${count(summary.rows.read, 'row')} read, all counted or rejected before, ${number(state.logs)} logs by ${count(state.commit, 'commit')}: ${summary.output}\n`;
+    return `nothing new: ${count(summary.rows.read, 'row')} read, all counted or rejected before, ${number(state.logs)} logs by ${count(state.commit, 'commit')}: ${printable(summary.output)}\n`;
   }
   const { read, duplicates, rejected, counted } = summary.rows;
   const of = (part: number): string => (read === 0 ? '' : `${((100 * part) / read).toFixed(2)} %`);
   const rows: [string, string, string][] = [
     ['read', number(read), `${number(summary.inputs)} ${summary.inputs === 1 ? 'input' : 'inputs'}, ${size(summary.bytes)}`],
     ['duplicates', number(duplicates), of(duplicates)],
-    ['rejected', number(rejected), rejected === 0 ? '' : `${of(rejected)}: ${reasons(summary)}, see ${summary.output}/_rejects.jsonl${scaleHint(summary)}`],
+    ['rejected', number(rejected), rejected === 0 ? '' : `${of(rejected)}: ${reasons(summary)}, see ${summary.output}/${summary.rejectsFile}${scaleHint(summary)}`],
     ['counted', number(counted), of(counted)],
     ['users', number(summary.users), ''],
     ['regions', number(summary.regions), summary.unknownRegion === 0 ? '' : `${number(summary.unknownRegion)} logs without a region are in ZZ`],
@@ -39,7 +40,7 @@ export function formatSummary(summary: Summary): string {
     rows.push(['removed', number(leftBehind.length), `${leftBehind.length === 1 ? 'folder' : 'folders'} that killed runs left: ${leftBehind.join(', ')}`]);
   }
   const width = Math.max(...rows.map(([, figure]) => figure.length));
-  return rows.map(([label, figure, note]) => `${label.padEnd(11)}${figure.padStart(width)}  ${note}`.trimEnd() + '\n').join('');
+  return rows.map(([label, figure, note]) => `${label.padEnd(11)}${figure.padStart(width)}  ${printable(note)}`.trimEnd() + '\n').join('');
 }
 
 function reasons(summary: Summary): string {

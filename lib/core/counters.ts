@@ -5,7 +5,7 @@
 import { EtlError } from './errors.ts';
 
 export interface Counters {
-  /** Bytes read from inputs, as read. */
+  /** Bytes of text that inputs have: decompressed, as UTF-8. */
   bytes: number;
   /** Records read, headers and empty lines excluded. */
   read: number;
@@ -15,8 +15,10 @@ export interface Counters {
   counted: number;
   duplicate: number;
   rejected: number;
-  /** Rows per reject code (kernels/layout.ts REJECT_*). */
+  /** Rows per status (kernels/layout.ts REJECT_*). */
   rejectedBy: Map<number, number>;
+  /** The same by input, too: by its number * STATUSES (core/rejects.ts) + the code. */
+  rejectedIn: Map<number, number>;
   /** Counted rows whose address gave no region. */
   unknownRegion: number;
   /** What went to temporary files, all together. */
@@ -39,9 +41,12 @@ export interface Counters {
   outputBytes: number;
 }
 
+/** Counters that are kept by something. */
+const BY = ['rejectedBy', 'rejectedIn', 'readBy'] as const;
+
 export function newCounters(): Counters {
   return {
-    bytes: 0, read: 0, readBy: new Map(), emptyLines: 0, counted: 0, duplicate: 0, rejected: 0, rejectedBy: new Map(), unknownRegion: 0,
+    bytes: 0, read: 0, readBy: new Map(), emptyLines: 0, counted: 0, duplicate: 0, rejected: 0, rejectedBy: new Map(), rejectedIn: new Map(), unknownRegion: 0,
     spilledBytes: 0, spilledFiles: 0, rowsSpilled: 0, splits: 0, runs: 0, runsSpilled: 0, mergePasses: 0, published: 0, groups: 0, files: 0, outputBytes: 0,
   };
 }
@@ -49,11 +54,15 @@ export function newCounters(): Counters {
 /** Adds what another thread has counted since it told `before`. */
 export function addCounters(total: Counters, now: Readonly<Counters>, before: Readonly<Counters> | undefined): void {
   for (const name of Object.keys(now) as (keyof Counters)[]) {
-    if (name !== 'rejectedBy' && name !== 'readBy') total[name] += now[name] - (before?.[name] ?? 0);
+    if (!isBy(name)) total[name] += now[name] - (before?.[name] ?? 0);
   }
-  for (const name of ['rejectedBy', 'readBy'] as const) {
+  for (const name of BY) {
     for (const [key, rows] of now[name]) addTo(total[name], key, rows - (before?.[name].get(key) ?? 0));
   }
+}
+
+function isBy(name: keyof Counters): name is (typeof BY)[number] {
+  return (BY as readonly string[]).includes(name);
 }
 
 export function addTo(counts: Map<number, number>, key: number, rows: number): void {

@@ -3,13 +3,13 @@
  * whole process (heap, code, WASM, buffers, all workers), so what the process has already and what it will need besides
  * linear memory is taken off first; the rest is linear memory, divided by lane:
  *
- *   limit │ process now │ heap and code │ state │ encoder │ linear ─────────────────────────────────────┐
+ *   limit │ process now │ heap and code │ state │ decompression │ encoder │ linear ─────────────────────┐
  *                                                  │ workspace (slabs) │ pages                           │
  *   lane 1                                         │ blocks, batches   │ partition store                 │
  *   lane 2                                         │ ids, chunks       │ rest of the store + aggregate   │
  *   lane 3                                         │ columns, buffers  │ last run + hashes of users      │
  *
- * With several jobs the main thread has all of lane 3, and the blocks of lane 1 if a pipe is among the inputs; the rest of
+ * With several jobs the main thread has all of lane 3, and the blocks of lane 1 if it has to read; the rest of
  * linear memory is divided evenly among the threads, each having its stages of lanes 1 and 2:
  *
  *   linear │ main: (blocks,) IP ranges │ columns, buffers, hashes of users ┃ thread: as above ┃ thread ┃ ...
@@ -55,8 +55,8 @@ const STAGES_BYTES = 4 * MiB;
 const RELAY_BYTES = MiB;
 /** An unfinished record that stands before a block, and what kernels may read past it. */
 const CARRIED_BYTES = MiB + 256;
-/** The most of linear memory that a record may take: where there is less, one that is longer than CARRIED_BYTES is an error. */
-const RECORD_SHARE = 1 / 3;
+/** Half of linear memory over so much is room for a long record, as far as one may be that long: what finds no room is an error. */
+const LONG_RECORDS_FROM = 24 * MiB;
 /** IP ranges: those of the embedded database take 2.7 MB. */
 const GEO_BYTES = 4 * MiB;
 /** More would only wait for each other; and each has its place in some tables of fixed size. */
@@ -116,10 +116,12 @@ export interface BudgetRequest {
   /** Bytes. */
   readonly limit: number;
   readonly jobs: number;
-  /** Whether an input is a pipe: the main thread reads them all then. */
+  /** Whether an input is a pipe, or has to be decoded: the main thread reads them all then. */
   readonly piped?: boolean;
   /** Most bytes of a record; default DEFAULT_MAX_RECORD. */
   readonly maxRecord?: number;
+  /** Bytes that decompressing the inputs takes. */
+  readonly decodingBytes?: number;
   /** Bytes of the index of a state that the run has; undefined: it has none. */
   readonly stateIndex?: number | undefined;
   /** Resident bytes of the process as it is now. */
@@ -129,8 +131,9 @@ export interface BudgetRequest {
 }
 
 /** The least limit that one worker can run in. */
-export function leastMemory(process: Pick<BudgetRequest, 'resident' | 'warm' | 'stateIndex'>): number {
-  return Math.ceil((before(process) + HEAP_BYTES + stateBytes(process) + ENCODER_BYTES.frugal + LINEAR_LEAST) / MB) * MB;
+export function leastMemory(process: Pick<BudgetRequest, 'resident' | 'warm' | 'stateIndex' | 'decodingBytes'>): number {
+  const { decodingBytes = 0 } = process;
+  return Math.ceil((before(process) + HEAP_BYTES + stateBytes(process) + decodingBytes + ENCODER_BYTES.frugal + LINEAR_LEAST) / MB) * MB;
 }
 
 /** What the process has, or would have, without any run. */
@@ -155,7 +158,7 @@ export function regionBytes(regions: number, groupBy: GroupBy): number {
  * does.
  */
 export function planMemory(request: BudgetRequest): MemoryBudget {
-  const { limit, jobs, piped = false, resident = 0, maxRecord } = request;
+  const { limit, jobs, piped = false, resident = 0, maxRecord, decodingBytes = 0 } = request;
   const floor = leastMemory(request);
   if (limit < floor) {
     const enough = Math.ceil((floor + RESIDENT_VARIES) / (5 * MB)) * 5;
@@ -166,7 +169,7 @@ export function planMemory(request: BudgetRequest): MemoryBudget {
   const room = limit - before(request);
   const mode = room < FRUGAL_BELOW ? 'frugal' : 'free';
   const heapGrows = room >= HEAP_GROWS_FROM;
-  const spare = room - HEAP_BYTES - stateBytes(request) - (heapGrows ? HEAP_GROWTH : 0) - ENCODER_BYTES[mode];
+  const spare = room - HEAP_BYTES - stateBytes(request) - decodingBytes - (heapGrows ? HEAP_GROWTH : 0) - ENCODER_BYTES[mode];
   // Where one job has to be frugal there is nothing to divide.
   for (let wanted = mode === 'frugal' ? 1 : Math.min(jobs, MAX_JOBS); ; wanted--) {
     const linear = Math.min(LINEAR_MOST, wholePages(spare - (wanted > 1 ? wanted * THREAD_BYTES : 0)));
@@ -177,7 +180,7 @@ export function planMemory(request: BudgetRequest): MemoryBudget {
 
 /**
  * The shares of so much linear memory, of which the main thread has `geoBytes` for IP ranges; with several jobs, so many of
- * them as it is enough for. `piped`: an input is a pipe.
+ * them as it is enough for. `piped`: as in BudgetRequest.
  */
 export function divide(
   linear: number, jobs = 1, geoBytes = GEO_BYTES, piped = false, maxRecord = DEFAULT_MAX_RECORD,
@@ -201,7 +204,7 @@ function shareOut(linear: number, jobs: number, geoBytes: number, piped: boolean
   const columnAreas = jobs > 1 ? jobs + (small ? 1 : 3) : small ? 1 : 2;
   const distinctBytes = wholePages(Math.max(linear / 32, 1.25 * MiB));
   const recordBytes = wholePages(maxRecord + blockBytes + 2 * 16384);
-  const relayBytes = recordBytes <= linear * RECORD_SHARE ? recordBytes : CARRIED_BYTES;
+  const relayBytes = Math.min(recordBytes, Math.max(CARRIED_BYTES, wholePages((linear - LONG_RECORDS_FROM) / 2)));
   const main = { relayBytes, blockBytes, blocks, fanIn, runBufferBytes, columnAreas, distinctBytes, writesAtOnce: small ? 2 : 4 };
   // The most that a lane has in slabs: see each lane's stages.
   const input = blocks * (blockBytes + MiB);

@@ -2,6 +2,7 @@
 import { basename, dirname, join, resolve } from 'node:path';
 import { validateDialect, type DialectOptions } from './dialect.ts';
 import { EtlError } from './errors.ts';
+import { validateRules, type ColumnRules, type Rule } from './rules.ts';
 
 /** The user's names for the four columns. */
 export interface ColumnNames {
@@ -52,6 +53,8 @@ export interface JobOptions {
   readonly sniff: boolean;
   readonly onError: OnError;
   readonly maxRejects: MaxRejects;
+  /** What fields must be like: the bounds of the value first, see core/rules.ts. */
+  readonly rules: readonly Rule[];
   readonly rejectsFormat: RejectsFormat;
   /** Most bytes of a record. */
   readonly maxRecord: number;
@@ -96,9 +99,11 @@ export function defaultState(output: string): string {
 }
 
 /** What a caller of the library may leave out. */
-export type RunOptions = { readonly [Name in keyof Omit<JobOptions, 'inputs' | 'columns' | 'state'>]?: JobOptions[Name] | undefined } & {
+export type RunOptions = { readonly [Name in keyof Omit<JobOptions, 'inputs' | 'columns' | 'rules' | 'state'>]?: JobOptions[Name] | undefined } & {
   readonly inputs: readonly string[];
   readonly columns?: { readonly [Role in keyof ColumnNames]?: string | undefined };
+  /** What fields must be like, besides the default bounds of the value: 0 and a day of minutes. */
+  readonly rules?: readonly ColumnRules[] | undefined;
   /** Folder of the state that the run continues from; default: `.<name>.state` beside the output. false = none: all inputs are read, and nothing is kept for later runs. */
   readonly state?: string | false | undefined;
 };
@@ -147,6 +152,7 @@ export function validateOptions(options: RunOptions): JobOptions {
     sniff: options.sniff ?? false,
     onError: oneOf('--on-error', options.onError ?? 'reject', onErrors),
     maxRejects: maxRejectsOf(options.maxRejects ?? DEFAULT_MAX_REJECTS),
+    rules: validateRules(options.rules ?? [], columns),
     rejectsFormat: oneOf('--rejects-format', options.rejectsFormat ?? 'jsonl', rejectsFormats),
     maxRecord: maxRecordOf(options.maxRecord ?? DEFAULT_MAX_RECORD),
     valueScale,

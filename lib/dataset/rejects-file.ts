@@ -1,18 +1,28 @@
 /**
- * `_rejects.jsonl`: one JSON object a line for each rejected row, in input order. Lines are gathered and written in
+ * `_rejects.jsonl`, in a dataset that asks for it `_rejects.csv` (rejects-csv.ts): one JSON object a line for each rejected row, in input order. Lines are gathered and written in
  * large pieces; memory is bounded by two of them.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream, type WriteStream } from 'node:fs';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { finished, pipeline } from 'node:stream/promises';
 import { EtlError, messageOf } from '../core/errors.ts';
+import type { RejectsFormat } from '../core/options.ts';
 import { rejectLine, type Reject, type RejectSink } from '../core/rejects.ts';
+import { rejectsAsCsv } from './rejects-csv.ts';
 
-/** Where they stand in a dataset. */
-export const REJECTS_FILE = '_rejects.jsonl';
+/** Where they stand in a dataset, by the format that it was written with; a run and a state have lines of JSON. */
+export const REJECTS_FILES: Readonly<Record<RejectsFormat, string>> = { jsonl: '_rejects.jsonl', csv: '_rejects.csv' };
+export const REJECTS_FILE = REJECTS_FILES.jsonl;
+
+/** How a dataset has them. `columns`: the four by the user's names, in order. */
+export interface RejectsForm {
+  readonly format: RejectsFormat;
+  readonly columns: readonly string[];
+}
+
 const PIECE_CHARACTERS = 1 << 16;
 
 export class RejectsFile implements RejectSink {
@@ -20,6 +30,7 @@ export class RejectsFile implements RejectSink {
   readonly #path: string;
   #piece = '';
   #error: unknown;
+  #watch: ((lines: string) => void) | undefined;
 
   /** Nothing stands at `path` yet. */
   constructor(path: string) {
@@ -28,6 +39,11 @@ export class RejectsFile implements RejectSink {
     this.#stream.on('error', (error) => {
       this.#error ??= error;
     });
+  }
+
+  /** `see` is told all lines from now on, before they are taken; what it throws is thrown where they come from. */
+  watch(see: (lines: string) => void): void {
+    this.#watch = see;
   }
 
   begin(): void {
@@ -68,6 +84,7 @@ export class RejectsFile implements RejectSink {
   }
 
   #add(lines: string): boolean {
+    this.#watch?.(lines);
     this.#piece += lines;
     if (this.#piece.length < PIECE_CHARACTERS) return false;
     return !this.#flush();
@@ -109,25 +126,45 @@ export async function rejectsIn(folder: string, file: string): Promise<KeptRejec
  * Makes the rejects file of the dataset in `folder` of those that the folder `kept` has, one behind the other. Throws
  * ETL_OUTPUT_WRITE, and ETL_STATE_DAMAGED when one is not what it was.
  */
-export async function joinRejects(kept: string, files: readonly KeptRejects[], folder: string): Promise<void> {
-  const path = join(folder, REJECTS_FILE);
+export async function joinRejects(kept: string, files: readonly KeptRejects[], folder: string, form: RejectsForm): Promise<void> {
+  const path = join(folder, REJECTS_FILES[form.format]);
   try {
     await writeFile(path, '', { flag: 'wx' });
-    for (const { file, hash: expected } of files) {
-      const hash = createHash('sha256');
-      await pipeline(createReadStream(join(kept, file)), async function* hashed(pieces: AsyncIterable<Buffer>) {
-        for await (const piece of pieces) {
-          hash.update(piece);
-          yield piece;
-        }
-      }, createWriteStream(path, { flags: 'a' }));
-      if (hash.digest('hex') !== expected) throw damaged(join(kept, file), 'they are not the ones that were rejected');
-    }
+    await pipeline(inForm(keptLines(kept, files), form), createWriteStream(path, { flags: 'a' }));
   } catch (cause) {
     if (cause instanceof EtlError) throw cause;
     const { code, path: missing } = cause as NodeJS.ErrnoException;
     if (code === 'ENOENT' && missing !== path) throw damaged(missing!, 'the file is missing');
     throw new EtlError('ETL_OUTPUT_WRITE', `Cannot write ${path}: ${messageOf(cause)}.`, { cause });
+  }
+}
+
+/** Makes the lines that a run wrote into the folder of its dataset what the dataset is to have. Throws ETL_OUTPUT_WRITE. */
+export async function formRejects(folder: string, form: RejectsForm): Promise<void> {
+  if (form.format === 'jsonl') return;
+  const [from, to] = [join(folder, REJECTS_FILE), join(folder, REJECTS_FILES[form.format])];
+  try {
+    await pipeline(inForm(createReadStream(from), form), createWriteStream(to, { flags: 'wx' }));
+    await rm(from);
+  } catch (cause) {
+    throw new EtlError('ETL_OUTPUT_WRITE', `Cannot write ${to}: ${messageOf(cause)}.`, { cause });
+  }
+}
+
+/** Pieces of lines as pieces of a file of that form. */
+export function inForm(lines: AsyncIterable<Buffer>, { format, columns }: RejectsForm): AsyncIterable<Buffer | string> {
+  return format === 'csv' ? rejectsAsCsv(lines, columns) : lines;
+}
+
+/** Throws ETL_STATE_DAMAGED when a file is not what it was. */
+async function* keptLines(folder: string, files: readonly KeptRejects[]): AsyncGenerator<Buffer> {
+  for (const { file, hash: expected } of files) {
+    const hash = createHash('sha256');
+    for await (const piece of createReadStream(join(folder, file)) as AsyncIterable<Buffer>) {
+      hash.update(piece);
+      yield piece;
+    }
+    if (hash.digest('hex') !== expected) throw damaged(join(folder, file), 'they are not the ones that were rejected');
   }
 }
 

@@ -7,12 +7,14 @@ import { lstat, readFile } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { EtlError } from '../core/errors.ts';
 import { DATASET_FILE, type DatasetDescription } from './description.ts';
-import { REJECTS_FILE } from './rejects-file.ts';
+import { REJECTS_FILES } from './rejects-file.ts';
 import { STATE_MARK } from './state-mark.ts';
 import { isThere, linkedVersion } from './versions.ts';
 
-/** What each dataset has besides its Parquet files, the mark only one of a state. */
-export const ALWAYS: ReadonlySet<string> = new Set(['_SUCCESS', REJECTS_FILE, DATASET_FILE, STATE_MARK]);
+/** What each dataset has besides its Parquet files and rejects, the mark only one of a state. */
+export const ALWAYS: ReadonlySet<string> = new Set(['_SUCCESS', DATASET_FILE, STATE_MARK]);
+/** It has one of these. */
+export const REJECTS: ReadonlySet<string> = new Set(Object.values(REJECTS_FILES));
 
 /** Throws ETL_OUTPUT_EXISTS unless the path `output` is free, or may be replaced and `overwrite` says so. */
 export async function checkReplaceable(output: string, overwrite: boolean): Promise<void> {
@@ -40,7 +42,7 @@ async function firstForeign(output: string): Promise<string | undefined> {
   if ((await lstat(dirname(output))).dev !== info.dev) return 'it is a mount point, which cannot be renamed; choose a folder inside it';
   const entries = readdirSync(output, { recursive: true, withFileTypes: true }); // a quarter of the time that waiting for each folder takes
   if (entries.length === 0) return undefined;
-  const ours = new Set(ALWAYS);
+  const ours = new Set([...ALWAYS, ...REJECTS]);
   try {
     const { format, files } = JSON.parse(await readFile(join(output, DATASET_FILE), 'utf8')) as DatasetDescription;
     if (format !== 1) return `it was written by another version of etl-stream (format ${String(format)})`;

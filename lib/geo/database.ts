@@ -1,12 +1,17 @@
 /**
  * An MMDB file in linear memory, opened and decoded by `maxmind`. The search tree stays where it was read, for the
- * kernel to walk; the records are decoded here, each behind the guard.
+ * kernel to walk; the records are searched here (field-search.ts), and what was found is decoded.
  */
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { EtlError, messageOf } from '../core/errors.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
-import { RecordGuard } from './record-guard.ts';
+import type { FieldPath } from './field-path.ts';
+import { findField } from './field-search.ts';
+import { foreignKind } from './foreign-file.ts';
+import { ValueCheck } from './value-check.ts';
+import { ValueHeads } from './value-heads.ts';
 
 export interface GeoDatabase {
   /** Path, or `embedded`. */
@@ -21,11 +26,17 @@ export interface GeoDatabase {
   readonly recordBits: number;
   readonly ipVersion: number;
   readonly dataBytes: number;
-  /** Decodes the record at an offset into the data section. Throws ETL_GEO_DATABASE. */
+  /** Checks the record at an offset into the data section. Throws ETL_GEO_DATABASE. */
+  check(offset: number): void;
+  /** Where in the data section the text, number or boolean stands that `path` leads to in a checked record; -1: there is none. */
+  find(offset: number, path: FieldPath): number;
+  /** Decodes what was found. */
+  value(offset: number): unknown;
+  /** Decodes a whole record, for a person; undefined when it is too large for that. */
   record(offset: number): unknown;
   /** What to say when something about this database is wrong. */
   error(what: string, options?: { cause?: unknown; hint?: string }): EtlError;
-  /** Gives the memory back; records decoded before stay valid. */
+  /** Gives the memory back; values decoded before stay valid. */
   close(): void;
 }
 
@@ -67,13 +78,16 @@ export async function openDatabase(file: string | undefined, memory: LinearMemor
   try {
     const bytes = Buffer.from(memory.memory.buffer, at, length);
     const start = metadataStart(bytes);
+    const foreign = foreignKind(bytes, start >= 0);
+    if (foreign !== undefined) throw error(`is ${foreign}`);
     if (start < 0) throw error('is no MMDB file: it has no metadata');
     const end = start - METADATA_MARK.length;
-    const guard = new RecordGuard(bytes);
+    const heads = new ValueHeads(bytes);
+    const values = new ValueCheck(heads);
     const reader = damaged('its metadata', () => {
-      guard.setBounds(start, length);
-      guard.checkAll();
-      return new Reader(bytes, { cache: guard });
+      heads.setBounds(start, length);
+      values.checkWhole(start);
+      return new Reader(bytes);
     });
     const { binaryFormatMajorVersion, nodeCount, recordSize, ipVersion, searchTreeSize, databaseType, buildEpoch } = reader.metadata;
     // Each of these may be anything, an object with a `toString` of its own too: compared, not printed.
@@ -84,8 +98,9 @@ export async function openDatabase(file: string | undefined, memory: LinearMemor
     if (!Number.isInteger(nodeCount) || nodeCount < 0 || data > end) {
       throw error('is damaged: its search tree does not fit the file');
     }
-    guard.setBounds(data, end);
+    heads.setBounds(data, end);
     const records = reader as unknown as RecordReader;
+    const value = (offset: number): unknown => damaged('a record', () => records.resolveDataPointer(nodeCount + SEPARATOR_BYTES + offset));
     return {
       path,
       type: typeof databaseType === 'string' ? databaseType : 'unknown',
@@ -95,10 +110,20 @@ export async function openDatabase(file: string | undefined, memory: LinearMemor
       recordBits: recordSize,
       ipVersion,
       dataBytes: end - data,
-      record: (offset) => damaged('a record', () => {
-        guard.begin();
-        return records.resolveDataPointer(nodeCount + SEPARATOR_BYTES + offset);
-      }),
+      check: (offset) => damaged('a record', () => values.check(data + offset)),
+      find(offset, path) {
+        const at = damaged('a record', () => findField(heads, data + offset, path));
+        return at < 0 ? -1 : at - data;
+      },
+      value,
+      record(offset) {
+        try {
+          values.checkWhole(data + offset);
+        } catch {
+          return undefined;
+        }
+        return value(offset);
+      },
       error,
       close,
     };
@@ -110,12 +135,14 @@ export async function openDatabase(file: string | undefined, memory: LinearMemor
 
 /** Reads a file into linear memory. */
 async function readInto(memory: LinearMemory, path: string, error: GeoDatabase['error']) {
-  const handle = await open(path).catch((cause: unknown) => {
+  // A pipe that nobody writes to would keep the run waiting for ever. (Windows has no such flag, and no such pipes.)
+  const handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)).catch((cause: unknown) => {
     throw error(`cannot be opened (${messageOf(cause)})`, { cause });
   });
   try {
     const stat = await handle.stat();
-    if (!stat.isFile() || stat.size > MAX_FILE_BYTES) throw error('is not a file of at most 2 GiB');
+    if (!stat.isFile()) throw error(stat.isDirectory() ? 'is a folder, not a file' : 'is a pipe or a device, not a file');
+    if (stat.size > MAX_FILE_BYTES) throw error('has more than 2 GiB');
     const { size } = stat;
     const at = memory.slab(size, `the IP database ${path}`);
     const close = (): void => memory.giveSlab(at, size);

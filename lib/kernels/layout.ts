@@ -84,6 +84,10 @@ export const REJECT_VALUE_PRECISION = 10;
 export const REJECT_VALUE_RANGE = 11;
 export const REJECT_INVALID_UTF8 = 12;
 export const REJECT_ID_TOO_LONG = 13;
+/** And of a rule of the run: this, and its number (core/rules.ts). The first two are the bounds of the value. */
+export const REJECT_RULE = 32;
+export const REJECT_VALUE_MIN = 32;
+export const REJECT_VALUE_MAX = 33;
 
 /** The longest user id, so that a row always fits a page. */
 export const MAX_USER_BYTES = 8192;

@@ -17,7 +17,7 @@ import type { Splitters } from '../aggregate/splitters.ts';
 import { createAggregateStage } from '../aggregate/stage.ts';
 import type { Counters } from '../core/counters.ts';
 import type { MemoryBudget } from '../core/memory-budget.ts';
-import type { ColumnNames, GroupBy } from '../core/options.ts';
+import type { GroupBy } from '../core/options.ts';
 import type { RejectSink } from '../core/rejects.ts';
 import { Resources } from '../core/resources.ts';
 import type { SortedRun } from '../core/stage.ts';
@@ -37,30 +37,23 @@ import type { PartitionKernel } from '../kernels/twins/partition.ts';
 import type { RangesKernel } from '../kernels/twins/ranges.ts';
 import type { SpillKernel } from '../kernels/twins/spill.ts';
 import type { Relay } from '../parse/relay.ts';
-import { createParseStage } from '../parse/stage.ts';
 import { PartitionReader } from '../partition/reader.ts';
 import type { StoredShare } from '../partition/share.ts';
 import { createScatterStage } from '../partition/stage.ts';
 import { PartitionStore } from '../partition/store.ts';
 import { RunFiles } from '../spill/run-files.ts';
 import type { SpillSpace } from '../spill/spill-space.ts';
+import { parseStage, type ParseSetup } from './parse-setup.ts';
 
 /** Kernels of lanes 1 and 2. */
 export const LANE_KERNELS = ['parse', 'geo', 'partition', 'dedup', 'aggregate', 'spill'] as const;
 
 /** What is the same for all threads of a run: plain data. */
-export interface LaneSetup {
+export interface LaneSetup extends ParseSetup {
   readonly budget: Pick<MemoryBudget,
     | 'blockBytes' | 'blocks' | 'relayBytes' | 'storeBytes' | 'keepBytes' | 'partitionBits' | 'chunkBytes' | 'idTableBytes' | 'deferredBytes'
     | 'aggregateBytes' | 'runBufferBytes'>;
-  readonly columns: ColumnNames;
-  /** Most bytes of a record. */
-  readonly maxRecord: number;
-  /** Malformed records are repaired where they can be. */
-  readonly repair: boolean;
   readonly groupBy: GroupBy;
-  /** Decimal places of the value column. */
-  readonly scale: number;
   /** Address of the range table, how many regions it has, and which of them is the unknown one. */
   readonly geo: { readonly ptr: number; readonly regions: number; readonly unknown: number };
 }
@@ -122,7 +115,8 @@ export class LaneWorker {
 
   /** Lane 1, once. What it gives stays where it is until `closeStore`. */
   async scatter({ blocks, rejects, relay }: ScatterOptions): Promise<StoredShare> {
-    const { memory, spill, counters, setup: { budget, columns, maxRecord, repair, scale, geo } } = this.#options;
+    const { memory, spill, counters, setup } = this.#options;
+    const { budget, geo } = setup;
     const [parse, lookup, partition] = await Promise.all([
       loadKernel<ParseKernel>('parse', memory), loadKernel<GeoKernel>('geo', memory), loadKernel<PartitionKernel>('partition', memory),
     ]);
@@ -132,7 +126,7 @@ export class LaneWorker {
     this.#resources.add(() => store.close());
     await pipeline(
       blocks,
-      createParseStage({ memory, kernel: parse, counters, rejects, scale, columns, repair, relay, maxRecordBytes: maxRecord, relayBytes: budget.relayBytes }),
+      parseStage(setup, { memory, kernel: parse, counters, rejects, relay, relayBytes: budget.relayBytes }),
       createGeoStage({ memory, kernel: lookup, table: geo }),
       createScatterStage({ memory, kernel: partition, store }),
       this.#stoppable(),

@@ -10,7 +10,7 @@
  *   reader takes for NULL gets its first byte encoded (DuckDB and Spark see the name; Polars and pyarrow decode before
  *   they compare, so for them `__HIVE_DEFAULT_PARTITION__` is NULL either way).
  * - A name too long for a file system keeps its beginning and ends in ~ and 32 hex digits of the SHA-256 of all of it;
- *   the full name stands in the metadata of the files.
+ *   the full name stands in the metadata of the files. A region that is called like that itself has its ~ encoded.
  */
 import { createHash } from 'node:crypto';
 
@@ -20,11 +20,12 @@ const TAKEN_FOR_NULL = /^(__hive_default_partition__|null)$/i;
 /** Linux, macOS and Windows all take names of 255 bytes. */
 const MAX_NAME_BYTES = 255;
 const HASH_DIGITS = 32;
+const LIKE_CUT = /~(?=[0-9a-f]{32}$)/;
 
 export function partitionFolder(region: string): string {
   const prefix = `${PARTITION_COLUMN}=`;
   const room = MAX_NAME_BYTES - prefix.length;
-  const value = encodeValue(region);
+  const value = encodeValue(region).replace(LIKE_CUT, '%7E');
   if (value.length <= room) return prefix + value;
   const hash = createHash('sha256').update(region).digest('hex').slice(0, HASH_DIGITS);
   let start = '';

@@ -2,9 +2,10 @@
  * Published files as an independent reader has them: hyparquet, which shares no code with what wrote them. For checks; a run
  * does not load it. Memory: one row group, as JavaScript values.
  */
+import { basename, dirname } from 'node:path';
 import { asyncBufferFromFile, parquetMetadataAsync, parquetScan } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
-import { PARTITION_COLUMN } from './hive-path.ts';
+import { PARTITION_COLUMN, partitionFolder } from './hive-path.ts';
 
 export interface Part {
   readonly rows: number;
@@ -58,5 +59,11 @@ export async function openPart(path: string): Promise<Part> {
     }
   };
   const region = metadata.key_value_metadata?.find(({ key }) => key === PARTITION_COLUMN)?.value;
-  return { rows: Number(metadata.num_rows), region: byUser ? undefined : region, scale, groups };
+  return { rows: Number(metadata.num_rows), region: byUser || region === undefined ? undefined : withMark(region, path), scale, groups };
+}
+
+/** hyparquet drops a byte order mark that begins a text of the metadata: the folder tells whether there was one. */
+function withMark(region: string, path: string): string {
+  const marked = `\ufeff${region}`;
+  return basename(dirname(path)) === partitionFolder(marked) ? marked : region;
 }

@@ -15,8 +15,9 @@
 import { addTo, type Counters } from '../core/counters.ts';
 import { EtlError } from '../core/errors.ts';
 import { RFC_4180, type Dialect } from '../core/dialect.ts';
-import { DEFAULT_MAX_RECORD, type ColumnNames } from '../core/options.ts';
-import type { RejectSink } from '../core/rejects.ts';
+import { DEFAULT_MAX_RECORD } from '../core/options.ts';
+import { STATUSES, type RejectSink } from '../core/rejects.ts';
+import type { Rule } from '../core/rules.ts';
 import { CARRIED_BYTES, type Batch, type Block } from '../core/stage.ts';
 import { BATCH_BYTES, BATCH_RECORD_START, BATCH_STATUS, MAX_FOLDED_BYTES, REJECT_NONE, REJECT_RECORD_TOO_LONG } from '../kernels/layout.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
@@ -26,8 +27,11 @@ import {
 } from '../kernels/parse-layout.ts';
 import type { ParseKernel } from '../kernels/twins/parse.ts';
 import { describeReject } from './describe-reject.ts';
-import { headerNames, mapHeader, type HeaderMap } from './header.ts';
+import { headerNames, mapHeader, type HeaderMap, type WantedColumns } from './header.ts';
+import { unescapeRows } from './mended.ts';
+import { marksOf } from './record-fields.ts';
 import { Relay } from './relay.ts';
+import { RowRules } from './row-rules.ts';
 import { INPUT_START, isLost, Scanner, type Cut } from './scanner.ts';
 
 /** Scratch of a batch: holds any row's. Only fields with doubled quotes need any. */
@@ -42,7 +46,9 @@ export interface BlockParserOptions {
   readonly kernel: ParseKernel;
   readonly counters: Counters;
   readonly rejects: RejectSink;
-  readonly columns: ColumnNames;
+  readonly columns: WantedColumns;
+  /** Of the run, see core/rules.ts; default: none, not even bounds of the value. `columns.ruled` has the columns that they name. */
+  readonly rules?: readonly Rule[] | undefined;
   /** Decimal places that values keep, see `readSample`. */
   readonly scale: number;
   /** Default DEFAULT_MAX_RECORD. */
@@ -64,6 +70,7 @@ export class BlockParser {
   /** The batch, followed by its scratch. */
   readonly #batch: number;
   readonly #relay: Relay;
+  readonly #rules: RowRules;
   #block: Block | undefined;
   /** Whether the relay has gone on to the next block. */
   #passed = false;
@@ -86,7 +93,8 @@ export class BlockParser {
   constructor(options: BlockParserOptions) {
     this.#options = options;
     this.#recordLimit = options.maxRecordBytes ?? DEFAULT_MAX_RECORD;
-    const { memory, kernel, relay, repair = false, relayBytes = this.#recordLimit + CARRIED_BYTES + SLACK } = options;
+    const { memory, kernel, relay, repair = false, relayBytes = this.#recordLimit + CARRIED_BYTES + SLACK, rules = [], columns, scale } = options;
+    this.#rules = new RowRules(memory, rules, columns, scale);
     this.#batch = memory.slab(BATCH_BYTES + SCRATCH_BYTES, 'a batch');
     this.#scanner = new Scanner({ memory, kernel, recordLimit: this.#recordLimit, ahead: relay !== undefined, repair });
     this.#relay = relay ?? Relay.create(memory, relayBytes);
@@ -107,6 +115,14 @@ export class BlockParser {
   /** See Pieces.next. Throws ETL_HEADER when the input's header does not fit the columns. */
   next(): Batch | undefined | Promise<Batch | undefined> {
     const block = this.#opened();
+    try {
+      return this.#next(block);
+    } catch (error) {
+      return this.#inOrder(error);
+    }
+  }
+
+  #next(block: Block): Batch | undefined | Promise<Batch | undefined> {
     for (;;) {
       // The relay goes on before the input's last record is ended, unless that is the header: errors come in order.
       const found = this.#scanner.scan(block.last && (this.#passed || !this.#header || this.#isEndSeen));
@@ -122,6 +138,15 @@ export class BlockParser {
         if (rows > 0) return this.#checked(block, rows);
       }
     }
+  }
+
+  /** An error of this block comes after the rejects of earlier ones, whoever has them. */
+  #inOrder(error: unknown): Promise<never> {
+    const settled = this.#options.rejects.settled?.();
+    if (!settled) throw error;
+    return settled.then(() => {
+      throw error;
+    });
   }
 
   /** After the last block. Throws ETL_INTERNAL when that was not the last of its input. */
@@ -297,9 +322,11 @@ export class BlockParser {
   }
 
   #checked(block: Block, rows: number): Batch | Promise<Batch> {
-    const { kernel, counters, scale } = this.#options;
+    const { kernel, counters, scale, memory } = this.#options;
     const batch: Batch = { ptr: this.#batch, rows, input: block.input, block: block.index };
-    const rejected = kernel.values(this.#batch, rows, scale) >>> 0;
+    if (this.#header!.mended) unescapeRows(memory, this.#batch, rows);
+    const unread = kernel.values(this.#batch, rows, scale, this.#rules.least, this.#rules.most) >>> 0;
+    const rejected = unread + this.#rules.check(this.#batch, rows, this.#header!, marksOf(this.#dialect));
     counters.read += rows;
     addTo(counters.readBy, block.input.number, rows);
     counters.rejected += rejected;
@@ -309,19 +336,22 @@ export class BlockParser {
 
   /** A promise when the sink wants its lines to be waited for. */
   #tellRejects(block: Block, rows: number, from: number): Promise<void> | undefined {
-    const { memory, columns, scale, counters, rejects } = this.#options;
-    const context = { memory, columns, scale, fields: this.#header!.fields, recordLimit: this.#recordLimit };
+    const { memory, columns: { ruled = [], ...columns }, rules = [], scale, counters, rejects } = this.#options;
+    const context = { memory, columns, rules, ruled, scale, header: this.#header!, marks: marksOf(this.#dialect), recordLimit: this.#recordLimit };
     const statuses = memory.u32(this.#batch + BATCH_STATUS, rows);
     const starts = memory.u32(this.#batch + BATCH_RECORD_START, rows);
     for (let row = from; row < rows; row++) {
       const status = statuses[row]!;
       if (status === REJECT_NONE) continue;
       addTo(counters.rejectedBy, status, 1);
+      addTo(counters.rejectedIn, block.input.number * STATUSES + status, 1);
       const position = starts[row]! - this.#scanner.get(STATE_BASE);
       const line = this.#scanner.lineOf(position);
       const byte = this.#byteOf(block, position);
       if (status === REJECT_RECORD_TOO_LONG) this.#longRecord = { line, byte };
-      if (rejects.write({ file: block.input.name, line, byte, ...describeReject(this.#batch, row, context) })) {
+      const { fieldOffset, ...reject } = describeReject(this.#batch, row, context);
+      const fieldByte = fieldOffset === undefined ? undefined : byte + fieldOffset;
+      if (rejects.write({ file: block.input.name, line, byte, fieldByte, ...reject })) {
         return rejects.drained().then(() => {
           this.#opened();
           return this.#tellRejects(block, rows, row + 1);

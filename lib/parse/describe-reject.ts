@@ -1,80 +1,158 @@
 /** Rejected rows of a batch -> what `_rejects.jsonl` says about them. */
+import { isUtf8 } from 'node:buffer';
 import type { ColumnNames } from '../core/options.ts';
-import { RAW_TEXT_BYTES, rejectCodes, type RejectCode } from '../core/rejects.ts';
+import { RAW_TEXT_BYTES, rejectCodes, type Reject, type RejectCode } from '../core/rejects.ts';
+import type { Rule } from '../core/rules.ts';
 import {
-  BATCH_RECORD_END, BATCH_RECORD_START, BATCH_STATUS, BATCH_USER_LEN, BATCH_VALUE, BATCH_VALUE_LEN, BATCH_VALUE_PTR,
-  MAX_ID_BYTES, MAX_USER_BYTES,
+  BATCH_ID_LEN, BATCH_ID_PTR, BATCH_IP_LEN, BATCH_IP_PTR, BATCH_RECORD_END, BATCH_RECORD_START, BATCH_STATUS, BATCH_USER_LEN, BATCH_USER_PTR,
+  BATCH_VALUE, BATCH_VALUE_LEN, BATCH_VALUE_PTR, MAX_ID_BYTES, MAX_USER_BYTES, REJECT_RULE,
 } from '../kernels/layout.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
+import type { HeaderMap } from './header.ts';
+import { contentOf, fieldAt, firstBadField, type FieldMarks } from './record-fields.ts';
+import type { FieldsOfRows } from './row-rules.ts';
+import { ruleMessage } from './rule-message.ts';
 
 const SHOWN_BYTES = 40;
+/** Of these records nobody knows which field is which. */
+const MALFORMED: readonly RejectCode[] = ['field_count', 'bad_quote', 'unterminated_quote', 'record_too_long', 'invalid_utf8'];
 
 export interface RejectContext {
   readonly memory: LinearMemory;
   readonly columns: ColumnNames;
-  readonly fields: number;
+  readonly header: HeaderMap;
+  /** How records are divided, or the fields of the rows: then nobody knows where in their records those are. */
+  readonly marks: FieldMarks | FieldsOfRows;
+  readonly rules: readonly Rule[];
+  /** Of the columns that rules name, besides the four, in the order of `header.ruled`. */
+  readonly ruled: readonly string[];
   readonly scale: number;
   readonly recordLimit: number;
 }
 
-export interface RejectDescription {
-  readonly code: RejectCode;
-  readonly column: string | undefined;
+/** `fieldOffset`: of the field at fault in the record, its quote included; undefined when it is no one field. */
+export type RejectDescription = Omit<Reject, 'file' | 'line' | 'byte' | 'fieldByte'> & { readonly fieldOffset: number | undefined };
+
+/** What is wrong, and with which field. */
+interface Fault {
   readonly message: string;
-  readonly raw: string;
+  readonly rule?: string | undefined;
+  readonly column?: string | undefined;
+  /** Its place in the record. */
+  readonly place?: number | undefined;
+  readonly fieldOffset?: number | undefined;
 }
 
 /** Row `row` of the batch at `batch`, whose status is not 0. */
 export function describeReject(batch: number, row: number, context: RejectContext): RejectDescription {
-  const { memory, columns, scale } = context;
+  const { memory, marks, recordLimit } = context;
   const word = (column: number): number => memory.u32(batch + column + 4 * row, 1)[0]!;
+  const status = word(BATCH_STATUS);
+  const code = status >= REJECT_RULE ? 'rule' : rejectCodes[status]!;
   const start = word(BATCH_RECORD_START);
-  const raw = text(memory, start, Math.min(word(BATCH_RECORD_END) - start, RAW_TEXT_BYTES));
-  const code = rejectCodes[word(BATCH_STATUS)]!;
-  const value = (): string => {
-    const length = word(BATCH_VALUE_LEN);
-    const shown = text(memory, word(BATCH_VALUE_PTR), Math.min(length, SHOWN_BYTES));
-    return JSON.stringify(length > SHOWN_BYTES ? `${shown}…` : shown);
+  const record = memory.bytes(start, word(BATCH_RECORD_END) - start);
+  const { message, rule, column, place, fieldOffset } = faultOf(code, record);
+  // How much there is of a record that is too long depends on how the input is cut into blocks, beyond the limit.
+  const raw = Buffer.from(record.slice(0, cutAt(record, code === 'record_too_long' ? Math.min(RAW_TEXT_BYTES, recordLimit) : RAW_TEXT_BYTES)));
+  return {
+    code, rule, column, message, raw: raw.toString(), rawBase64: isUtf8(raw) ? undefined : raw.toString('base64'), truncated: raw.length < record.length,
+    row: MALFORMED.includes(code) ? undefined : rowTexts(),
+    fieldOffset: fieldOffset ?? (place === undefined || typeof marks === 'function' ? undefined : fieldAt(record, place, marks)?.start),
   };
-  const reject = (column: string | undefined, message: string): RejectDescription => ({ code, column, message, raw });
 
-  switch (code) {
-    case 'field_count': {
-      const found = Number(memory.view(batch + BATCH_VALUE + 8 * row, 8).getBigInt64(0, true));
-      const fields = found === 1 ? 'field' : 'fields';
-      return reject(undefined, `The record has ${found} ${fields}; the header has ${context.fields}.`);
+  function faultOf(code: RejectCode, record: Uint8Array): Fault {
+    const { columns, header, scale } = context;
+    const value = { column: columns.value, place: header.value };
+    const user = { column: columns.user, place: header.user };
+    const bad = (): number | undefined => (typeof marks === 'function' ? undefined : firstBadField(record, marks)?.start);
+    switch (code) {
+      case 'field_count': {
+        const found = Number(memory.view(batch + BATCH_VALUE + 8 * row, 8).getBigInt64(0, true));
+        return { message: `The record has ${found} ${found === 1 ? 'field' : 'fields'}; the header has ${header.fields}.` };
+      }
+      case 'bad_quote':
+        return { message: 'A quote stands inside an unquoted field, or something follows a closing quote.', fieldOffset: bad() };
+      case 'unterminated_quote':
+        return neverClosed(record, bad() ?? 0);
+      case 'record_too_long':
+        return { message: `The record is longer than ${recordLimit} bytes.` };
+      case 'missing_id':
+        return { message: 'The log id is empty.', column: columns.id, place: header.id };
+      case 'missing_user':
+        return { message: 'The user id is empty.', ...user };
+      case 'user_too_long':
+        return { message: `The user id has ${word(BATCH_USER_LEN)} bytes; the most is ${MAX_USER_BYTES}.`, ...user };
+      case 'invalid_utf8':
+        return { message: 'The record is not valid UTF-8.' };
+      case 'id_too_long':
+        return { message: `The log id has more than ${MAX_ID_BYTES} bytes.`, column: columns.id, place: header.id };
+      case 'missing_value':
+        return { message: 'The value is empty.', ...value };
+      case 'bad_value':
+        return { message: `The value ${shownValue()} is not a decimal number.`, ...value };
+      case 'value_precision':
+        return { message: `The value ${shownValue()} has more than ${scale} decimal places.`, ...value };
+      case 'value_range':
+        return { message: `The value ${shownValue()} with ${scale} decimal places does not fit 64 bits.`, ...value };
+      case 'rule':
+        return brokenRule(record);
+      case 'none':
+        throw new Error('a good row is no reject');
     }
-    case 'bad_quote':
-      return reject(undefined, 'A quote stands inside an unquoted field, or something follows a closing quote.');
-    case 'unterminated_quote':
-      return reject(undefined, 'The input ends inside a quoted field.');
-    case 'record_too_long':
-      return reject(undefined, `The record is longer than ${context.recordLimit} bytes.`);
-    case 'missing_id':
-      return reject(columns.id, 'The log id is empty.');
-    case 'missing_user':
-      return reject(columns.user, 'The user id is empty.');
-    case 'user_too_long':
-      return reject(columns.user, `The user id has ${word(BATCH_USER_LEN)} bytes; the most is ${MAX_USER_BYTES}.`);
-    case 'invalid_utf8':
-      return reject(undefined, 'The record is not valid UTF-8.');
-    case 'id_too_long':
-      return reject(columns.id, `The log id has more than ${MAX_ID_BYTES} bytes.`);
-    case 'missing_value':
-      return reject(columns.value, 'The value is empty.');
-    case 'bad_value':
-      return reject(columns.value, `The value ${value()} is not a decimal number.`);
-    case 'value_precision':
-      return reject(columns.value, `The value ${value()} has more than ${scale} decimal places.`);
-    case 'value_range':
-      return reject(columns.value, `The value ${value()} with ${scale} decimal places does not fit 64 bits.`);
-    case 'none':
-      throw new Error('a good row is no reject');
+  }
+
+  function neverClosed(record: Uint8Array, fieldOffset: number): Fault {
+    const lines = Buffer.from(record.slice(0, fieldOffset)).toString('latin1').split(/\r\n|\n|\r/).length - 1;
+    const where = lines === 0 ? 'in its first line' : `${lines} ${lines === 1 ? 'line' : 'lines'} below its first`;
+    return { message: `The record opens a quote, ${where}, that is never closed.`, fieldOffset };
+  }
+
+  function brokenRule(record: Uint8Array): Fault {
+    const { columns, header, rules, ruled } = context;
+    const rule = rules[status - REJECT_RULE]!;
+    const { column, name } = rule;
+    const role = (Object.keys(columns) as (keyof ColumnNames)[]).find((each) => columns[each] === column);
+    const place = role === undefined ? header.ruled?.[ruled.indexOf(column)] : header[role];
+    const ofRow = role === undefined && place !== undefined && typeof marks === 'function' ? marks(row, place) : undefined;
+    const field = role === undefined && place !== undefined && typeof marks !== 'function' ? fieldAt(record, place, marks) : undefined;
+    const content = role === 'value' ? memory.bytes(word(BATCH_VALUE_PTR), word(BATCH_VALUE_LEN))
+      : role !== undefined ? memory.bytes(word(FIELDS[role][0]), word(FIELDS[role][1]))
+        : field && typeof marks !== 'function' ? contentOf(record, field, marks) : ofRow ?? new Uint8Array(0);
+    return { rule: name, column, place, message: ruleMessage(rule, shown(content), content.length) };
+  }
+
+  function shownValue(): string {
+    return shown(memory.bytes(word(BATCH_VALUE_PTR), word(BATCH_VALUE_LEN)));
+  }
+
+  /** Whole, and exactly what was read, or not at all: who feeds them back counts them. */
+  function rowTexts(): Record<string, string> | undefined {
+    const texts: Record<string, string> = {};
+    let room = RAW_TEXT_BYTES;
+    for (const role of Object.keys(FIELDS) as (keyof typeof FIELDS)[]) {
+      const length = word(FIELDS[role][1]);
+      if ((room -= length) < 0) return undefined;
+      const bytes = Buffer.from(memory.bytes(word(FIELDS[role][0]), length));
+      if (!isUtf8(bytes)) return undefined;
+      texts[context.columns[role]] = bytes.toString();
+    }
+    return texts;
   }
 }
 
-/** Bytes as text; what is not UTF-8 becomes U+FFFD. */
-function text(memory: LinearMemory, at: number, length: number): string {
-  const bytes = memory.bytes(at, length);
-  return Buffer.from(bytes.buffer, bytes.byteOffset, length).toString();
+const FIELDS = {
+  id: [BATCH_ID_PTR, BATCH_ID_LEN], user: [BATCH_USER_PTR, BATCH_USER_LEN], ip: [BATCH_IP_PTR, BATCH_IP_LEN], value: [BATCH_VALUE_PTR, BATCH_VALUE_LEN],
+} as const;
+
+/** Where to cut a text of so many bytes at most, between two of its characters. */
+function cutAt(bytes: Uint8Array, most: number): number {
+  if (bytes.length <= most) return bytes.length;
+  let at = most;
+  while (at > most - 3 && (bytes[at]! & 0xc0) === 0x80) at--;
+  return at;
+}
+
+function shown(bytes: Uint8Array): string {
+  const text = Buffer.from(bytes.slice(0, cutAt(bytes, SHOWN_BYTES))).toString();
+  return JSON.stringify(bytes.length > SHOWN_BYTES ? `${text}…` : text);
 }

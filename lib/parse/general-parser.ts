@@ -11,6 +11,7 @@ import { addTo } from '../core/counters.ts';
 import { RFC_4180, type Dialect } from '../core/dialect.ts';
 import { EtlError } from '../core/errors.ts';
 import { DEFAULT_MAX_RECORD } from '../core/options.ts';
+import { STATUSES } from '../core/rejects.ts';
 import type { Batch, Block } from '../core/stage.ts';
 import {
   BATCH_BYTES, BATCH_ROWS, BATCH_STATUS, REJECT_BAD_QUOTE, REJECT_FIELD_COUNT, REJECT_NONE, REJECT_RECORD_TOO_LONG,
@@ -23,6 +24,8 @@ import { loadFieldReader, textOf, type FieldReader } from './general-fields.ts';
 import { fieldsOf } from './general-records.ts';
 import { mapHeader, type HeaderMap } from './header.ts';
 import { latin1Dialect, leastReading } from './least-reading.ts';
+import { unescapeRows } from './mended.ts';
+import { RowRules } from './row-rules.ts';
 import { RowWriter, SCRATCH_BYTES } from './row-writer.ts';
 import { LineSkipper } from './skip-lines.ts';
 
@@ -46,6 +49,9 @@ export class GeneralParser {
   readonly #recordLimit: number;
   readonly #batch: number;
   readonly #rows: RowWriter;
+  readonly #rules: RowRules;
+  /** Of a row of the batch. */
+  readonly #fieldOf = (row: number, place: number): Buffer => Buffer.from(this.#taking[row]!.fields?.[place] ?? '', 'latin1');
   #block: Block | undefined;
   // Of the block's input.
   #dialect: Dialect = RFC_4180;
@@ -63,7 +69,7 @@ export class GeneralParser {
   #waiting: Waiting[] = [];
   #taken = 0;
   /** The records of the batch. */
-  #taking: Waiting['frame'][] = [];
+  #taking: Waiting[] = [];
   #closed = false;
 
   /** Throws ETL_MEMORY. */
@@ -72,6 +78,8 @@ export class GeneralParser {
     this.#recordLimit = options.maxRecordBytes ?? DEFAULT_MAX_RECORD;
     this.#batch = options.memory.slab(BATCH_BYTES + SCRATCH_BYTES, 'a batch');
     this.#rows = new RowWriter(options.memory, this.#batch);
+    const { memory, rules = [], columns, scale } = options;
+    this.#rules = new RowRules(memory, rules, columns, scale);
   }
 
   async begin(block: Block): Promise<void> {
@@ -167,7 +175,7 @@ export class GeneralParser {
       if (this.#taken === this.#waiting.length && !this.#frameMore(block.last)) break;
       const next = this.#waiting[this.#taken]!;
       if (!this.#take(next)) break;
-      this.#taking.push(next.frame);
+      this.#taking.push(next);
       this.#taken++;
     }
     return this.#rows.length;
@@ -209,9 +217,11 @@ export class GeneralParser {
   }
 
   #checked(block: Block, rows: number): Batch | Promise<Batch> {
-    const { kernel, counters, scale } = this.#options;
+    const { kernel, counters, scale, memory } = this.#options;
     const batch: Batch = { ptr: this.#batch, rows, input: block.input, block: block.index };
-    const rejected = kernel.values(this.#batch, rows, scale) >>> 0;
+    if (this.#header!.mended) unescapeRows(memory, this.#batch, rows);
+    const unread = kernel.values(this.#batch, rows, scale, this.#rules.least, this.#rules.most) >>> 0;
+    const rejected = unread + this.#rules.check(this.#batch, rows, this.#header!, this.#fieldOf);
     counters.read += rows;
     addTo(counters.readBy, block.input.number, rows);
     counters.rejected += rejected;
@@ -221,16 +231,18 @@ export class GeneralParser {
 
   /** A promise when the sink wants its lines to be waited for. */
   #tellRejects(block: Block, rows: number, from: number): Promise<void> | undefined {
-    const { memory, columns, scale, counters, rejects } = this.#options;
-    const context = { memory, columns, scale, fields: this.#header!.fields, recordLimit: this.#recordLimit };
+    const { memory, columns: { ruled = [], ...columns }, rules = [], scale, counters, rejects } = this.#options;
+    const context = { memory, columns, rules, ruled, scale, header: this.#header!, marks: this.#fieldOf, recordLimit: this.#recordLimit };
     const statuses = memory.u32(this.#batch + BATCH_STATUS, rows);
     for (let row = from; row < rows; row++) {
       const status = statuses[row]!;
       if (status === REJECT_NONE) continue;
       addTo(counters.rejectedBy, status, 1);
-      const place = this.#placeOf(this.#taking[row]!);
+      addTo(counters.rejectedIn, block.input.number * STATUSES + status, 1);
+      const place = this.#placeOf(this.#taking[row]!.frame);
       if (status === REJECT_RECORD_TOO_LONG) this.#longRecord = place;
-      if (rejects.write({ file: block.input.name, ...place, ...describeReject(this.#batch, row, context) })) {
+      const { fieldOffset: _offset, ...reject } = describeReject(this.#batch, row, context);
+      if (rejects.write({ file: block.input.name, ...place, fieldByte: undefined, ...reject })) {
         return rejects.drained().then(() => {
           this.#opened();
           return this.#tellRejects(block, rows, row + 1);

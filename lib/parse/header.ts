@@ -1,6 +1,7 @@
 /** From an input's first record to the places of the wanted columns. */
 import { EtlError } from '../core/errors.ts';
 import type { ColumnNames } from '../core/options.ts';
+import { MENDED_COLUMN } from '../core/rejects.ts';
 import { ENTRY_POSITION } from '../kernels/parse-layout.ts';
 import { fieldProblem, fieldText } from './field-text.ts';
 import type { Scanner } from './scanner.ts';
@@ -13,6 +14,15 @@ export interface HeaderMap {
   readonly user: number;
   readonly ip: number;
   readonly value: number;
+  /** Of the columns that have rules, besides the four, in the order of WantedColumns; -1: it is not there. Default: none. */
+  readonly ruled?: readonly number[] | undefined;
+  /** The input is a file of rejects that were mended, see mended.ts. */
+  readonly mended?: boolean | undefined;
+}
+
+/** The four, and those that have rules. */
+export interface WantedColumns extends ColumnNames {
+  readonly ruled?: readonly string[] | undefined;
 }
 
 const options = { id: '--id-column', user: '--user-column', ip: '--ip-column', value: '--value-column' } as const;
@@ -25,10 +35,13 @@ const LISTED = 50;
  * A header can have a million names: they pass by, and only the first few are kept. Throws ETL_HEADER, with every column
  * at fault, what was found and the option that names a column.
  */
-export function mapHeader(names: Iterable<string>, wanted: ColumnNames, inputName: string): HeaderMap {
+export function mapHeader(names: Iterable<string>, wanted: WantedColumns, inputName: string): HeaderMap {
   const columns = Object.keys(options) as Wanted[];
   const places = { id: -1, user: -1, ip: -1, value: -1 };
   const twice = new Set<Wanted>();
+  const ruled = new Map((wanted.ruled ?? []).map((name) => [name, -1]));
+  const ruledTwice = new Set<string>();
+  let mended = false;
   const first: string[] = [];
   let fields = 0;
   let empty = true;
@@ -38,6 +51,9 @@ export function mapHeader(names: Iterable<string>, wanted: ColumnNames, inputNam
       if (places[column] < 0) places[column] = fields;
       else twice.add(column);
     }
+    if (ruled.get(name) === -1) ruled.set(name, fields);
+    else if (ruled.has(name)) ruledTwice.add(name);
+    mended ||= name === MENDED_COLUMN;
     empty &&= name.trim() === '';
     if (fields++ < LISTED) first.push(shown(name));
   }
@@ -49,6 +65,9 @@ export function mapHeader(names: Iterable<string>, wanted: ColumnNames, inputNam
   const fault = (column: Wanted, more = ''): string => `${shown(wanted[column])}${more} (${options[column]})`;
   const missing = columns.filter((column) => places[column] < 0).map((column) => fault(column));
   const repeated = columns.filter((column) => twice.has(column)).map((column) => `the column ${fault(column, ' more than once')}`);
+  // A file of rejects has the four columns only.
+  if (!mended) for (const [name, place] of ruled) if (place < 0) missing.push(`${shown(name)} (--rule)`);
+  for (const name of ruledTwice) repeated.push(`the column ${shown(name)} more than once (--rule)`);
   const faults = [...(missing.length > 0 ? [`no column ${missing.join(', ')}`] : []), ...repeated];
   if (faults.length > 0) {
     const found = first.join(', ') + (fields > LISTED ? ` and ${fields - LISTED} more` : '');
@@ -56,7 +75,7 @@ export function mapHeader(names: Iterable<string>, wanted: ColumnNames, inputNam
       hint: `It has ${found}. The options in parentheses choose columns by other names; commas separate them.`,
     });
   }
-  return { fields, ...places };
+  return { fields, ...places, ...(ruled.size > 0 && { ruled: [...ruled.values()] }), ...(mended && { mended }) };
 }
 
 /** The fields of the record that the scanner took last. Throws ETL_HEADER when their quotes are malformed. */

@@ -103,6 +103,11 @@ export class OrderedRejects implements RejectSink {
     if (this.#lines !== '') await this.#handOn(this.#sequence, this.#takeLines());
   }
 
+  async settled(): Promise<void> {
+    await this.drained();
+    await this.#turns.wait(this.#sequence);
+  }
+
   end(): void | Promise<void> {
     const sequence = this.#sequence;
     if (this.#lines === '') return this.#turns.done(sequence);

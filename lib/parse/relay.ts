@@ -5,14 +5,16 @@
  * the state, and passes the next one on as soon as it has scanned its block. So scans follow one another, as if
  * one thread read it all, and only what comes after a scan is done by many threads at once.
  *
- *   at  +0 turn: u32   +4 bytes: u32   +8 mode: u32   +12 flags: u32   +16 header: 5 x u32
+ *   at  +0 turn: u32   +4 bytes: u32   +8 mode: u32   +12 flags: u32   +16 header: 5 x u32   +36 ruled columns: u32
  *      +40 line: f64  +48 line, +56 byte of the last record that was too long: f64   +64 end mode   +68 skip   +72 room: u32
- *     +128 the unfinished record's bytes; when there are more than fit before a block, the block is put behind them
+ *      +80 places of the ruled columns: i32 each
+ *     +208 the unfinished record's bytes; when there are more than fit before a block, the block is put behind them
  *
  * Memory: one slab, of which only as much is touched as the longest record that was cut.
  */
 import { EtlError } from '../core/errors.ts';
 import { SharedCell } from '../core/shared-cell.ts';
+import { MAX_RULED_COLUMNS } from '../core/rules.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
 import type { HeaderMap } from './header.ts';
 import type { Cut } from './scanner.ts';
@@ -22,18 +24,21 @@ const BYTES = 1;
 const MODE = 2;
 const FLAGS = 3;
 const HEADER = 4;
+const RULED = 9;
 const LINE = 5; // from here on in words of 8 bytes
 const LONG_LINE = 6;
 const LONG_BYTE = 7;
 const END_MODE = 16; // again in words of 4
 const SKIP = 17;
 const ROOM = 18;
-const UNFINISHED_AT = 128;
+const PLACES = 20;
+const UNFINISHED_AT = 4 * (PLACES + MAX_RULED_COLUMNS);
 
 const FLAG_GOES_ON = 1; //     the input has more blocks; else nothing but the turn counts
 const FLAG_BOM = 2;
 const FLAG_HEADER = 4;
 const FLAG_EMPTY_LINES = 8;
+const FLAG_MENDED = 16;
 
 /** Where an input stands between two of its blocks. */
 export interface InputState {
@@ -102,12 +107,13 @@ export class Relay {
     const [flags, words, numbers] = [this.#words[FLAGS]!, this.#words, this.#numbers];
     if ((flags & FLAG_GOES_ON) === 0) return undefined;
     const [fields, id, user, ip, value] = words.subarray(HEADER) as unknown as [number, number, number, number, number];
+    const ruled = Array.from(words.subarray(PLACES, PLACES + words[RULED]!), (place) => place | 0);
     return {
       cut: {
         bytes: words[BYTES]!, mode: words[MODE]!, endMode: words[END_MODE]!, line: numbers[LINE]!, bom: (flags & FLAG_BOM) !== 0,
         skip: words[SKIP]!,
       },
-      header: (flags & FLAG_HEADER) === 0 ? undefined : { fields, id, user, ip, value },
+      header: (flags & FLAG_HEADER) === 0 ? undefined : { fields, id, user, ip, value, ruled, mended: (flags & FLAG_MENDED) !== 0 },
       emptyLines: (flags & FLAG_EMPTY_LINES) !== 0,
       longRecord: { line: numbers[LONG_LINE]!, byte: numbers[LONG_BYTE]! },
     };
@@ -136,7 +142,7 @@ export class Relay {
       words[END_MODE] = cut.endMode;
       words[SKIP] = cut.skip;
       words[FLAGS] = FLAG_GOES_ON | (cut.bom ? FLAG_BOM : 0) | (header ? FLAG_HEADER : 0) | (emptyLines ? FLAG_EMPTY_LINES : 0);
-      if (header) words.set([header.fields, header.id, header.user, header.ip, header.value], HEADER);
+      if (header) this.#setHeader(header);
       numbers[LINE] = cut.line;
       numbers[LONG_LINE] = longRecord.line;
       numbers[LONG_BYTE] = longRecord.byte;
@@ -144,6 +150,13 @@ export class Relay {
       if (from !== this.unfinishedAt) this.#memory.bytes(this.unfinishedAt, cut.bytes).set(this.#memory.bytes(from, cut.bytes));
     }
     this.#turn.add(1);
+  }
+
+  #setHeader({ fields, id, user, ip, value, ruled = [], mended = false }: HeaderMap): void {
+    const words = this.#words;
+    words.set([fields, id, user, ip, value, ruled.length], HEADER);
+    words.set(ruled, PLACES);
+    if (mended) words[FLAGS]! |= FLAG_MENDED;
   }
 
   /** All blocks are done. Throws ETL_INTERNAL when the last one was not the last of its input. */

@@ -215,6 +215,7 @@ export class Scanner implements Scanned {
     this.set(STATE_COUNT, this.get(STATE_NEXT));
     this.set(STATE_POS, start);
     this.set(STATE_MODE, MODE_FIELD_START);
+    this.#compared = start;
   }
 
   /** Line ends in [from, to) of the window. */

@@ -10,16 +10,17 @@
  * Goes on after what it finds. What it does not see: a bit of a Parquet file that no row depends on, of its statistics, say.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, existsSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EtlError, messageOf } from '../core/errors.ts';
-import { REJECTS_FILE } from '../dataset/rejects-file.ts';
+import { inForm, REJECTS_FILES } from '../dataset/rejects-file.ts';
 import type { Head } from '../state/records.ts';
 import type { State } from '../state/state.ts';
 import { checkDataset, type DatasetFound } from './check-dataset.ts';
 import { checkIds, type IdsFound } from './check-ids.ts';
 import { checkTotals } from './check-totals.ts';
+import { rejectColumns } from './publish.ts';
 import { committed, indexOf, schemaOf, type Committed } from './state-content.ts';
 import { publishedAt, withState, type Published, type StateOf } from './inspect.ts';
 import { RegionSums } from './region-sums.ts';
@@ -97,7 +98,7 @@ class Check {
     const good = await checkTotals({ folder, last, byUser: schema.groupBy === 'user', sums, tell: this.#tell });
     const isLast = published === 'last';
     const dataset = isLast || published === 'earlier' ? await realpath(this.#output) : undefined;
-    await this.#checkRejects(last, isLast ? dataset : undefined);
+    await this.#checkRejects(last, rejectColumns(schema.columns), isLast ? dataset : undefined);
     const found = dataset === undefined ? NO_DATASET : await checkDataset({
       folder: dataset, last: isLast ? last : undefined, schema, expected: good ? sums : undefined, tell: this.#tell,
     });
@@ -114,13 +115,16 @@ class Check {
   }
 
   /** `dataset`: has the same lines, if there is one. */
-  async #checkRejects({ rejects, rows }: Committed, dataset: string | undefined): Promise<void> {
+  async #checkRejects({ rejects, rows }: Committed, columns: readonly string[], dataset: string | undefined): Promise<void> {
     try {
-      const kept = await linesOf(rejects.map(({ file }) => join(this.#state.folder, file)));
+      const files = rejects.map(({ file }) => join(this.#state.folder, file));
+      const kept = await linesOf(bytesOf(files));
       if (kept.lines !== rows.rejected) this.#tell(`The state keeps ${kept.lines} rejected rows, and ${rows.rejected} were rejected.`);
       if (dataset === undefined) return;
-      const published = await linesOf([join(dataset, REJECTS_FILE)]);
-      if (published.hash !== kept.hash) this.#tell(`The dataset's ${REJECTS_FILE} does not hold the rows that were rejected.`);
+      const format = existsSync(join(dataset, REJECTS_FILES.csv)) ? 'csv' : 'jsonl';
+      const expected = format === 'jsonl' ? kept : await linesOf(inForm(bytesOf(files), { format, columns }));
+      const published = await linesOf(bytesOf([join(dataset, REJECTS_FILES[format])]));
+      if (published.hash !== expected.hash) this.#tell(`The dataset's ${REJECTS_FILES[format]} does not hold the rows that were rejected.`);
     } catch (error) {
       this.#tell(`Rejected rows cannot be read: ${messageOf(error)}.`);
     }
@@ -129,15 +133,19 @@ class Check {
 
 const NO_DATASET: DatasetFound = { files: 0, rows: 0, bytes: 0 };
 
-/** Lines of files, one behind the other, and what tells their bytes from others. */
-async function linesOf(paths: readonly string[]): Promise<{ lines: number; hash: string }> {
+/** Of files, one behind the other. */
+async function* bytesOf(paths: readonly string[]): AsyncGenerator<Buffer> {
+  for (const path of paths) yield* createReadStream(path) as AsyncIterable<Buffer>;
+}
+
+/** How many lines there are, and what tells their bytes from others. */
+async function linesOf(pieces: AsyncIterable<Buffer | string>): Promise<{ lines: number; hash: string }> {
   const hash = createHash('sha256');
   let lines = 0;
-  for (const path of paths) {
-    for await (const piece of createReadStream(path) as AsyncIterable<Buffer>) {
-      hash.update(piece);
-      for (let at = piece.indexOf(10); at >= 0; at = piece.indexOf(10, at + 1)) lines++;
-    }
+  for await (const some of pieces) {
+    const piece = Buffer.from(some as string);
+    hash.update(piece);
+    for (let at = piece.indexOf(10); at >= 0; at = piece.indexOf(10, at + 1)) lines++;
   }
   return { lines, hash: hash.digest('hex') };
 }

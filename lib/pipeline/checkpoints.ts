@@ -5,6 +5,7 @@
  */
 import { addCounters, newCounters, type Counters } from '../core/counters.ts';
 import { EtlError, messageOf } from '../core/errors.ts';
+import type { Rule } from '../core/rules.ts';
 import type { InputFile } from '../source/inputs.ts';
 import { summarize, type Outcome, type Summary } from '../summary.ts';
 
@@ -14,6 +15,8 @@ export interface Part {
   readonly number: number;
   /** Names of the inputs of earlier parts. */
   readonly done: ReadonlySet<string>;
+  /** Rows that they rejected. */
+  readonly rejected: number;
 }
 
 export interface PartDone {
@@ -35,14 +38,14 @@ export function nextPart(inputs: readonly InputFile[], checkpoint: number): Inpu
 }
 
 /** Runs part after part until nothing is left; throws ETL_ABORTED when `pause` says so between two of them. */
-export async function inParts(run: (part: Part) => Promise<PartDone>, pause: AbortSignal | undefined): Promise<Summary> {
+export async function inParts(run: (part: Part) => Promise<PartDone>, rules: readonly Rule[], pause: AbortSignal | undefined): Promise<Summary> {
   const started = performance.now();
   const total = newCounters();
   const done = new Set<string>();
   const phases: Record<string, number> = {};
   let forgotten = 0;
   for (let number = 0; ; number++) {
-    const { outcome, counters, memory, inputs, left } = await run({ number, done });
+    const { outcome, counters, memory, inputs, left } = await run({ number, done, rejected: total.rejected });
     addCounters(total, counters, undefined);
     forgotten += outcome.state?.forgotten ?? 0;
     for (const [phase, seconds] of Object.entries(outcome.phases)) phases[phase] = (phases[phase] ?? 0) + seconds;
@@ -50,7 +53,7 @@ export async function inParts(run: (part: Part) => Promise<PartDone>, pause: Abo
     if (left === 0) {
       const seconds = (performance.now() - started) / 1000;
       const state = outcome.state && { ...outcome.state, forgotten };
-      return summarize(total, memory, { ...outcome, inputs: done.size, seconds, phases: phases as Outcome['phases'], state });
+      return summarize(total, rules, memory, { ...outcome, inputs: done.size, seconds, phases: phases as Outcome['phases'], state });
     }
     if (pause?.aborted) throw paused(done.size, left, pause);
   }

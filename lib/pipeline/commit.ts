@@ -6,7 +6,7 @@ import { Resources } from '../core/resources.ts';
 import type { SortedRun } from '../core/stage.ts';
 import { syncFile, syncFolders } from '../core/sync-folder.ts';
 import { DATASET_FILE } from '../dataset/description.ts';
-import { joinRejects, REJECTS_FILE, rejectsIn, type KeptRejects } from '../dataset/rejects-file.ts';
+import { joinRejects, REJECTS_FILES, rejectsIn, type KeptRejects } from '../dataset/rejects-file.ts';
 import { STATE_MARK, writeStateMark } from '../dataset/state-mark.ts';
 import { PageMerger } from '../dedup/page-merger.ts';
 import { loadKernel } from '../kernels/loader.ts';
@@ -21,7 +21,7 @@ import type { RowCounts } from '../state/records.ts';
 import type { JobBase } from './base.ts';
 import type { Addition, Continuation } from './continuation.ts';
 import { planPublishing, type PublishPlan } from './plan.ts';
-import { describe, writeFiles, type Runs } from './publish.ts';
+import { describe, rejectColumns, writeFiles, type Runs } from './publish.ts';
 import { renumbered } from './renumbered-run.ts';
 
 export interface AddedTotals {
@@ -93,7 +93,7 @@ export async function commitAddition(
   base: JobBase, plan: PublishPlan, continuation: Continuation, { rows, totals }: { rows: RowCounts; totals: KeptRun },
 ): Promise<void> {
   const rejects = await allRejects(continuation);
-  await complete(plan, continuation, continuation.next, rejects);
+  await complete(base, plan, continuation, continuation.next, rejects);
   base.context.signal?.throwIfAborted();
   await commit(base, plan, continuation, { rows, totals, rejects, isComplete: true });
 }
@@ -135,7 +135,7 @@ export async function publishAgain(shared: JobBase, continuation: Continuation):
       });
     }
     await describe(base, plan, written, { ...rows });
-    await complete(plan, continuation, commit, rejects);
+    await complete(base, plan, continuation, commit, rejects);
     await plan.staging.publish();
   } catch (error) {
     failure = error;
@@ -145,11 +145,13 @@ export async function publishAgain(shared: JobBase, continuation: Continuation):
 }
 
 /** Adds to the staging folder what a dataset of a state has besides; then all of it is on the disk. */
-async function complete({ staging: { folder } }: PublishPlan, continuation: Continuation, commit: number, rejects: readonly KeptRejects[]): Promise<void> {
-  await joinRejects(continuation.folder, rejects, folder);
+async function complete(
+  { options: { columns, rejectsFormat: format } }: JobBase, { staging: { folder } }: PublishPlan, continuation: Continuation, commit: number, rejects: readonly KeptRejects[],
+): Promise<void> {
+  await joinRejects(continuation.folder, rejects, folder, { format, columns: rejectColumns(columns) });
   await writeStateMark(folder, continuation.mark(commit));
   try {
-    for (const file of [REJECTS_FILE, STATE_MARK, DATASET_FILE]) await syncFile(join(folder, file));
+    for (const file of [REJECTS_FILES[format], STATE_MARK, DATASET_FILE]) await syncFile(join(folder, file));
     await syncFolders(folder);
   } catch (cause) {
     throw new EtlError('ETL_OUTPUT_WRITE', `Could not sync ${folder}: ${messageOf(cause)}.`, { cause });

@@ -2,7 +2,7 @@
  * The only wiring, with the files beside this one: what makes the three lanes, in what order they run, who closes what, and how
  * a run stops.
  *
- *   plan     inputs, a sample, IP database             nothing is written yet      plan.ts
+ *   plan     inputs, IP database, a sample             nothing is written yet      plan.ts
  *   lane 1   source -> parse -> geo -> scatter         until the inputs end
  *   lane 2   partitions -> dedup -> aggregate          one partition at a time
  *   lane 3   merge -> count users -> parquet           one region at a time        publish.ts
@@ -22,9 +22,11 @@ import { assertBalanced, assertRead, newCounters } from '../core/counters.ts';
 import { EtlError, messageOf } from '../core/errors.ts';
 import { availableMemory, defaultMemory } from '../core/memory-limit.ts';
 import type { JobOptions } from '../core/options.ts';
+import { RejectLimit } from '../core/reject-limit.ts';
 import { collectGarbage, keepHeapSmall, residentBytes } from '../core/resident.ts';
 import { Resources } from '../core/resources.ts';
 import { packageVersion } from '../core/version.ts';
+import { formRejects, REJECTS_FILES } from '../dataset/rejects-file.ts';
 import { removeStagings } from '../dataset/staging.ts';
 import { pruneVersions } from '../dataset/versions.ts';
 import { removeTempFolders } from '../dataset/temp-folder.ts';
@@ -41,7 +43,7 @@ import { inParts, nextPart, type Part, type PartDone } from './checkpoints.ts';
 import { addTotals, addTotalsAlone, commitAddition, commitCheckpoint, publishAgain } from './commit.ts';
 import { Continuation } from './continuation.ts';
 import { planJob, type Plan } from './plan.ts';
-import { describe, writeFiles, type Runs } from './publish.ts';
+import { describe, rejectColumns, writeFiles, type Runs } from './publish.ts';
 import { NO_ROWS } from './state-content.ts';
 import { assertStateOutside } from './state-folder.ts';
 
@@ -56,7 +58,7 @@ let ranBefore = false;
  * cause); then nothing was published and nothing is left behind.
  */
 export function runJob(options: JobOptions, context: JobContext = {}): Promise<Summary> {
-  return inParts((part) => runPart(options, context, part), context.pause);
+  return inParts((part) => runPart(options, context, part), options.rules, context.pause);
 }
 
 async function runPart(options: JobOptions, context: JobContext, part: Part): Promise<PartDone> {
@@ -106,7 +108,7 @@ class Job {
     const left = fresh.length - inputs.length;
 
     const plan = await progress.during('plan', () => this.#plan(inputs, continuation));
-    await progress.during('scatter', () => this.#scatter(plan));
+    await progress.during('scatter', () => this.#scatter(plan, part));
     const runs = await progress.during('reduce', () => this.#reduce(plan));
     continuation?.ids.startSync();
     const isUnchanged = continuation && counters.counted === 0 && left === 0 && await continuation.isRepeated(inputs);
@@ -116,6 +118,7 @@ class Job {
     const { limit, jobs } = plan.budget;
     const outcome: Outcome = {
       output: options.output,
+      rejectsFile: REJECTS_FILES[options.rejectsFormat],
       inputs: plan.inputs.length,
       jobs,
       parser: plan.parser,
@@ -136,8 +139,8 @@ class Job {
   }
 
   async #listInputs(): Promise<InputFile[]> {
-    const { inputs: paths, output, temp, state } = this.#base.options;
-    const inputs = await listInputs(paths);
+    const { inputs: paths, output, temp, state, glob, encoding, dialect } = this.#base.options;
+    const inputs = await listInputs(paths, { glob, encoding, dialect });
     assertOutside(output, temp, inputs);
     if (state !== undefined) assertStateOutside(output, state);
     return inputs;
@@ -169,7 +172,7 @@ class Job {
     const { counters, progress, version, options } = this.#base;
     const { scale, geoDatabase, commit, rows } = continuation.last!;
     const outcome: Outcome = {
-      output: options.output, inputs: 0, jobs: 1, parser: 'kernel', users: 0, regions: 0, valueScale: scale, geoDatabase,
+      output: options.output, rejectsFile: REJECTS_FILES[options.rejectsFormat], inputs: 0, jobs: 1, parser: 'kernel', users: 0, regions: 0, valueScale: scale, geoDatabase,
       seconds: (performance.now() - started) / 1000, phases: progress.seconds, leftBehind: [...removeTempFolders(options.temp ?? dirname(resolve(options.output))), ...removeStagings(options.output)],
       state: { folder: continuation.folder, commit, isUnchanged: true, knownInputs: known, logs: rows.counted, forgotten: 0 }, version,
     };
@@ -177,9 +180,14 @@ class Job {
   }
 
   /** Lane 1. */
-  async #scatter({ source, lanes, rejects, table }: Plan): Promise<void> {
+  async #scatter({ source, lanes, rejects, table }: Plan, part: Part): Promise<void> {
+    const { options, counters } = this.#base;
+    // Each part of a run is committed when it is done: a share is one of what the part has read, a number of rows is the run's.
+    const limit = new RejectLimit(options, part.rejected);
+    rejects.watch((lines) => limit.see(lines));
     await lanes.scatter(() => source.stream(), rejects);
     table.close();
+    limit.check(counters);
     await rejects.close();
   }
 
@@ -211,6 +219,7 @@ class Job {
     await describe(this.#base, plan, written, { ...rows });
     const users = await written.users();
     signal?.throwIfAborted();
+    if (!continuation) await formRejects(plan.staging.folder, { format: this.#base.options.rejectsFormat, columns: rejectColumns(this.#base.options.columns) });
     if (added) await commitAddition(this.#base, plan, continuation, { rows, totals: await added.totals() });
     await plan.staging.publish();
     await continuation?.tidy();

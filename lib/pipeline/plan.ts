@@ -1,5 +1,5 @@
 /**
- * What a job does before it reads a row: inputs, memory, threads, folders, a sample, the IP database. Nothing is written yet
+ * What a job does before it reads a row: inputs, memory, threads, folders, the IP database, a sample. Nothing is written yet
  * but in folders of the run's own, each of which is in the job's resources as soon as it is there.
  */
 import { dirname, join, resolve } from 'node:path';
@@ -21,6 +21,7 @@ import { compileKernels, loadKernel } from '../kernels/loader.ts';
 import type { GeoKernel } from '../kernels/twins/geo.ts';
 import type { ParseKernel } from '../kernels/twins/parse.ts';
 import { setUserPrefix } from '../kernels/user-prefix.ts';
+import { parseSetup } from '../lanes/parse-setup.ts';
 import { LANE_KERNELS, type LaneSetup } from '../lanes/lane-worker.ts';
 import type { Encoders, Lanes } from '../lanes/lanes.ts';
 import { OneThread } from '../lanes/one-thread.ts';
@@ -31,7 +32,9 @@ import { warmUp, type EncoderTier } from '../parquet/stage.ts';
 import { readGeneralSample } from '../parse/general-sample.ts';
 import { readSample, type SampleFindings } from '../parse/sample.ts';
 import { BlockSource } from '../source/blocks.ts';
+import type { Content } from '../source/content.ts';
 import type { InputFile } from '../source/inputs.ts';
+import { areText, decodingBytes, isCompressed, lookInto, windowBytes } from '../source/look-into.ts';
 import { SpillSpace } from '../spill/spill-space.ts';
 import type { JobBase } from './base.ts';
 import { Sniffer } from './sniffed.ts';
@@ -98,19 +101,24 @@ class Planner {
   #history: IdStore | undefined;
   #budget!: MemoryBudget;
   #memory!: LinearMemory;
+  /** Most of a window of Zstandard; what decompressing files takes, that included. */
+  #window = 0;
+  #decodingBytes = 0;
 
   constructor(base: JobBase) {
     this.#base = base;
   }
 
-  async plan({ inputs, overwrite, scale: known, history, rejectsFile }: Planned): Promise<Plan> {
+  async plan({ inputs: named, overwrite, scale: known, history, rejectsFile }: Planned): Promise<Plan> {
     this.#history = history;
+    const inputs = await lookInto(named);
     this.#isGeneral = inputs.some(({ dialect }) => dialect && !isKernelDialect(dialect));
-    const { options: { columns, maxRecord, onError, geoDb, geoField, groupBy, sniff }, context, counters, progress, resources } = this.#base;
-    const sizes = inputs.map(({ size }) => size);
-    const piped = sizes.includes(undefined);
-    const totalBytes = piped ? undefined : sizes.reduce<number>((sum, size) => sum + size!, 0);
+    const { options: { columns, geoDb, geoField, groupBy, sniff }, context, counters, progress, resources } = this.#base;
+    const piped = !areText(inputs); // then main reads them all
+    const totalBytes = piped ? undefined : inputs.reduce((sum, { size }) => sum + size!, 0);
     progress.totalBytes = totalBytes;
+    this.#window = windowBytes(this.#limit());
+    this.#decodingBytes = decodingBytes(inputs.map(({ content }) => content).filter(isCompressed), this.#window);
     this.#budget = this.#planBudget(totalBytes);
     if (this.#budget.heapGrows) letHeapGrow();
     // What takes a while is begun first: threads, unless it has to be seen whether they are worth it, or the encoder.
@@ -124,29 +132,32 @@ class Planner {
     const memory = this.#memory = new LinearMemory({ limit: this.#budget.linear, workspace: this.#budget.workspace });
     const source = new BlockSource({
       inputs, memory, counters, signal: context.signal, blockBytes: this.#budget.blockBytes, blocks: this.#budget.blocks,
+      windowBytes: this.#window,
     });
     resources.add(() => source.close());
+    // First: a pipe may keep the sample waiting, and what is wrong with the database is to be said at once.
+    const table = await openRangeTable({ file: geoDb, field: geoField }, memory, await loadKernel<GeoKernel>('geo', memory));
+    resources.add(() => table.close());
     const sniffer = sniff ? new Sniffer(this.#base.options) : undefined;
     const found = await sampleOf(source, columns, memory, sniffer);
     for (const guess of sniffer?.guesses ?? []) context.onGuess?.(guess);
     const scale = known ?? found?.scale ?? 0;
     if (found) setUserPrefix(memory, found.userPrefix);
+    this.#reserveForPipes(source.sampledPipes);
     if (this.#budget.jobs > 1 && !team) {
-      if (this.#needsThreads(source.knownBytes)) team = this.#startTeam();
+      if (this.#needsThreads(source.expectedBytes)) team = this.#startTeam();
       else this.#divideAgain(1, piped);
     }
-    const table = await openRangeTable({ file: geoDb, field: geoField }, memory, await loadKernel<GeoKernel>('geo', memory));
-    resources.add(() => table.close());
     memory.reserve(regionBytes(table.regions.length, groupBy), `names and files of ${table.regions.length} regions`);
     if (team) {
       this.#divideAgain(this.#budget.jobs, piped, table.bytes);
       if (this.#budget.jobs < team.threads) team = await this.#smallerTeam(team);
     }
     const setup: LaneSetup = {
-      budget: this.#budget, columns, maxRecord, repair: onError === 'repair', groupBy, scale,
+      ...parseSetup(this.#base.options, scale), budget: this.#budget, groupBy,
       geo: { ptr: table.ptr, regions: table.regions.length, unknown: table.unknown },
     };
-    if (team) await this.#begin(team, { setup, inputs, table, spill: temp });
+    if (team) await this.#begin(team, { setup, inputs, piped, table, spill: temp });
     const lanes = team ?? this.#alone(setup, spill);
     const { type, buildDate } = table.database;
     return {
@@ -193,11 +204,29 @@ class Planner {
     return bytes === undefined || bytes >= (this.#base.context.threadsFrom ?? THREADS_FROM);
   }
 
+  /** What a pipe turned out to need is known only when the budget was made. Throws ETL_MEMORY. */
+  #reserveForPipes(contents: readonly Content[]): void {
+    const bytes = decodingBytes(contents.filter(isCompressed), this.#window) - this.#decodingBytes;
+    if (bytes <= 0) return;
+    this.#memory.reserve(bytes, 'decompression');
+    this.#divideAgain(this.#budget.jobs, true);
+  }
+
+  get #process() {
+    const { options: { state }, process } = this.#base;
+    const stateIndex = this.#history?.indexBytes ?? (state === undefined ? undefined : 0);
+    return { ...process, stateIndex, decodingBytes: this.#decodingBytes };
+  }
+
   /** What the run was told, or else the default, though never less than what this process takes to run at all. */
+  #limit(): number {
+    return this.#base.options.memory ?? Math.max(defaultMemory(availableMemory()), leastMemory(this.#process));
+  }
+
   #planBudget(totalBytes: number | undefined): MemoryBudget {
-    const { options: { memory, state, jobs = availableProcessors() } } = this.#base;
-    const process = { ...this.#base.process, stateIndex: this.#history?.indexBytes ?? (state === undefined ? undefined : 0) };
-    const limit = memory ?? Math.max(defaultMemory(availableMemory()), leastMemory(process));
+    const { options: { jobs = availableProcessors() } } = this.#base;
+    const process = this.#process;
+    const limit = this.#limit();
     for (let most = !this.#isGeneral && this.#needsThreads(totalBytes) ? jobs : 1; ; most--) {
       const planned = planMemory({ limit, jobs: most, piped: totalBytes === undefined, maxRecord: this.#base.options.maxRecord, ...process });
       const partitionBits = Math.min(planned.partitionBits, usefulBits(totalBytes, this.#history?.ids));
@@ -214,8 +243,8 @@ class Planner {
     return team;
   }
 
-  async #begin(team: Team, { setup, inputs, table, spill }: {
-    setup: LaneSetup; inputs: readonly InputFile[]; table: RangeTable; spill: ThreadSetup['spill'];
+  async #begin(team: Team, { setup, inputs, piped, table, spill }: {
+    setup: LaneSetup; inputs: readonly InputFile[]; piped: boolean; table: RangeTable; spill: ThreadSetup['spill'];
   }): Promise<void> {
     const { options: { compression, parquetEncoding, groupBy }, context: { events } } = this.#base;
     const { threadBytes, threadWorkspace } = this.#budget;
@@ -224,7 +253,7 @@ class Planner {
     const history = this.#history?.handOver();
     team.begin(memory, inputs, () => ({
       ...setup, kernels, spill, arena: memory.arena(threadBytes, threadWorkspace),
-      yields: inputs.some(({ size }) => size === undefined), watched: events !== undefined,
+      yields: piped, watched: events !== undefined,
       history,
     }));
     const started = new Promise<void>((resolve) => { setImmediate(resolve); }); // not before lane 1 has begun
@@ -257,8 +286,10 @@ function usefulBits(bytes = Infinity, known = 0): number {
   return Math.ceil(Math.log2(Math.max(bytes / 2 ** 20, known / 2 ** 13, 1)));
 }
 
-/** What the first input says that has a row to tell by. A sniffer is shown all of them. */
-async function sampleOf(source: BlockSource, columns: ColumnNames, memory: LinearMemory, sniffer: Sniffer | undefined): Promise<SampleFindings | undefined> {
+/** What the first input says that has a row to tell by. A sniffer is shown all of them. Throws ETL_HEADER, ETL_INPUT_READ. */
+export async function sampleOf(
+  source: BlockSource, columns: ColumnNames, memory: LinearMemory, sniffer?: Sniffer,
+): Promise<SampleFindings | undefined> {
   const kernel = await loadKernel<ParseKernel>('parse', memory);
   let found: SampleFindings | undefined;
   for await (const { input, bytes } of source.samples()) {

@@ -1,6 +1,7 @@
 /** Lane 3: totals as sorted runs become the files of a dataset, in its staging folder. */
 import { randomBytes } from 'node:crypto';
 import { pipeline } from 'node:stream/promises';
+import type { ColumnNames } from '../core/options.ts';
 import type { ResultBatch, RegionColumn, SortedRun } from '../core/stage.ts';
 import { describeDataset } from '../dataset/description.ts';
 import { loadKernel } from '../kernels/loader.ts';
@@ -80,6 +81,11 @@ export async function writeFiles(base: JobBase, plan: PublishPlan, { runs, files
   );
   const users = async (): Promise<number> => (groupBy === 'region' ? countUsers(distinct, base.context.signal) : counters.groups);
   return { files: parquet.files, users, regions: regions.size };
+}
+
+/** The four columns in the order in which a file of rejects has them. */
+export function rejectColumns({ id, user, ip, value }: ColumnNames): string[] {
+  return [id, user, ip, value];
 }
 
 /** Writes the dataset's description beside its files. `rows`: all that it was made of. Throws ETL_OUTPUT_WRITE. */

@@ -1,6 +1,6 @@
 /**
- * lane 1, first stage, where one thread reads: inputs -> blocks of `blockBytes` in linear memory, in input order. It owns a
- * fixed number of block buffers and reads the next block while the one before is parsed; with all buffers out it waits for
+ * lane 1, first stage, where one thread reads: inputs -> blocks of `blockBytes` of text in linear memory, decompressed and
+ * transcoded (text-reader.ts), in input order. It owns a fixed number of block buffers and reads the next block while the one before is parsed; with all buffers out it waits for
  * a release.
  * Memory: `blocks` x (HEADROOM + blockBytes), of which headroom is only touched by carried records. Given back when the
  * stream has ended and the last block is released, or at once when it is destroyed.
@@ -11,8 +11,10 @@ import { EtlError } from '../core/errors.ts';
 import { releaseOnce, SAMPLE_BYTES, CARRIED_BYTES, type Block } from '../core/stage.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
 import { SlabPool } from '../kernels/slab-pool.ts';
+import type { Content } from './content.ts';
 import type { InputFile } from './inputs.ts';
-import { endsInput, InputReader } from './reader.ts';
+import { expectedBytes } from './look-into.ts';
+import { TextReader } from './text-reader.ts';
 
 /** Large enough that a block's fixed costs vanish, small enough to stay in the L2 cache while it is parsed. */
 export const BLOCK_BYTES = 1 << 20;
@@ -32,6 +34,8 @@ export interface BlockSourceOptions {
   readonly blockBytes?: number | undefined;
   /** Blocks that there may be at a time, at least 2: one may wait for the next to end its last record. Default BLOCKS. */
   readonly blocks?: number | undefined;
+  /** Most bytes that Zstandard data may want to have kept. Default: what the format asks of decoders. */
+  readonly windowBytes?: number | undefined;
 }
 
 export class BlockSource {
@@ -40,12 +44,15 @@ export class BlockSource {
   readonly #counters: Counters;
   readonly #blockBytes: number;
   readonly #count: number;
+  readonly #windowBytes: number | undefined;
   /** Ends what is being read: the caller's signal, or that the stream is destroyed. */
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
   #stream: Readable | undefined;
-  /** What was sampled from inputs that cannot be read twice. */
-  readonly #sampled = new Map<InputFile, { reader: InputReader; bytes: Uint8Array }>();
+  /** What was sampled from pipes, which cannot be read twice. */
+  readonly #sampled = new Map<InputFile, { reader: TextReader; bytes: Uint8Array }>();
+  /** Of inputs that were sampled to their end, how long they are. */
+  readonly #lengths = new Map<InputFile, number>();
 
   constructor(options: BlockSourceOptions) {
     this.#inputs = options.inputs;
@@ -54,6 +61,7 @@ export class BlockSource {
     this.#signal = options.signal ? AbortSignal.any([options.signal, this.#stop.signal]) : this.#stop.signal;
     this.#blockBytes = options.blockBytes ?? BLOCK_BYTES;
     this.#count = options.blocks ?? BLOCKS;
+    this.#windowBytes = options.windowBytes;
   }
 
   /**
@@ -62,11 +70,12 @@ export class BlockSource {
    */
   async *samples(): AsyncGenerator<{ input: InputFile; bytes: Uint8Array }> {
     for (const input of this.#inputs) {
-      const reader = new InputReader(input);
-      const buffer = new Uint8Array(Math.min(SAMPLE_BYTES, input.size ?? SAMPLE_BYTES));
+      const reader = this.#reader(input);
+      const buffer = new Uint8Array(input.content === 'text' ? Math.min(SAMPLE_BYTES, input.size!) : SAMPLE_BYTES);
       let kept = false;
       try {
         const bytes = buffer.subarray(0, await this.#fill(reader, buffer));
+        if (bytes.length < SAMPLE_BYTES) this.#lengths.set(input, bytes.length);
         if (input.size === undefined) {
           this.#sampled.set(input, { reader, bytes });
           kept = true;
@@ -78,15 +87,20 @@ export class BlockSource {
     }
   }
 
-  /** Bytes of all inputs; undefined when a pipe was not sampled to its end. */
-  get knownBytes(): number | undefined {
-    let known = 0;
+  /** What stands in the pipes that were sampled. */
+  get sampledPipes(): Content[] {
+    return Array.from(this.#sampled.values(), ({ reader }) => reader.content!);
+  }
+
+  /** About how many bytes of text all inputs have; undefined when a pipe was not sampled to its end. */
+  get expectedBytes(): number | undefined {
+    let bytes = 0;
     for (const input of this.#inputs) {
-      const bytes = input.size ?? this.#sampled.get(input)?.bytes.length ?? SAMPLE_BYTES;
-      if (input.size === undefined && bytes === SAMPLE_BYTES) return undefined;
-      known += bytes;
+      const length = this.#lengths.get(input);
+      if (input.size === undefined && length === undefined) return undefined;
+      bytes += length ?? expectedBytes(input);
     }
-    return known;
+    return bytes;
   }
 
   /** Ends the stream, if it has not ended, and lets go of pipes that were sampled only. All memory is back then. Idempotent. */
@@ -127,7 +141,7 @@ export class BlockSource {
     for (const input of this.#inputs) {
       const sampled = this.#sampled.get(input);
       this.#sampled.delete(input);
-      const reader = sampled?.reader ?? new InputReader(input);
+      const reader = sampled?.reader ?? this.#reader(input);
       try {
         sequence = yield* this.#blocksOf(input, reader, sampled?.bytes ?? new Uint8Array(0), buffers, sequence);
       } finally {
@@ -138,7 +152,7 @@ export class BlockSource {
 
   /** `begun` is what was read of the input before. The first block gets the number `sequence`; gives the next one's. */
   async *#blocksOf(
-    input: InputFile, reader: InputReader, begun: Uint8Array, buffers: SlabPool, sequence: number,
+    input: InputFile, reader: TextReader, begun: Uint8Array, buffers: SlabPool, sequence: number,
   ): AsyncGenerator<Block, number> {
     const blockBytes = this.#blockBytes;
     let offset = 0;
@@ -149,7 +163,7 @@ export class BlockSource {
       const kept = begun.subarray(offset, offset + blockBytes);
       bytes.set(kept);
       const length = kept.length + (kept.length < blockBytes ? await this.#fill(reader, bytes.subarray(kept.length)) : 0);
-      last = endsInput(input, offset, length, blockBytes);
+      last = length < blockBytes;
       this.#counters.bytes += length;
       const release = releaseOnce('A block', () => buffers.give(buffer));
       yield { input, sequence: sequence++, index, offset, ptr, length, headroom: HEADROOM, last, release };
@@ -158,8 +172,12 @@ export class BlockSource {
     return sequence;
   }
 
+  #reader(input: InputFile): TextReader {
+    return new TextReader(input, this.#windowBytes);
+  }
+
   /** Fills `target`, or rejects at once when the run is stopped: a read from an idle pipe can only be left behind. */
-  #fill(reader: InputReader, target: Uint8Array): Promise<number> {
+  #fill(reader: TextReader, target: Uint8Array): Promise<number> {
     const signal = this.#signal;
     return new Promise((resolve, reject) => {
       const stop = (): void => reject(signal.reason as Error);
@@ -171,7 +189,7 @@ export class BlockSource {
 }
 
 /** Closes a reader; one whose read may never return (a pipe) is not waited for. */
-async function close(reader: InputReader, input: InputFile): Promise<void> {
+async function close(reader: TextReader, input: InputFile): Promise<void> {
   const closed = reader.close();
   if (input.size !== undefined) await closed;
   else closed.catch(() => undefined);

@@ -1,11 +1,12 @@
 /**
- * Reads one input front to back into memory that the caller owns, by file descriptor and straight to its place: files
- * (and devices) by the thread pool, what may be idle for long by the event loop. A file may instead be opened here and read
- * at any place by others (`readAt`), by the rules that hold for both.
+ * Reads the bytes of one input, as they stand, front to back into memory that the caller owns, by file descriptor and straight
+ * to its place: files (and devices) by the thread pool, what may be idle for long by the event loop. A file of text may instead be
+ * opened here and read at any place by others (`readAt`).
  */
 import * as fs from 'node:fs';
 import { promisify } from 'node:util';
 import { EtlError, messageOf } from '../core/errors.ts';
+import { contentOf, HEAD_BYTES } from './content.ts';
 import type { InputFile } from './inputs.ts';
 import { isPipe, PipeReader } from './pipe-reader.ts';
 
@@ -14,18 +15,10 @@ const STDIN = 0;
 /** Linux says nothing of a named pipe before it has a writer, so nobody has to wait for one; others would call it ended. */
 const OPEN_PIPE = fs.constants.O_RDONLY | (process.platform === 'linux' ? fs.constants.O_NONBLOCK : 0);
 
-/** First bytes of formats that are not CSV, with what to do about them. */
-const SIGNATURES: readonly { bytes: readonly number[]; format: string; tool: string }[] = [
-  { bytes: [0x1f, 0x8b], format: 'gzip', tool: 'gzip -dc' },
-  { bytes: [0x28, 0xb5, 0x2f, 0xfd], format: 'Zstandard', tool: 'zstd -dc' },
-  { bytes: [0x42, 0x5a, 0x68], format: 'bzip2', tool: 'bzip2 -dc' },
-];
-
 export class InputReader {
   readonly #input: InputFile;
   #fd: number | undefined;
   #pipe: PipeReader | undefined;
-  #begun = false;
   #filling: Promise<number> | undefined;
   #closed = false;
 
@@ -35,7 +28,7 @@ export class InputReader {
 
   /**
    * Fills `target` from its start; short only at the end of the input. Gives the number of bytes.
-   * Throws ETL_INPUT_READ with the cause, also for a compressed input.
+   * Throws ETL_INPUT_READ with the cause.
    */
   fill(target: Uint8Array): Promise<number> {
     this.#filling = this.#fill(target);
@@ -78,8 +71,6 @@ export class InputReader {
     } catch (cause) {
       throw unreadable(this.#input, cause);
     }
-    if (!this.#begun) refuseCompressed(this.#input, target.subarray(0, filled));
-    this.#begun = true;
     return filled;
   }
 
@@ -118,7 +109,8 @@ export type ReadSync = (fd: number, target: Uint8Array, offset: number, length: 
 
 /**
  * Fills `target` from its start with what the file `input`, open as `fd`, has at `position`; short only at its end. Holds
- * the thread up until then. Gives the number of bytes. Throws ETL_INPUT_READ with the cause, also for a compressed input.
+ * the thread up until then. Gives the number of bytes. Throws ETL_INPUT_READ with the cause, also for what is no text in UTF-8
+ * (any more: it was looked into).
  */
 export function readAt(input: InputFile, fd: number, target: Uint8Array, position: number, readSync: ReadSync = fs.readSync): number {
   let filled = 0;
@@ -129,7 +121,9 @@ export function readAt(input: InputFile, fd: number, target: Uint8Array, positio
   } catch (cause) {
     throw unreadable(input, cause);
   }
-  if (position === 0) refuseCompressed(input, target.subarray(0, filled));
+  if (position === 0 && contentOf(target.subarray(0, Math.min(filled, HEAD_BYTES)), input.encoding) !== 'text') {
+    throw new EtlError('ETL_INPUT_READ', `The input ${input.name} was replaced while the run began.`);
+  }
   return filled;
 }
 
@@ -142,16 +136,8 @@ export function endsInput({ name, size }: InputFile, offset: number, bytes: numb
   return true;
 }
 
-function unreadable(input: InputFile, cause: unknown): EtlError {
+/** What is thrown when reading an input, or looking at it, fails with `cause`. */
+export function unreadable(input: Pick<InputFile, 'name'>, cause: unknown): EtlError {
   if (cause instanceof EtlError) return cause;
   return new EtlError('ETL_INPUT_READ', `Cannot read the input ${input.name}: ${messageOf(cause)}.`, { cause });
-}
-
-function refuseCompressed({ name, path }: InputFile, head: Uint8Array): void {
-  for (const { bytes, format, tool } of SIGNATURES) {
-    if (!bytes.every((byte, at) => head[at] === byte)) continue;
-    throw new EtlError('ETL_INPUT_READ', `The input ${name} is ${format} data, not CSV.`, {
-      hint: `Decompress it on the way in: ${tool} ${path ?? 'FILE'} | etl-stream`,
-    });
-  }
 }

@@ -18,7 +18,7 @@ import { endsInput, readAt, type ReadSync } from './reader.ts';
 const BUFFERS = 1;
 
 export interface TurnSourceOptions {
-  /** Of the run, all of them files, by number. */
+  /** Of the run, all of them files of text, by number. */
   readonly inputs: readonly InputFile[];
   readonly turns: ReadTurns;
   /** Of this thread. */

@@ -31,9 +31,9 @@ describe('planMemory', () => {
       assert.ok(lanes.workspace + storeBytes < lanes.bytes && keepBytes <= storeBytes, about);
       assert.ok(lanes.workspace + aggregateBytes + Math.max(deferredBytes, alone ? distinctBytes : 0) <= lanes.bytes, about);
       assert.ok(budget.idTableBytes + 2 * budget.chunkBytes < lanes.workspace, about);
-      assert.ok(alone || budget.blocks * (budget.blockBytes + 2 ** 20) + 7 * 2 ** 20 <= workspace, about);
+      assert.ok(alone || budget.blocks * (budget.blockBytes + 2 ** 20) + budget.relayBytes + 5 * 2 ** 20 <= workspace, about);
       const own = budget.blocks === 0 ? budget.blockBytes + 2 ** 20 : 0;
-      assert.ok(alone ? own === 0 : own + 5 * 2 ** 20 <= budget.threadWorkspace, about);
+      assert.ok(alone ? own === 0 : own + 4 * 2 ** 20 <= budget.threadWorkspace, about);
       seenOwn += Math.sign(own);
       assert.ok(budget.columnAreas * 4e6 + budget.fanIn * 2 * budget.runBufferBytes + distinctBytes < workspace, about);
       // Each partition has an open page, and there is room for more than that.

@@ -46,7 +46,7 @@ export function writeLog(place: Place, name: string, rows: number, seed: number)
 /** Runs over the place's logs, with its state; `environment` is the preload's. */
 export function start(place: Place, environment: Record<string, string> = {}, more: readonly string[] = []) {
   const preload = environment.INTERRUPT_BELOW === undefined ? [] : ['--import', PRELOAD];
-  const child = spawn(process.execPath, [...preload, PROGRAM, place.logs, '-o', place.output, '--state', place.state, '--json', ...more], {
+  const child = spawn(process.execPath, [...preload, PROGRAM, place.logs, '-o', place.output, '--state', place.state, '--json', '--max-rejects', '100%', ...more], {
     stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...environment },
   });
   let [stdout, stderr] = ['', ''];

@@ -7,7 +7,15 @@ import { RejectsFile, REJECTS_FILE } from '../../lib/dataset/rejects-file.ts';
 import { temporaryFolder } from '../temporary.ts';
 
 const reject = (line: number, raw: string): Reject => ({
-  file: 'a "b".csv', line, byte: line * 10, column: line % 2 ? 'user_id' : undefined, code: 'missing_user', message: 'No user.', raw,
+  file: 'a "b".csv', line, byte: line * 10, fieldByte: line % 2 ? line * 10 + 3 : undefined, column: line % 2 ? 'user_id' : undefined,
+  code: 'missing_user', rule: undefined, message: 'No user.', raw, rawBase64: line % 7 ? undefined : Buffer.from(raw).toString('base64'),
+  truncated: line % 5 === 0, row: line % 3 ? { log_id: raw, user_id: '' } : undefined,
+});
+
+/** As the file has it. */
+const record = ({ fieldByte, rawBase64, truncated, ...rest }: Reject): unknown => ({
+  ...rest, field_byte: fieldByte ?? null, column: rest.column ?? null, rule: rest.rule ?? null, row: rest.row ?? null,
+  ...(rawBase64 !== undefined && { raw_base64: rawBase64 }), ...(truncated && { truncated }),
 });
 
 test('every reject is one JSON line, in order, across many pieces', async (t) => {
@@ -23,7 +31,7 @@ test('every reject is one JSON line, in order, across many pieces', async (t) =>
   await file.close();
   assert.ok(waits > 0, 'the sink never asked to wait');
   const lines = readFileSync(join(folder, REJECTS_FILE), 'utf8').trimEnd().split('\n');
-  assert.deepEqual(lines.map((line) => JSON.parse(line) as unknown), rejects.map((each) => ({ ...each, column: each.column ?? null })));
+  assert.deepEqual(lines.map((line) => JSON.parse(line) as unknown), rejects.map(record));
 });
 
 test('lines that others made are appended, between whole lines, and waited for', async (t) => {

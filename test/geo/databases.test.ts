@@ -112,12 +112,12 @@ for (const name of sideNames) {
     assert.deepEqual(await regionsBy(t, name, [...records, {}, { country: 'UK' }]), ['DE', 'FR', 'DK', 'IT', 'ZZ', 'ZZ']);
   });
 
-  test(`${name}: a field may be nested, in an array, a number; what is none of these is ZZ`, async (t) => {
+  test(`${name}: a field may be nested, in an array, a number, a boolean; what is none of these is ZZ`, async (t) => {
     const place = (value: unknown): unknown => ({ subdivisions: [{ iso_code: value }] });
-    const values = ['BY', '', 17, 0, 12345678901234567890n, 1.5, true, {}, [], 'é', 'ZZ', '/../'];
+    const values = ['BY', '', 17, 0, 12345678901234567890n, 1.5, true, false, {}, [], 'é', 'ZZ', '/../'];
     assert.deepEqual(
       await regionsBy(t, name, [...values.map(place), { subdivisions: [] }, 'text', [], { subdivisions: 'BY' }], 'subdivisions.0.iso_code'),
-      ['BY', 'ZZ', '17', '0', '12345678901234567890', '1.5', 'ZZ', 'ZZ', 'ZZ', 'é', 'ZZ', '/../', 'ZZ', 'ZZ', 'ZZ', 'ZZ'],
+      ['BY', 'ZZ', '17', '0', '12345678901234567890', '1.5', 'true', 'false', 'ZZ', 'ZZ', 'é', 'ZZ', '/../', 'ZZ', 'ZZ', 'ZZ', 'ZZ'],
     );
     assert.deepEqual(await regionsBy(t, name, [{ autonomous_system_number: 3320 }, { constructor: 1 }], 'autonomous_system_number'), ['3320', 'ZZ']);
     await assert.rejects(regionsBy(t, name, [{ a: 1 }], 'constructor.name'), { code: 'ETL_GEO_DATABASE' });

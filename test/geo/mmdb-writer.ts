@@ -123,7 +123,7 @@ class Encoder {
     if (value instanceof Uint8Array) this.#add(Buffer.from(value));
     else if (typeof value === 'string') this.#text(value);
     else if (typeof value === 'boolean') this.#control(14, value ? 1 : 0);
-    else if (typeof value === 'bigint') this.#uint(9, value);
+    else if (typeof value === 'bigint') this.#uint(value < 2n ** 64n ? 9 : 10, value);
     else if (typeof value === 'number' && Number.isInteger(value) && value >= 0) this.#uint(6, BigInt(value));
     else if (typeof value === 'number') {
       const bytes = Buffer.alloc(8);

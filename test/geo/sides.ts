@@ -78,5 +78,5 @@ export function expectedRegion(reader: Reader<Response>, text: string, regionOf:
   let record = reader.metadata.ipVersion === 4 && bytes.length === 16 ? null : reader.get(address);
   if (record === null && mapped !== undefined) record = reader.get(mapped);
   const region = regionOf(record);
-  return region === undefined || region === null || region === '' || typeof region === 'object' || typeof region === 'boolean' ? 'ZZ' : String(region);
+  return region === undefined || region === null || region === '' || typeof region === 'object' ? 'ZZ' : String(region);
 }

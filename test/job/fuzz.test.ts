@@ -67,7 +67,7 @@ class Checker {
   }
 
   async check({ files, options }: FuzzCase, duckdb: boolean): Promise<{ answer: ModelAnswer; summary: Summary | undefined }> {
-    const { columns = defaultColumns, groupBy = 'region', valueScale, blockBytes, aggregateBytes, tight, listed, ...rest } = options;
+    const { columns = defaultColumns, groupBy = 'region', valueScale, bounds, blockBytes, aggregateBytes, tight, listed, ...rest } = options;
     const work = join(this.#folder, 'work');
     const [input, output] = [join(work, 'in'), join(work, 'out')];
     rmSync(work, { recursive: true, force: true });
@@ -77,12 +77,12 @@ class Checker {
       mkdirSync(dirname(name), { recursive: true });
       writeFileSync(name, bytes);
     }
-    const answer = expectedAnswer(inputs, { columns, groupBy, valueScale, regionOf: this.#regionOf });
+    const answer = expectedAnswer(inputs, { columns, groupBy, valueScale, bounds, regionOf: this.#regionOf });
     const paths = inputs.map(({ name }) => name).sort().reverse();
     const job = validateOptions({
       maxRecord: 1 << 20, maxRejects: { share: 1 },
       inputs: listed ? [...paths, paths[0]!] : [input], output, columns, groupBy, geoDb: join(this.#folder, 'geo.mmdb'), ...rest,
-      ...(valueScale === undefined ? {} : { valueScale }),
+      ...(valueScale === undefined ? {} : { valueScale }), rules: bounds ? [{ column: columns.value, ...bounds }] : [],
     });
     const limits = { ...tight, ...(blockBytes ? { blockBytes } : {}), ...(aggregateBytes ? { aggregateBytes } : {}) };
     const outcome = await runJob(job, { limits, ...(rest.jobs === undefined ? {} : { threadsFrom: 0 }) }).catch((error: unknown) => error);
@@ -104,7 +104,10 @@ class Checker {
     const rejects = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
     assert.deepEqual(rejects.map(({ message, ...reject }) => (assert.match(String(message), /\.$/), reject)), answer.rejects);
     const by: Record<string, number> = {};
-    for (const { code } of answer.rejects) by[code] = (by[code] ?? 0) + 1;
+    for (const { code, column, rule } of answer.rejects) {
+      const reason = rule === null ? code : `rule ${column}:${rule}`;
+      by[reason] = (by[reason] ?? 0) + 1;
+    }
     const parts = parquetFiles(output);
     assert.deepEqual(
       {
@@ -184,7 +187,12 @@ class Tally {
 
   note({ files, options }: FuzzCase, { met, error, rejects, rows, scale }: ModelAnswer, summary: Summary | undefined): void {
     if (error) return this.add(error);
-    for (const { code } of rejects) this.add(code);
+    for (const { code, raw_base64: base64, truncated, row } of rejects) {
+      this.add(code);
+      this.add('rejects that are no text', base64 === undefined ? 0 : 1);
+      this.add('rejects that are cut', truncated ? 1 : 0);
+      this.add('rejects with their fields', row ? 1 : 0);
+    }
     this.add('conflicting duplicates', met.conflicts);
     this.add('duplicates across files', met.acrossFiles);
     this.add('ids that differ in case', met.otherCase);
@@ -213,7 +221,7 @@ class Tally {
 
 /** What 200 cases cannot but meet. */
 const EXPECTED = [
-  ...rejectCodes.filter((code) => code !== 'none'), 'ETL_HEADER', 'ETL_VALUE_OVERFLOW', 'conflicting duplicates', 'duplicates across files',
+  ...rejectCodes.filter((code) => code !== 'none'), 'rule', 'rejects that are no text', 'rejects that are cut', 'rejects with their fields', 'ETL_HEADER', 'ETL_VALUE_OVERFLOW', 'conflicting duplicates', 'duplicates across files',
   'ids that differ in case', 'ties of top regions', 'quoted fields across blocks', 'byte order marks', 'empty lines', 'rows of unknown region',
   'detected decimals', 'spilled runs', 'several spilled runs', 'spilled rows', 'splits', 'merges in passes', 'several threads', 'results',
   'users behind a prefix', 'users without the prefix of others',

@@ -6,7 +6,7 @@
 import type { ErrorCode } from '../../lib/core/errors.ts';
 import type { ColumnNames, GroupBy } from '../../lib/core/options.ts';
 import type { RejectCode } from '../../lib/core/rejects.ts';
-import { recordsOf, type ModelRecord } from '../record-model.ts';
+import { recordsOf, type ModelField, type ModelRecord } from '../record-model.ts';
 
 export interface ModelInput {
   /** What the run calls it. */
@@ -19,8 +19,16 @@ export interface ModelOptions {
   readonly groupBy: GroupBy;
   /** undefined: told from the values. */
   readonly valueScale: number | undefined;
+  /** Of the value, both included; undefined: 0 and 1440. */
+  readonly bounds?: ModelBounds | undefined;
   /** Address, one character a byte, to region. */
   readonly regionOf: (address: string) => string;
+}
+
+/** Decimal numbers, or `none`. */
+export interface ModelBounds {
+  readonly min: string;
+  readonly max: string;
 }
 
 /** Texts have one character a byte, but for `raw` and names. */
@@ -35,9 +43,14 @@ export interface ModelReject {
   readonly file: string;
   readonly line: number;
   readonly byte: number;
+  readonly field_byte: number | null;
   readonly column: string | null;
   readonly code: RejectCode;
+  readonly rule: string | null;
   readonly raw: string;
+  readonly raw_base64?: string;
+  readonly truncated?: true;
+  readonly row: Readonly<Record<string, string>> | null;
 }
 
 export interface ModelAnswer {
@@ -92,7 +105,7 @@ export function expectedAnswer(inputs: readonly ModelInput[], options: ModelOpti
     for (const [input, table] of tables.entries()) {
       for (const record of table.records) {
         answer.counts.read++;
-        const judged = judge(record, table, answer.scale, options.columns);
+        const judged = judge(record, table, answer.scale, options);
         if (!('code' in judged)) {
           const log: Log = { ...judged, region: options.regionOf(judged.address), input };
           const winner = winners.get(log.id);
@@ -101,10 +114,7 @@ export function expectedAnswer(inputs: readonly ModelInput[], options: ModelOpti
           continue;
         }
         answer.counts.rejected++;
-        answer.rejects.push({
-          file: ordered[input]!.name, line: record.line, byte: record.start, ...judged,
-          raw: Buffer.from(table.text.slice(record.start, Math.min(record.end, record.start + 4096)), 'latin1').toString(),
-        });
+        answer.rejects.push({ file: ordered[input]!.name, line: record.line, byte: record.start, ...judged, ...rawOf(record, table), row: rowOf(judged.code, record, table, options.columns) });
       }
     }
     const logs = [...winners.values()];
@@ -191,27 +201,58 @@ interface Good {
   readonly value: bigint;
 }
 
+type Judged = Pick<ModelReject, 'code' | 'column' | 'rule' | 'field_byte'>;
+
 /** The record's log, or why it is rejected: the first reason in the order of lib/parse/README.md. */
-function judge(record: ModelRecord, table: Table, scale: number, columns: ColumnNames): Good | Pick<ModelReject, 'code' | 'column'> {
-  const reject = (code: RejectCode, column: string | null = null): Pick<ModelReject, 'code' | 'column'> => ({ code, column });
-  if (record.end - record.start > LIMIT) return reject('record_too_long');
-  const fault = record.fields.find((field) => field.fault)?.fault;
-  if (fault) return reject(fault);
-  if (record.fields.length !== table.width) return reject('field_count');
-  if (!isUtf8(table.text.slice(record.start, record.end))) return reject('invalid_utf8');
-  const [id, user, address, value] = (['id', 'user', 'ip', 'value'] as const).map((role) => record.fields[table.places[role]]!.text) as
-    [string, string, string, string];
-  if (id === '') return reject('missing_id', columns.id);
-  if (id.length > 8192) return reject('id_too_long', columns.id);
-  if (user === '') return reject('missing_user', columns.user);
-  if (user.length > 8192) return reject('user_too_long', columns.user);
-  if (value === '') return reject('missing_value', columns.value);
+function judge(record: ModelRecord, table: Table, scale: number, { columns, bounds = { min: '0', max: '1440' } }: ModelOptions): Good | Judged {
+  const reject = (code: RejectCode, field: ModelField | undefined, column: string | null = null, rule: string | null = null): Judged => (
+    { code, column, rule, field_byte: field?.from ?? null }
+  );
+  if (record.end - record.start > LIMIT) return reject('record_too_long', undefined);
+  const bad = record.fields.find((field) => field.fault);
+  if (bad) return reject(bad.fault!, bad);
+  if (record.fields.length !== table.width) return reject('field_count', undefined);
+  if (!isUtf8(table.text.slice(record.start, record.end))) return reject('invalid_utf8', undefined);
+  const fields = (['id', 'user', 'ip', 'value'] as const).map((role) => record.fields[table.places[role]]!);
+  const [id, user, address, value] = fields.map(({ text }) => text) as [string, string, string, string];
+  if (id === '') return reject('missing_id', fields[0], columns.id);
+  if (id.length > 8192) return reject('id_too_long', fields[0], columns.id);
+  if (user === '') return reject('missing_user', fields[1], columns.user);
+  if (user.length > 8192) return reject('user_too_long', fields[1], columns.user);
+  const ofValue = (code: RejectCode, rule: string | null = null): Judged => reject(code, fields[3], columns.value, rule);
+  if (value === '') return ofValue('missing_value');
   const decimals = placesOf(value);
-  if (decimals === undefined) return reject('bad_value', columns.value);
-  if (decimals > scale) return reject('value_precision', columns.value);
+  if (decimals === undefined) return ofValue('bad_value');
+  if (decimals > scale) return ofValue('value_precision');
   const integer = scaled(value, scale);
-  if (BigInt.asIntN(64, integer) !== integer) return reject('value_range', columns.value);
+  if (BigInt.asIntN(64, integer) !== integer) return ofValue('value_range');
+  // Both sides times 10^18: exact, whatever the decimals.
+  const exact = scaled(value, 18);
+  if (bounds.min !== 'none' && exact < scaled(bounds.min, 18)) return ofValue('rule', `min=${bounds.min}`);
+  if (bounds.max !== 'none' && exact > scaled(bounds.max, 18)) return ofValue('rule', `max=${bounds.max}`);
   return { id, user, address, value: integer };
+}
+
+const RAW_LIMIT = 65536;
+
+/** The record's text, cut at 64 KiB between two characters; its bytes, when they are not UTF-8. */
+function rawOf({ start, end }: ModelRecord, { text }: Table): Pick<ModelReject, 'raw' | 'raw_base64' | 'truncated'> {
+  let to = Math.min(end, start + RAW_LIMIT);
+  const continues = (at: number): boolean => text[at]! >= '\x80' && text[at]! <= '\xbf';
+  for (let back = 0; to < end && back < 3 && continues(to); back++) to--;
+  const bytes = Buffer.from(text.slice(start, to), 'latin1');
+  return {
+    raw: bytes.toString(), ...(!isUtf8(text.slice(start, to)) && { raw_base64: bytes.toString('base64') }), ...(to < end && { truncated: true as const }),
+  };
+}
+
+/** The four fields, when the record has them, they are text, and not more of it than raw text. */
+function rowOf(code: RejectCode, { fields }: ModelRecord, { places }: Table, columns: ColumnNames): ModelReject['row'] {
+  if (['record_too_long', 'bad_quote', 'unterminated_quote', 'field_count'].includes(code)) return null;
+  const roles = ['id', 'user', 'ip', 'value'] as const;
+  const texts = roles.map((role) => fields[places[role]]!.text);
+  if (!texts.every(isUtf8) || texts.join('').length > RAW_LIMIT) return null;
+  return Object.fromEntries(roles.map((role, i) => [columns[role], Buffer.from(texts[i]!, 'latin1').toString()]));
 }
 
 function isUtf8(text: string): boolean {

@@ -5,6 +5,7 @@
 import type { MemoryBudget } from '../../lib/core/memory-budget.ts';
 import type { ColumnNames, Compression, GroupBy, ParquetEncoding } from '../../lib/core/options.ts';
 import { random } from '../random.ts';
+import type { ModelBounds } from './model.ts';
 
 export interface FuzzFile {
   readonly name: string;
@@ -17,6 +18,8 @@ export interface FuzzOptions {
   readonly parquetEncoding?: ParquetEncoding;
   readonly valueScale?: number;
   readonly columns?: ColumnNames;
+  /** Of the value; default: those of the run. */
+  readonly bounds?: ModelBounds;
   readonly blockBytes?: number;
   readonly aggregateBytes?: number;
   /** Shares of a budget that is next to nothing, so that all that can be spilled and split is. */
@@ -59,6 +62,10 @@ const VALUES = {
     '0.1234567', '1.00000000000000000001', '1\n', '1\r', '12345678901234567890123456789012345678901234567890', '"5"',
   ],
 } as const;
+const BOUNDS: readonly ModelBounds[] = [
+  { min: '0', max: '10' }, { min: '-3', max: 'none' }, { min: '0.5', max: '7.25' }, { min: 'none', max: '-0.25' }, { min: '.000001', max: '92233720368547758.07' },
+  { min: '-1.25', max: '1.25' },
+];
 const LINE_ENDS = ['\n', '\r\n', '\r'];
 const HOT_BYTES = [',', '"', '\n', '\r', '\r\n', '\0', '""', '",', '"\n', ' ', '.', '-', '7', '\xff', '\xef\xbb\xbf', '\xc3', 'a', ',,', '\n\n'];
 const BLOCKS = [1, 2, 3, 5, 7, 16, 31, 63, 64, 65, 127, 128, 1000, 4096, 65536];
@@ -103,6 +110,7 @@ class CaseMaker {
         parquetEncoding: this.#pick(['auto', 'plain']),
         ...(this.#chance(0.35) ? { valueScale: this.#pick([0, 0, 1, 2, 3, 6]) } : {}),
         ...(columns === COLUMNS[0] ? {} : { columns }),
+        ...(this.#chance(0.3) ? {} : { bounds: this.#chance(0.7) ? { min: 'none', max: 'none' } : this.#pick(BOUNDS) }),
         ...(blocks.length > 0 && this.#chance(0.8) ? { blockBytes: this.#pick(blocks) } : {}),
         ...(this.#chance(0.6) ? { aggregateBytes: this.#pick([1, 65536]) } : {}),
         ...(this.#chance(0.4) ? { listed: true } : {}),

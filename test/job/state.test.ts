@@ -29,7 +29,7 @@ function sceneIn(context: TestContext, more: Omit<Partial<RunOptions>, 'state'> 
   const folder = temporaryFolder(context);
   const [logs, output] = [join(folder, 'logs'), join(folder, 'out')];
   mkdirSync(logs);
-  return { folder, logs, output, options: { inputs: [logs], output, state: join(folder, 'state'), ...more } };
+  return { folder, logs, output, options: { inputs: [logs], output, state: join(folder, 'state'), maxRejects: { share: 1 }, ...more } };
 }
 
 /** What the state's folder has besides ids. */

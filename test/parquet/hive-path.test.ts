@@ -37,6 +37,18 @@ describe('partition folders', () => {
     assert.match(partitionFolder('x'.repeat(300)), /^geo_region=x{211}~[0-9a-f]{32}$/);
   });
 
+  test('a region that is called like a long one is cut has a folder of its own', () => {
+    for (const long of ['x'.repeat(300), '/'.repeat(100), 'ß'.repeat(4000), '~'.repeat(245)]) {
+      const names = [long];
+      for (let i = 0; i < 4; i++) names.push(decodeURIComponent(partitionFolder(names.at(-1)!).slice('geo_region='.length)));
+      const folders = names.map(partitionFolder);
+      assert.equal(new Set(folders).size, names.length);
+      for (const folder of folders) assert.match(folder, /^geo_region=([A-Za-z0-9_.~-]|%[0-9A-F]{2}){1,244}$/);
+    }
+    assert.equal(partitionFolder(`~${'0'.repeat(32)}`), `geo_region=%7E${'0'.repeat(32)}`);
+    assert.equal(partitionFolder(`~${'0'.repeat(31)}`), `geo_region=~${'0'.repeat(31)}`);
+  });
+
   test('DuckDB reads every region back from the path', async (context) => {
     const regions = [...odd].sort();
     const groups = regions.map((region, i) => randomRows(i, 20, region));

@@ -51,11 +51,12 @@ export async function duckdb({ folder, files }: Dataset, sql: string): Promise<r
 /** By region when the paths have regions; NULL is the empty region. */
 export async function duckdbLines(dataset: Dataset): Promise<string[]> {
   const hive = dataset.files[0]?.region === undefined ? 'false' : "true, hive_types = {'geo_region': VARCHAR}";
-  const rows = await duckdb(dataset, `SELECT coalesce(geo_region, ''), hex(user_id), total_watch_time::VARCHAR, log_count
+  const rows = await duckdb(dataset, `SELECT hex(coalesce(geo_region, '')), hex(user_id), total_watch_time::VARCHAR, log_count
     FROM read_parquet($files, hive_partitioning = ${hive})`);
   return rows.map((row) => {
     const [region, hex, total, count] = row as [string, string, string, bigint];
-    return line(region, Buffer.from(hex, 'hex'), BigInt(total.replace('.', '')), count);
+    // In hex, too: the driver drops a byte order mark.
+    return line(Buffer.from(region, 'hex').toString(), Buffer.from(hex, 'hex'), BigInt(total.replace('.', '')), count);
   }).sort();
 }
 

@@ -1,7 +1,6 @@
-/** The kernel's scan against its twin, entry by entry, and both against csv-parse, record by record. */
+/** The kernel's scan against its twin, entry by entry, around the borders of its steps. Random texts: fuzz.test.ts. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parse as csvParse } from 'csv-parse/sync';
 import { LinearMemory } from '../../lib/kernels/linear-memory.ts';
 import { ENTRY_POSITION, STATE_EMPTY_LINES, STATE_LINES } from '../../lib/kernels/parse-layout.ts';
 import type { ParseKernel } from '../../lib/kernels/twins/parse.ts';
@@ -64,82 +63,6 @@ async function harnesses(dialect = { delimiter: ',', quote: '"' }): Promise<{ wa
   }));
   return { wasm: wasm!, twin: twin! };
 }
-
-function csvOracle(bytes: Uint8Array, { delimiter, quote }: { delimiter: string; quote: string }): string[][] {
-  return csvParse(Buffer.from(bytes), {
-    delimiter, quote, escape: quote, record_delimiter: ['\r\n', '\n', '\r'], relax_column_count: true, skip_empty_lines: true, bom: true,
-  }) as string[][];
-}
-
-/** Well-formed CSV with everything that is allowed, densely. */
-function validCsv(next: () => number, { delimiter, quote }: { delimiter: string; quote: string }): string {
-  const pick = <T>(values: readonly T[]): T => values[Math.floor(next() * values.length)]!;
-  const plain = ['', 'a', 'xyz', 'é', '日本', ' ', 'user_000123', 'x'.repeat(40), 'x'.repeat(64), '0'];
-  const inside = [...plain, delimiter, quote + quote, quote + quote + quote + quote, '\n', '\r', '\r\n', '\n\n'];
-  const field = (): string => {
-    if (next() < 0.6) return pick(plain);
-    let content = '';
-    for (let i = Math.floor(next() * 4); i > 0; i--) content += pick(inside);
-    return quote + content + quote;
-  };
-  let text = next() < 0.1 ? '\ufeff' : '';
-  for (let record = Math.floor(next() * 8); record > 0; record--) {
-    text += field();
-    for (let i = Math.floor(next() * 6); i > 0; i--) text += delimiter + field();
-    if (record > 1 || next() < 0.7) text += pick(['\n', '\n', '\r\n', '\r']);
-  }
-  return text;
-}
-
-const dialects = [{ delimiter: ',', quote: '"' }, { delimiter: '\t', quote: "'" }, { delimiter: '|', quote: '"' }];
-
-for (const dialect of dialects) {
-  test(`well-formed CSV: kernel = twin = csv-parse (${JSON.stringify(dialect.delimiter)} ${dialect.quote})`, async () => {
-    const { wasm, twin } = await harnesses(dialect);
-    for (let seed = 1; seed <= 1500; seed++) {
-      const text = validCsv(random(seed), dialect);
-      const bytes = Buffer.from(text);
-      const what = `seed ${seed}: ${JSON.stringify(text)}`;
-      const result = wasm.scan(bytes);
-      assert.deepEqual(result, twin.scan(bytes), what);
-      assert.equal(result.problems, 0, what);
-      assert.deepEqual(result.records, csvOracle(bytes, dialect), what);
-      assert.equal(result.lines, text.split(/\r\n|\n|\r/).length - 1, what);
-    }
-  });
-}
-
-test('mutated CSV: kernel = twin, entry by entry', async () => {
-  const dialect = dialects[0]!;
-  const { wasm, twin } = await harnesses(dialect);
-  let malformed = 0;
-  for (let seed = 1; seed <= 15000; seed++) {
-    const next = random(seed);
-    const bytes = [...Buffer.from(validCsv(next, dialect))];
-    const specials = [0x22, 0x22, 0x2c, 0x0a, 0x0d, 0x61, 0x00, 0xff];
-    for (let i = 1 + Math.floor(next() * 4); i > 0; i--) {
-      const at = Math.floor(next() * (bytes.length + 1));
-      const byte = specials[Math.floor(next() * specials.length)]!;
-      if (next() < 0.3) bytes.splice(at, 1);
-      else bytes.splice(at, next() < 0.5 ? 1 : 0, byte);
-    }
-    const input = Uint8Array.from(bytes);
-    const result = wasm.scan(input);
-    if (result.problems > 0) malformed++;
-    assert.deepEqual(result, twin.scan(input), `seed ${seed}: ${JSON.stringify(Buffer.from(input).toString('latin1'))}`);
-  }
-  assert.ok(malformed > 3000, `only ${malformed} inputs were malformed`);
-});
-
-test('random bytes of the alphabet that matters: kernel = twin', async () => {
-  const { wasm, twin } = await harnesses();
-  for (let seed = 1; seed <= 3000; seed++) {
-    const next = random(seed);
-    const alphabet = [0x22, 0x2c, 0x0a, 0x0d, 0x61].slice(0, 2 + Math.floor(next() * 4));
-    const input = Uint8Array.from({ length: Math.floor(next() * 300) }, () => alphabet[Math.floor(next() * alphabet.length)]!);
-    assert.deepEqual(wasm.scan(input), twin.scan(input), `seed ${seed}: ${JSON.stringify(Buffer.from(input).toString())}`);
-  }
-});
 
 test('quotes and line ends at every place around the 64-byte borders', async () => {
   const { wasm, twin } = await harnesses();

@@ -150,7 +150,10 @@ test('a stopped ring and relay end whoever waits; a destroyed stream does not wa
   const failed = assert.rejects(waiting.toArray(), { code: 'ETL_ABORTED' });
   const late = new OrderedRejects(turns, async () => undefined);
   late.begin(7);
-  late.write({ file: 'a', line: 1, byte: 0, column: undefined, code: 'bad_value', message: '', raw: '' });
+  late.write({
+    file: 'a', line: 1, byte: 0, fieldByte: undefined, column: undefined, code: 'bad_value', rule: undefined, message: '', raw: '', rawBase64: undefined,
+    truncated: false, row: undefined,
+  });
   assert.equal(late.end(), undefined, 'goes on beside');
   const all = [assert.rejects(relay.take(3)!, { code: 'ETL_ABORTED' }), assert.rejects(late.drained(), { code: 'ETL_ABORTED' })];
   const gone = ring.blocks([]);

@@ -1,14 +1,19 @@
 /** Values: exact for every i64, and nothing but decimal numbers accepted. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { rejectCodes } from '../../lib/core/rejects.ts';
+import { defaultColumns } from '../../lib/core/options.ts';
+import { reasonOf } from '../../lib/core/rejects.ts';
+import { validateRules } from '../../lib/core/rules.ts';
 import { BATCH_BYTES, BATCH_ROWS, BATCH_STATUS, BATCH_VALUE, BATCH_VALUE_LEN, BATCH_VALUE_PTR } from '../../lib/kernels/layout.ts';
 import { LinearMemory } from '../../lib/kernels/linear-memory.ts';
 import { random } from '../random.ts';
+import { scaledBound } from '../../lib/parse/row-rules.ts';
 import { implementations } from './blocks.ts';
 
-type Parse = (texts: readonly string[], scale: number) => (bigint | string)[];
+type Parse = (texts: readonly string[], scale: number, least?: bigint, most?: bigint) => (bigint | string)[];
 
+const rules = validateRules([], { ...defaultColumns, value: 'v' });
+const [BELOW, ABOVE] = ['rule v:min=0', 'rule v:max=1440'];
 const MAX = 2n ** 63n - 1n;
 const MIN = -(2n ** 63n);
 
@@ -25,7 +30,7 @@ for (const { name, create } of implementations) {
     const kernel = await create(memory);
     const batch = memory.slab(BATCH_BYTES, 'batch');
     const room = memory.slab(1 << 20, 'texts');
-    return (texts, scale) => {
+    return (texts, scale, least = MIN, most = MAX) => {
       assert.ok(texts.length <= BATCH_ROWS);
       let at = room + 16;
       // Digits around each value: a kernel that looks too far is found out.
@@ -37,11 +42,11 @@ for (const { name, create } of implementations) {
         memory.u32(batch + BATCH_STATUS, texts.length)[row] = 0;
         at += text.length + 3;
       }
-      const rejected = kernel.values(batch, texts.length, scale);
+      const rejected = kernel.values(batch, texts.length, scale, least, most);
       const statuses = [...memory.u32(batch + BATCH_STATUS, texts.length)];
       assert.equal(rejected, statuses.filter((status) => status !== 0).length);
       return statuses.map((status, row) => (
-        status === 0 ? memory.view(batch + BATCH_VALUE + 8 * row, 8).getBigInt64(0, true) : rejectCodes[status]!
+        status === 0 ? memory.view(batch + BATCH_VALUE + 8 * row, 8).getBigInt64(0, true) : reasonOf(status, rules)
       ));
     };
   };
@@ -103,4 +108,33 @@ for (const { name, create } of implementations) {
       assert.deepEqual(parse(values.map((value) => format(value, scale)), scale), values, `round ${round}`);
     }
   });
+
+  test(`values: exactly at the bounds, at every scale (${name})`, async () => {
+    const parse = await parser();
+    for (let scale = 0; scale <= 6; scale++) {
+      const bounds: [bigint, bigint][] = [
+        [0n, 1440n * 10n ** BigInt(scale)], [0n, 0n], [-5n, 7n], [MIN, -1n], [1n, MAX], [MIN, MAX], [MIN, MIN], [MAX, MAX], [MIN + 1n, MAX - 1n],
+        [12345678n, 12345679n], [-(10n ** 12n), 10n ** 18n],
+      ];
+      for (const [least, most] of bounds) {
+        const values = [least, least + 1n, least - 1n, most, most - 1n, most + 1n, 0n, 1n, -1n, MIN, MAX, 99999999n, 100000000n]
+          .filter((value) => value >= MIN && value <= MAX);
+        const expected = values.map((value) => (value < least ? BELOW : value > most ? ABOVE : value));
+        assert.deepEqual(parse(values.map((value) => format(value, scale)), scale, least, most), expected, `${least} to ${most} at ${scale}`);
+      }
+    }
+    assert.deepEqual(parse(['x', '-1', '0', '0.1', '1440', '1441', '99999999999999999999'], 0, 0n, 1440n), ['bad_value', BELOW, 0n, 'value_precision', 1440n, ABOVE, 'value_range']);
+  });
 }
+
+test('bounds x 10^scale: the least and the most that are allowed, however many decimals they have', () => {
+  const [min, max] = ['min', 'max'].map((kind) => (bound: string, scale: number) => (
+    scaledBound(validateRules([{ column: 'v', min: 'none', max: 'none', [kind]: bound }], { ...defaultColumns, value: 'v' })[kind === 'min' ? 0 : 1]!, scale)
+  )) as [(bound: string, scale: number) => bigint, (bound: string, scale: number) => bigint];
+  const cases: [string, number, bigint, bigint][] = [
+    ['1.5', 0, 2n, 1n], ['-1.5', 0, -1n, -2n], ['1.50', 1, 15n, 15n], ['1.5', 3, 1500n, 1500n], ['-.001', 2, 0n, -1n], ['.001', 2, 1n, 0n], ['+7.', 1, 70n, 70n],
+    ['0.0000000000000000001', 6, 1n, 0n], ['-0', 6, 0n, 0n], ['1000000000000', 6, 10n ** 18n, 10n ** 18n],
+  ];
+  for (const [bound, scale, least, most] of cases) assert.deepEqual([min(bound, scale), max(bound, scale)], [least, most], `${bound} at ${scale}`);
+  assert.deepEqual([min('none', 3), max('none', 3), max('9'.repeat(30), 6), min(`-${'9'.repeat(30)}`, 0)], [MIN, MAX, MAX, MIN]);
+});

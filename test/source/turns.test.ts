@@ -218,11 +218,10 @@ test('a file that is replaced or removed once it is open is read on by all', asy
   }
 });
 
-test('what cannot be opened or read, or is compressed, is told as by one reader', async (t) => {
+test('what cannot be opened or read is told as by one reader', async (t) => {
   const faults: ((path: string) => void)[] = [
     (path) => rmSync(path),
     (path) => { rmSync(path); mkdirSync(path); },
-    (path) => writeFileSync(path, Uint8Array.of(0x1f, 0x8b, 8, ...new Uint8Array(5000))),
     (path) => writeFileSync(path, ''),
   ];
   for (const fault of faults) {
@@ -237,6 +236,17 @@ test('what cannot be opened or read, or is compressed, is told as by one reader'
       const parts = ({ code, message, hint, cause }: EtlError): unknown[] => [code, message, hint, (cause as NodeJS.ErrnoException | undefined)?.code];
       assert.deepEqual(parts(told!), parts(error as EtlError));
     }
+  }
+});
+
+test('what is no text any more when it is read is an error: threads would take it for some', async (t) => {
+  for (const head of [[0x1f, 0x8b, 8], [0x28, 0xb5, 0x2f, 0xfd], [0xff, 0xfe, 0x6c, 0]]) {
+    const inputs = await filesOf(t, [2500, 1500]);
+    writeFileSync(inputs[1]!.path!, Uint8Array.of(...head, ...new Uint8Array(5000)));
+    const { errors } = await readAll(inputs, { blockBytes: 1000, readers: 2 });
+    const [told, ...others] = failures(errors);
+    assert.deepEqual([told!.code, others], ['ETL_INPUT_READ', []]);
+    assert.match(told!.message, /replaced/);
   }
 });
 

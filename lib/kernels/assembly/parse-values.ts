@@ -1,7 +1,8 @@
-// VALUE_PTR/LEN -> VALUE x 10^scale, exact. Grammar: blanks [+-] digits [. digits] blanks, at least one digit.
+// VALUE_PTR/LEN -> VALUE x 10^scale, exact. Grammar: blanks [+-] digits [. digits] blanks, at least one digit. Then its
+// bounds: least <= value <= most, which is one comparison of what it is more than the least, unsigned.
 import {
-  BATCH_STATUS, BATCH_VALUE, BATCH_VALUE_LEN, BATCH_VALUE_PTR, REJECT_BAD_VALUE, REJECT_NONE, REJECT_VALUE_PRECISION,
-  REJECT_VALUE_RANGE,
+  BATCH_STATUS, BATCH_VALUE, BATCH_VALUE_LEN, BATCH_VALUE_PTR, REJECT_BAD_VALUE, REJECT_NONE, REJECT_VALUE_MAX, REJECT_VALUE_MIN,
+  REJECT_VALUE_PRECISION, REJECT_VALUE_RANGE,
 } from "../layout";
 
 /** The largest u64 that can take one more decimal digit, whichever it is. */
@@ -10,7 +11,8 @@ const MIN_MAGNITUDE: u64 = 1 << 63;
 /** Up to this scale the product of 8 digits fits. */
 const FAST_SCALE: u32 = 10;
 
-export function values(batch: u32, rows: u32, scale: u32): u32 {
+export function values(batch: u32, rows: u32, scale: u32, least: i64, most: i64): u32 {
+  const span = <u64>(most - least);
   let power: u64 = 1;
   for (let i = min(scale, FAST_SCALE); i > 0; i--) power *= 10;
   let rejected: u32 = 0;
@@ -23,17 +25,27 @@ export function values(batch: u32, rows: u32, scale: u32): u32 {
       if (length - 1 < 8 && scale <= FAST_SCALE) {
         const digits = lastDigits(ptr + length, length);
         if (allDigits(digits)) {
-          store<u64>(result, number(digits) * power);
+          const value = number(digits) * power;
+          store<u64>(result, value);
+          if (value - <u64>least <= span) continue;
+          outside(at, result, least);
+          rejected++;
           continue;
         }
       }
       const status = parse(ptr, ptr + length, scale, result);
-      if (status == REJECT_NONE) continue;
-      store<u32>(at, status, BATCH_STATUS);
+      if (status != REJECT_NONE) store<u32>(at, status, BATCH_STATUS);
+      else if (load<u64>(result) - <u64>least <= span) continue;
+      else outside(at, result, least);
     }
     rejected++;
   }
   return rejected;
+}
+
+function outside(at: u32, result: u32, least: i64): void {
+  store<u32>(at, load<i64>(result) < least ? REJECT_VALUE_MIN : REJECT_VALUE_MAX, BATCH_STATUS);
+  store<i64>(result, 0);
 }
 
 // Whole numbers of 1 to 8 digits, without a branch that depends on their length: the eight bytes that end where the

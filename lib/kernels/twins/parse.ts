@@ -8,7 +8,7 @@ import {
   BATCH_USER_LEN, BATCH_USER_PTR, BATCH_VALUE, BATCH_VALUE_LEN, BATCH_VALUE_PTR, MAX_FOLDED_BYTES, MAX_ID_BYTES, MAX_USER_BYTES,
   REJECT_BAD_QUOTE, REJECT_BAD_VALUE, REJECT_FIELD_COUNT, REJECT_ID_TOO_LONG, REJECT_INVALID_UTF8, REJECT_MISSING_ID,
   REJECT_MISSING_USER, REJECT_MISSING_VALUE, REJECT_NONE, REJECT_RECORD_TOO_LONG, REJECT_UNTERMINATED_QUOTE, REJECT_USER_TOO_LONG,
-  REJECT_VALUE_PRECISION, REJECT_VALUE_RANGE,
+  REJECT_VALUE_MAX, REJECT_VALUE_MIN, REJECT_VALUE_PRECISION, REJECT_VALUE_RANGE,
 } from '../layout.ts';
 import type { LinearMemory } from '../linear-memory.ts';
 import {
@@ -39,8 +39,11 @@ export interface ParseKernel {
    * Returns the rows; 0 only when no whole record is left, or with REPAIR the next one is malformed.
    */
   fields(state: number, batch: number): number;
-  /** Parses VALUE_PTR/LEN of the good rows to VALUE x 10^scale (scale <= 18). Returns how many rows have a status. */
-  values(batch: number, rows: number, scale: number): number;
+  /**
+   * Parses VALUE_PTR/LEN of the good rows to VALUE x 10^scale (scale <= 18), which must be from `least` to `most`, both i64 and
+   * least <= most. Returns how many rows have a status.
+   */
+  values(batch: number, rows: number, scale: number, least: bigint, most: bigint): number;
   /**
    * The unfinished record is too long: makes it row 0 of `batch` (status RECORD_TOO_LONG, its bytes so far) and forgets
    * it; its end will give no row. Call only when no whole record is left.
@@ -275,13 +278,14 @@ export function createParseTwin(memory: LinearMemory): ParseKernel {
     return { ptr: scratch, len: folded.length };
   }
 
-  function values(batch: number, rows: number, scale: number): number {
+  function values(batch: number, rows: number, scale: number, least: bigint, most: bigint): number {
     let rejected = 0;
     for (let row = 0; row < rows; row++) {
       const at = batch + 4 * row;
       if (load(at + BATCH_STATUS) === REJECT_NONE) {
         const bytes = memory.bytes(load(at + BATCH_VALUE_PTR), load(at + BATCH_VALUE_LEN));
-        const { status, value } = parseValue(Buffer.from(bytes).toString('latin1'), scale);
+        const parsed = parseValue(Buffer.from(bytes).toString('latin1'), scale);
+        const { status, value } = parsed.status === REJECT_NONE ? bounded(parsed.value, least, most) : parsed;
         store(at + BATCH_STATUS, status);
         memory.view(batch + BATCH_VALUE + 8 * row, 8).setBigInt64(0, value, true);
       }
@@ -318,6 +322,12 @@ export function createParseTwin(memory: LinearMemory): ParseKernel {
   }
 
   return { scan, finish, fields, values, skip, countLines };
+}
+
+function bounded(value: bigint, least: bigint, most: bigint): { status: number; value: bigint } {
+  if (value < least) return { status: REJECT_VALUE_MIN, value: 0n };
+  if (value > most) return { status: REJECT_VALUE_MAX, value: 0n };
+  return { status: REJECT_NONE, value };
 }
 
 /** `text` x 10^scale as an exact integer, or why not. */
