@@ -16,14 +16,21 @@ const NO_FIELDS: readonly Uint8Array[] = COLUMNS.map(() => new Uint8Array(0));
 
 export class RowWriter {
   length = 0;
-  readonly #memory: LinearMemory;
-  readonly #batch: number;
+  /** Where the scratch begins. */
+  readonly #scratch: number;
+  /** Columns by their offset in the batch. */
+  readonly #columns: ReadonlyMap<number, Uint32Array>;
+  readonly #values: DataView;
+  readonly #bytes: Uint8Array;
   #used = 0;
 
   /** For the batch at `batch`, with SCRATCH_BYTES behind it. */
   constructor(memory: LinearMemory, batch: number) {
-    this.#memory = memory;
-    this.#batch = batch;
+    this.#scratch = batch + BATCH_BYTES;
+    const columns = [BATCH_RECORD_START, BATCH_RECORD_END, BATCH_STATUS, ...COLUMNS.flat()];
+    this.#columns = new Map(columns.map((column) => [column, memory.u32(batch + column, BATCH_ROWS)]));
+    this.#values = memory.view(batch + BATCH_VALUE, 8 * BATCH_ROWS);
+    this.#bytes = memory.bytes(this.#scratch, SCRATCH_BYTES);
   }
 
   clear(): void {
@@ -59,21 +66,21 @@ export class RowWriter {
       this.#set(len, status === REJECT_NONE ? Math.min(field.length, MOST_BYTES) : field.length);
     }
     this.#set(BATCH_STATUS, status);
-    this.#memory.view(this.#batch + BATCH_VALUE + 8 * this.length, 8).setBigInt64(0, BigInt(value), true);
+    this.#values.setBigInt64(8 * this.length, BigInt(value), true);
     this.length++;
     return true;
   }
 
   /** Where its first MOST_BYTES bytes stand. */
   #copy(bytes: Uint8Array): number {
-    const at = this.#batch + BATCH_BYTES + this.#used;
+    const at = this.#used;
     const length = Math.min(bytes.length, MOST_BYTES);
-    this.#memory.bytes(at, length).set(bytes.subarray(0, length));
+    this.#bytes.set(length === bytes.length ? bytes : bytes.subarray(0, length), at);
     this.#used += length;
-    return at;
+    return this.#scratch + at;
   }
 
   #set(column: number, value: number): void {
-    this.#memory.view(this.#batch + column + 4 * this.length, 4).setUint32(0, value, true);
+    this.#columns.get(column)![this.length] = value;
   }
 }
