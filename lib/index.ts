@@ -27,6 +27,7 @@ export type { Summary } from './summary.ts';
 export { checkCsv, type CheckCsvOptions, type CheckedRecords, type MalformedRecord, type Repair } from './parse/checked-records.ts';
 export { describeDialect, SNIFF_BYTES, sniffDialect, type SniffOptions } from './parse/sniff.ts';
 export type { Guess };
+export { readText } from './pipeline/read-text.ts';
 export { parseCsv, type CsvBatch, type CsvRecord, type ParseCsvOptions } from './parse/records.ts';
 export { generateLogs, type GenerateOptions } from './generate/generate.ts';
 

@@ -3,10 +3,9 @@
  * left out, or repaired, and told on stderr, a JSON line each; with `--on-error fail` the first one ends the command.
  */
 import { once } from 'node:events';
-import { createReadStream } from 'node:fs';
 import { DEFAULT_MAX_RECORD } from '../core/options.ts';
 import type { DialectOptions } from '../core/dialect.ts';
-import { checkCsv, describeDialect, EtlError, SNIFF_BYTES, sniffDialect } from '../index.ts';
+import { checkCsv, describeDialect, EtlError, readText, SNIFF_BYTES, sniffDialect } from '../index.ts';
 import { dialectOf, type DialectFlags } from './dialect.ts';
 import { EXIT_DONE } from './exit.ts';
 import { printable } from './printable.ts';
@@ -34,10 +33,10 @@ export async function parseCommand(file: string, flags: ParseFlags): Promise<num
   return EXIT_DONE;
 }
 
-/** The input's bytes, and its dialect: what was said, and with --sniff what its start looks like. */
+/** The input's text, decompressed and in UTF-8, and its dialect: what was said, and with --sniff what its start looks like. */
 async function openInput(file: string, name: string, flags: ParseFlags): Promise<{ input: AsyncIterable<Uint8Array>; dialect: DialectOptions }> {
   const given = dialectOf(flags);
-  const bytes: AsyncIterable<Uint8Array> = file === '-' ? process.stdin : createReadStream(file);
+  const bytes = readText(file === '-' ? undefined : file, flags.encoding);
   if (!flags.sniff) return { input: bytes, dialect: given };
   const chunks = bytes[Symbol.asyncIterator]();
   const begun: Uint8Array[] = [];

@@ -4,6 +4,7 @@ import { execFileSync, spawnSync, type ChildProcess } from 'node:child_process';
 import { closeSync, constants, existsSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { formatSummary } from '../../lib/cli/summary.ts';
 import type { Summary } from '../../lib/index.ts';
 import { readResult } from '../oracle/duckdb.ts';
@@ -337,6 +338,8 @@ test('parse: dialects, malformed records on stderr, repairs, the first fault', a
   const failing = await etlStream([...args, '--on-error', 'fail'], folder);
   assert.equal(failing.code, 3);
   assert.match(failing.stderr, /line 5 \(byte 31\) of a\.csv .*\[ETL_REJECTED\]/);
+  writeFileSync(join(folder, 'b.gz'), gzipSync(Buffer.from('\ufeffé,b\n1,2\n', 'utf16le')));
+  assert.deepEqual(lines((await etlStream(['parse', 'b.gz', '--json'], folder)).stdout), [['é', 'b'], ['1', '2']]);
   const sniffing = await etlStream(['parse', '--json', '--sniff'], folder, "a;b\n'1;x';2\n'3';4\n");
   assert.deepEqual(lines(sniffing.stdout), [['a', 'b'], ['1;x', '2'], ['3', '4']]);
   assert.match(sniffing.stderr, /sniffed: delimiter ;, quote ', header: yes \(<stdin>\)/);
