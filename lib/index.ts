@@ -8,6 +8,7 @@ import { validateOptions, type RunOptions } from './core/options.ts';
 import type { StateCheck } from './pipeline/check-state.ts';
 import type { StateDescription, StateOf } from './pipeline/inspect.ts';
 import { runJob } from './pipeline/job.ts';
+import type { Guess } from './pipeline/sniffed.ts';
 import type { Forgot } from './pipeline/tend.ts';
 import type { JobListener } from './progress.ts';
 import type { Validation } from './pipeline/validate.ts';
@@ -23,6 +24,10 @@ export type { CommitRecord, InputRecord, Published, RowCounts, StateDescription,
 export type { Forgot } from './pipeline/tend.ts';
 export type { ValidatedInput, ValidatedReason, Validation } from './pipeline/validate.ts';
 export type { Summary } from './summary.ts';
+export { checkCsv, type CheckCsvOptions, type CheckedRecords, type MalformedRecord, type Repair } from './parse/checked-records.ts';
+export { describeDialect, SNIFF_BYTES, sniffDialect, type SniffOptions } from './parse/sniff.ts';
+export type { Guess };
+export { readText } from './pipeline/read-text.ts';
 export { parseCsv, type CsvBatch, type CsvRecord, type ParseCsvOptions } from './parse/records.ts';
 export { generateLogs, type GenerateOptions } from './generate/generate.ts';
 
@@ -33,13 +38,15 @@ export { generateLogs, type GenerateOptions } from './generate/generate.ts';
  * `signal` stops it: the promise rejects with ETL_ABORTED, nothing is published and nothing is left behind.
  * `pause` ends it at the next checkpoint, if it has one before its end (without a state it has none): ETL_ABORTED, and the next
  * run goes on from there.
- * `events` hears `phase` and `progress` (see JobEvents). Rejects with EtlError; an earlier output is then untouched.
+ * `events` hears `phase` and `progress` (see JobEvents), `onGuess` each different guess of `options.sniff`. Rejects with EtlError; an earlier output is then untouched.
  */
 export async function run(
   options: RunOptions,
-  { signal, pause, events }: { signal?: AbortSignal | undefined; pause?: AbortSignal | undefined; events?: JobListener | undefined } = {},
+  { signal, pause, events, onGuess }: {
+    signal?: AbortSignal | undefined; pause?: AbortSignal | undefined; events?: JobListener | undefined; onGuess?: ((guess: Guess) => void) | undefined;
+  } = {},
 ): Promise<Summary> {
-  return runJob(validateOptions(options), { signal, pause, events });
+  return runJob(validateOptions(options), { signal, pause, events, onGuess });
 }
 
 /** What `validate` is told: what a run is, as far as it says which rows are taken. */

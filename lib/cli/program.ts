@@ -3,7 +3,7 @@ import { isatty } from 'node:tty';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { compressions, DEFAULT_OUTPUT, groupings, parquetEncodings, rejectsFormats } from '../core/options.ts';
 import { packageVersion } from '../core/version.ts';
-import { wholeNumber } from './dialect.ts';
+import { addDialectOptions, wholeNumber } from './dialect.ts';
 import type { GenerateFlags } from './generate.ts';
 import { addInputOptions } from './inputs.ts';
 import type { ParseFlags } from './parse.ts';
@@ -79,10 +79,11 @@ export function createProgram(done: (code: number) => void): Command {
       done(await generateCommand(folder, flags));
     });
 
-  program
+  const parse = program
     .command('parse [file]')
-    .description('print the records of a CSV file (default: standard input), header included')
-    .requiredOption('--json', 'each record as a JSON array, one a line')
+    .description('print the records of a CSV file (default: standard input), header included; what is malformed is told on stderr, as JSON lines')
+    .requiredOption('--json', 'each record as a JSON array, one a line');
+  addDialectOptions(parse)
     .action(async (file: string | undefined, flags: ParseFlags) => {
       const { parseCommand } = await import('./parse.ts');
       done(await parseCommand(file ?? '-', flags));

@@ -1,11 +1,11 @@
 /** `etl-stream [inputs...]`: the job, its progress and its summary. */
-import { run, type RunOptions } from '../index.ts';
+import { run, type Guess, type RunOptions } from '../index.ts';
 import type { Compression, GroupBy, ParquetEncoding, RejectsFormat } from '../core/options.ts';
 import { availableMemory, defaultMemory } from '../core/memory-limit.ts';
 import { EXIT_DONE, untilSignalled } from './exit.ts';
 import { parseDuration } from './duration.ts';
 import { inputOptionsOf, type InputFlags } from './inputs.ts';
-import { printableJson } from './printable.ts';
+import { printable, printableJson } from './printable.ts';
 import { parseSize } from './size.ts';
 import { formatSummary } from './summary.ts';
 
@@ -43,10 +43,14 @@ export async function runCommand(inputs: readonly string[], flags: RunFlags): Pr
   };
 
   if (!quiet) warnOfLimit(options.memory);
-  const summary = await untilSignalled((signal, pause) => run(options, { signal, pause }), options.state !== false);
+  const summary = await untilSignalled((signal, pause) => run(options, { signal, pause, onGuess: quiet ? undefined : tellGuess }), options.state !== false);
   if (json) process.stdout.write(`${printableJson(summary)}\n`);
   else if (!quiet) process.stderr.write(formatSummary(summary));
   return EXIT_DONE;
+}
+
+function tellGuess({ dialect, inputs, first }: Guess): void {
+  process.stderr.write(`etl-stream: sniffed: ${printable(dialect)} (${printable(first)}${inputs > 1 ? ` and ${inputs - 1} more` : ''})\n`);
 }
 
 /** Nobody finds out otherwise why the system killed the run. */

@@ -23,7 +23,10 @@ export function formatSummary(summary: Summary): string {
     ['peak RSS', size(summary.memory.peakRss), `of ${size(summary.memory.limit)}`],
     ['output', number(summary.groups), `rows in ${number(summary.files)} files, ${size(summary.outputBytes)}: ${summary.output}`],
   ];
-  const { spill, runs, leftBehind } = summary;
+  const { spill, runs, leftBehind, parser } = summary;
+  if (parser === 'csv-parse') {
+    rows[0]![2] += ', parsed by csv-parse, one thread, some 15 MB/s: the kernel takes one-byte delimiters and quotes, doubled quotes, and no --comment';
+  }
   if (state) {
     const known = state.knownInputs === 0 ? '' : `, ${count(state.knownInputs, 'input')} counted before`;
     rows.splice(4, 0, ['in all', number(state.logs), `logs by ${count(state.commit, 'commit')}${known}: ${state.folder}`]);

@@ -106,6 +106,12 @@ export class BlockParser {
     return turn ? turn.then(() => this.#open(block)) : this.#open(block);
   }
 
+  /** A block of an input that another parser reads. */
+  pass({ sequence, ptr }: Block): void | Promise<void> {
+    const turn = this.#relay.take(sequence);
+    return turn ? turn.then(() => this.#relay.pass(undefined, ptr)) : this.#relay.pass(undefined, ptr);
+  }
+
   /** See Pieces.next. Throws ETL_HEADER when the input's header does not fit the columns. */
   next(): Batch | undefined | Promise<Batch | undefined> {
     const block = this.#opened();

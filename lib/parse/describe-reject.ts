@@ -10,6 +10,7 @@ import {
 import type { LinearMemory } from '../kernels/linear-memory.ts';
 import type { HeaderMap } from './header.ts';
 import { contentOf, fieldAt, firstBadField, type FieldMarks } from './record-fields.ts';
+import type { FieldsOfRows } from './row-rules.ts';
 import { ruleMessage } from './rule-message.ts';
 
 const SHOWN_BYTES = 40;
@@ -20,7 +21,8 @@ export interface RejectContext {
   readonly memory: LinearMemory;
   readonly columns: ColumnNames;
   readonly header: HeaderMap;
-  readonly marks: FieldMarks;
+  /** How records are divided, or the fields of the rows: then nobody knows where in their records those are. */
+  readonly marks: FieldMarks | FieldsOfRows;
   readonly rules: readonly Rule[];
   /** Of the columns that rules name, besides the four, in the order of `header.ruled`. */
   readonly ruled: readonly string[];
@@ -55,14 +57,14 @@ export function describeReject(batch: number, row: number, context: RejectContex
   return {
     code, rule, column, message, raw: raw.toString(), rawBase64: isUtf8(raw) ? undefined : raw.toString('base64'), truncated: raw.length < record.length,
     row: MALFORMED.includes(code) ? undefined : rowTexts(),
-    fieldOffset: fieldOffset ?? (place === undefined ? undefined : fieldAt(record, place, marks)?.start),
+    fieldOffset: fieldOffset ?? (place === undefined || typeof marks === 'function' ? undefined : fieldAt(record, place, marks)?.start),
   };
 
   function faultOf(code: RejectCode, record: Uint8Array): Fault {
     const { columns, header, scale } = context;
     const value = { column: columns.value, place: header.value };
     const user = { column: columns.user, place: header.user };
-    const bad = (): number | undefined => firstBadField(record, marks)?.start;
+    const bad = (): number | undefined => (typeof marks === 'function' ? undefined : firstBadField(record, marks)?.start);
     switch (code) {
       case 'field_count': {
         const found = Number(memory.view(batch + BATCH_VALUE + 8 * row, 8).getBigInt64(0, true));
@@ -111,10 +113,11 @@ export function describeReject(batch: number, row: number, context: RejectContex
     const { column, name } = rule;
     const role = (Object.keys(columns) as (keyof ColumnNames)[]).find((each) => columns[each] === column);
     const place = role === undefined ? header.ruled?.[ruled.indexOf(column)] : header[role];
-    const field = role === undefined && place !== undefined ? fieldAt(record, place, marks) : undefined;
+    const ofRow = role === undefined && place !== undefined && typeof marks === 'function' ? marks(row, place) : undefined;
+    const field = role === undefined && place !== undefined && typeof marks !== 'function' ? fieldAt(record, place, marks) : undefined;
     const content = role === 'value' ? memory.bytes(word(BATCH_VALUE_PTR), word(BATCH_VALUE_LEN))
       : role !== undefined ? memory.bytes(word(FIELDS[role][0]), word(FIELDS[role][1]))
-        : field ? contentOf(record, field, marks) : new Uint8Array(0);
+        : field && typeof marks !== 'function' ? contentOf(record, field, marks) : ofRow ?? new Uint8Array(0);
     return { rule: name, column, place, message: ruleMessage(rule, shown(content), content.length) };
   }
 

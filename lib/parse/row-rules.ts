@@ -19,6 +19,9 @@ const ROLES = {
 const MOST = 2n ** 63n - 1n;
 const LEAST = -(2n ** 63n);
 
+/** The field in a place of a row's record. */
+export type FieldsOfRows = (row: number, place: number) => Buffer;
+
 interface HostRule {
   readonly status: number;
   /** One of the four, or the place of another in HeaderMap.ruled. */
@@ -48,8 +51,11 @@ export class RowRules {
     }]));
   }
 
-  /** Checks the rows that are good so far and gives a status to those that are not. How many those are. */
-  check(batch: number, rows: number, header: HeaderMap, marks: FieldMarks): number {
+  /**
+   * Checks the rows that are good so far and gives a status to those that are not. How many those are. `marks`: how their records are
+   * divided, or the fields themselves.
+   */
+  check(batch: number, rows: number, header: HeaderMap, marks: FieldMarks | FieldsOfRows): number {
     if (this.#rules.length === 0) return 0;
     const statuses = this.#memory.u32(batch + BATCH_STATUS, rows);
     let rejected = 0;
@@ -64,7 +70,7 @@ export class RowRules {
     return rejected;
   }
 
-  #statusOf(batch: number, row: number, header: HeaderMap, marks: FieldMarks): number {
+  #statusOf(batch: number, row: number, header: HeaderMap, marks: FieldMarks | FieldsOfRows): number {
     let others: (CheckedField | undefined)[] | undefined;
     for (const { status, field, isOptional, holds } of this.#rules) {
       const found = typeof field === 'string' ? this.#fieldOf(batch, row, field) : (others ??= this.#others(batch, row, header, marks))[field];
@@ -81,13 +87,14 @@ export class RowRules {
   }
 
   /** Fields of the other columns that have rules, in the order of `header.ruled`. */
-  #others(batch: number, row: number, { ruled = [] }: HeaderMap, marks: FieldMarks): (CheckedField | undefined)[] {
+  #others(batch: number, row: number, { ruled = [] }: HeaderMap, marks: FieldMarks | FieldsOfRows): (CheckedField | undefined)[] {
     const start = this.#word(batch + BATCH_RECORD_START, row);
     const record = this.#memory.bytes(start, this.#word(batch + BATCH_RECORD_END, row) - start);
     const contents: (Buffer | undefined)[] = ruled.map((place) => (place < 0 ? undefined : Buffer.alloc(0)));
     const last = Math.max(...ruled);
     let place = 0;
-    for (const field of recordFields(record, marks)) {
+    if (typeof marks === 'function') for (const [at, wanted] of ruled.entries()) if (wanted >= 0) contents[at] = marks(row, wanted);
+    if (typeof marks !== 'function') for (const field of recordFields(record, marks)) {
       for (const [at, wanted] of ruled.entries()) if (wanted === place) contents[at] = contentOf(record, field, marks);
       if (place++ === last) break;
     }

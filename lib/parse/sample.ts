@@ -99,7 +99,7 @@ function hasPoint(bytes: Uint8Array, from: number, to: number): boolean {
 }
 
 /** Significant decimal places of a value; 0 when it is none. */
-function decimals(text: string): number {
+export function decimals(text: string): number {
   const places = /^[ \t]*[+-]?(?:\d+\.|\.(?=\d))(\d*)[ \t]*$/.exec(text)?.[1] ?? '';
   let significant = places.length;
   while (significant > 0 && places[significant - 1] === '0') significant--; // a regular expression would be quadratic

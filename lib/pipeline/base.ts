@@ -4,12 +4,15 @@ import type { MemoryBudget } from '../core/memory-budget.ts';
 import type { JobOptions } from '../core/options.ts';
 import type { Resources } from '../core/resources.ts';
 import type { JobListener, ProgressTeller } from '../progress.ts';
+import type { Guess } from './sniffed.ts';
 
 export interface JobContext {
   readonly signal?: AbortSignal | undefined;
   /** Stops the run at the next checkpoint, if it has any before its end. */
   readonly pause?: AbortSignal | undefined;
   readonly events?: JobListener | undefined;
+  /** Told each different guess of `sniff`, before a row is read. */
+  readonly onGuess?: ((guess: Guess) => void) | undefined;
   /** Tests tighten shares of the memory budget; nothing in a result depends on them. */
   readonly limits?: Partial<MemoryBudget>;
   /** And have threads for inputs of any size. */

@@ -121,6 +121,7 @@ class Job {
       rejectsFile: REJECTS_FILES[options.rejectsFormat],
       inputs: plan.inputs.length,
       jobs,
+      parser: plan.parser,
       users,
       regions,
       valueScale: plan.scale,
@@ -171,7 +172,7 @@ class Job {
     const { counters, progress, version, options } = this.#base;
     const { scale, geoDatabase, commit, rows } = continuation.last!;
     const outcome: Outcome = {
-      output: options.output, rejectsFile: REJECTS_FILES[options.rejectsFormat], inputs: 0, jobs: 1, users: 0, regions: 0, valueScale: scale, geoDatabase,
+      output: options.output, rejectsFile: REJECTS_FILES[options.rejectsFormat], inputs: 0, jobs: 1, parser: 'kernel', users: 0, regions: 0, valueScale: scale, geoDatabase,
       seconds: (performance.now() - started) / 1000, phases: progress.seconds, leftBehind: [...removeTempFolders(options.temp ?? dirname(resolve(options.output))), ...removeStagings(options.output)],
       state: { folder: continuation.folder, commit, isUnchanged: true, knownInputs: known, logs: rows.counted, forgotten: 0 }, version,
     };

@@ -4,6 +4,7 @@
  */
 import { dirname, join, resolve } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
+import { isKernelDialect, RFC_4180, type Dialect } from '../core/dialect.ts';
 import { divide, leastMemory, planMemory, regionBytes, type MemoryBudget } from '../core/memory-budget.ts';
 import { availableMemory, defaultMemory } from '../core/memory-limit.ts';
 import type { ColumnNames } from '../core/options.ts';
@@ -28,6 +29,7 @@ import { Team } from '../lanes/team.ts';
 import type { ThreadSetup } from '../lanes/thread.ts';
 import { compileWriter } from '../parquet/parquet-wasm.ts';
 import { warmUp, type EncoderTier } from '../parquet/stage.ts';
+import { readGeneralSample } from '../parse/general-sample.ts';
 import { readSample, type SampleFindings } from '../parse/sample.ts';
 import { BlockSource } from '../source/blocks.ts';
 import type { Content } from '../source/content.ts';
@@ -35,6 +37,7 @@ import type { InputFile } from '../source/inputs.ts';
 import { areText, decodingBytes, isCompressed, lookInto, windowBytes } from '../source/look-into.ts';
 import { SpillSpace } from '../spill/spill-space.ts';
 import type { JobBase } from './base.ts';
+import { Sniffer } from './sniffed.ts';
 
 /** Inputs of fewer bytes are done before threads have started. */
 const THREADS_FROM = 24e6;
@@ -63,6 +66,8 @@ export interface Plan extends PublishPlan {
   readonly lanes: Lanes;
   readonly rejects: RejectsFile;
   readonly table: RangeTable;
+  /** What reads the inputs, if not all are for the kernel: csv-parse, in one thread. */
+  readonly parser: 'kernel' | 'csv-parse';
 }
 
 export interface Planned {
@@ -91,6 +96,8 @@ export function planPublishing(
 
 class Planner {
   readonly #base: JobBase;
+  /** csv-parse has some of the inputs: one thread has all. */
+  #isGeneral = false;
   #history: IdStore | undefined;
   #budget!: MemoryBudget;
   #memory!: LinearMemory;
@@ -105,7 +112,8 @@ class Planner {
   async plan({ inputs: named, overwrite, scale: known, history, rejectsFile }: Planned): Promise<Plan> {
     this.#history = history;
     const inputs = await lookInto(named);
-    const { options: { columns, geoDb, geoField, groupBy }, context, counters, progress, resources } = this.#base;
+    this.#isGeneral = inputs.some(({ dialect }) => dialect && !isKernelDialect(dialect));
+    const { options: { columns, geoDb, geoField, groupBy, sniff }, context, counters, progress, resources } = this.#base;
     const piped = !areText(inputs); // then main reads them all
     const totalBytes = piped ? undefined : inputs.reduce((sum, { size }) => sum + size!, 0);
     progress.totalBytes = totalBytes;
@@ -130,7 +138,9 @@ class Planner {
     // First: a pipe may keep the sample waiting, and what is wrong with the database is to be said at once.
     const table = await openRangeTable({ file: geoDb, field: geoField }, memory, await loadKernel<GeoKernel>('geo', memory));
     resources.add(() => table.close());
-    const found = await sampleOf(source, columns, memory);
+    const sniffer = sniff ? new Sniffer(this.#base.options) : undefined;
+    const found = await sampleOf(source, columns, memory, sniffer);
+    for (const guess of sniffer?.guesses ?? []) context.onGuess?.(guess);
     const scale = known ?? found?.scale ?? 0;
     if (found) setUserPrefix(memory, found.userPrefix);
     this.#reserveForPipes(source.sampledPipes);
@@ -152,6 +162,7 @@ class Planner {
     const { type, buildDate } = table.database;
     return {
       inputs, source, lanes, staging, spill, leftBehind, rejects, scale, table, memory, budget: this.#budget,
+      parser: this.#isGeneral ? 'csv-parse' : 'kernel',
       regions: table.regions, geoDatabase: { type, buildDate }, tier: this.#tier, encoders: lanes.encoders,
     };
   }
@@ -216,7 +227,7 @@ class Planner {
     const { options: { jobs = availableProcessors() } } = this.#base;
     const process = this.#process;
     const limit = this.#limit();
-    for (let most = this.#needsThreads(totalBytes) ? jobs : 1; ; most--) {
+    for (let most = !this.#isGeneral && this.#needsThreads(totalBytes) ? jobs : 1; ; most--) {
       const planned = planMemory({ limit, jobs: most, piped: totalBytes === undefined, maxRecord: this.#base.options.maxRecord, ...process });
       const partitionBits = Math.min(planned.partitionBits, usefulBits(totalBytes, this.#history?.ids));
       const budget = { ...planned, partitionBits, ...this.#base.context.limits };
@@ -275,12 +286,18 @@ function usefulBits(bytes = Infinity, known = 0): number {
   return Math.ceil(Math.log2(Math.max(bytes / 2 ** 20, known / 2 ** 13, 1)));
 }
 
-/** What the first input says that has a row to tell by. Throws ETL_HEADER, ETL_INPUT_READ. */
-export async function sampleOf(source: BlockSource, columns: ColumnNames, memory: LinearMemory): Promise<SampleFindings | undefined> {
+/** What the first input says that has a row to tell by. A sniffer is shown all of them. Throws ETL_HEADER, ETL_INPUT_READ. */
+export async function sampleOf(
+  source: BlockSource, columns: ColumnNames, memory: LinearMemory, sniffer?: Sniffer,
+): Promise<SampleFindings | undefined> {
   const kernel = await loadKernel<ParseKernel>('parse', memory);
+  let found: SampleFindings | undefined;
   for await (const { input, bytes } of source.samples()) {
-    const found = bytes.length > 0 ? readSample(bytes, columns, { name: input.name, dialect: input.dialect, memory, kernel }) : undefined;
-    if (found) return found;
+    if (bytes.length === 0) continue;
+    if (sniffer) (input as { dialect?: Dialect }).dialect = sniffer.guess(input, bytes); // whoever reads the input is handed this object later
+    const { name, dialect = RFC_4180 } = input;
+    found ??= isKernelDialect(dialect) ? readSample(bytes, columns, { name, dialect, memory, kernel }) : await readGeneralSample(bytes, columns, dialect, name);
+    if (found && !sniffer) break;
   }
-  return undefined;
+  return found;
 }

@@ -4,6 +4,7 @@ import { execFileSync, spawnSync, type ChildProcess } from 'node:child_process';
 import { closeSync, constants, existsSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { formatSummary } from '../../lib/cli/summary.ts';
 import type { Summary } from '../../lib/index.ts';
 import { readResult } from '../oracle/duckdb.ts';
@@ -318,6 +319,30 @@ test('parse --json prints every record as an array', async (t) => {
   const missing = await etlStream(['parse', 'b.csv', '--json'], folder);
   assert.equal(missing.code, 1);
   assert.match(missing.stderr, /b\.csv.*\[ETL_INPUT_READ\]/);
+});
+
+test('parse: dialects, malformed records on stderr, repairs, the first fault', async (t) => {
+  const folder = temporaryFolder(t);
+  writeFileSync(join(folder, 'a.csv'), 'junk\na || b\n# no\n1 || "x || y"\n2\n"3 || z\n');
+  const args = ['parse', 'a.csv', '--json', '--delimiter', ' || ', '--comment', '#', '--skip-lines', '1'];
+  const lines = (text: string): unknown[] => text.trimEnd().split('\n').map((line) => JSON.parse(line) as unknown);
+  const rejecting = await etlStream(args, folder);
+  assert.equal(rejecting.code, 0, rejecting.stderr);
+  assert.deepEqual(lines(rejecting.stdout), [['a', 'b'], ['1', 'x || y']]);
+  assert.deepEqual((lines(rejecting.stderr) as { line: number; byte: number; code: string }[]).map(({ line, byte, code }) => [line, byte, code]), [
+    [5, 31, 'field_count'], [6, 33, 'unterminated_quote'],
+  ]);
+  const repairing = await etlStream([...args, '--on-error', 'repair'], folder);
+  assert.deepEqual(lines(repairing.stdout), [['a', 'b'], ['1', 'x || y'], ['2', ''], ['"3', 'z']]);
+  assert.deepEqual((lines(repairing.stderr) as { repair: string }[]).map(({ repair }) => repair), ['padded', 'reread']);
+  const failing = await etlStream([...args, '--on-error', 'fail'], folder);
+  assert.equal(failing.code, 3);
+  assert.match(failing.stderr, /line 5 \(byte 31\) of a\.csv .*\[ETL_REJECTED\]/);
+  writeFileSync(join(folder, 'b.gz'), gzipSync(Buffer.from('\ufeffé,b\n1,2\n', 'utf16le')));
+  assert.deepEqual(lines((await etlStream(['parse', 'b.gz', '--json'], folder)).stdout), [['é', 'b'], ['1', '2']]);
+  const sniffing = await etlStream(['parse', '--json', '--sniff'], folder, "a;b\n'1;x';2\n'3';4\n");
+  assert.deepEqual(lines(sniffing.stdout), [['a', 'b'], ['1;x', '2'], ['3', '4']]);
+  assert.match(sniffing.stderr, /sniffed: delimiter ;, quote ', header: yes \(<stdin>\)/);
 });
 
 test('a reader that has seen enough is not an error', async (t) => {
