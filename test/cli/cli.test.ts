@@ -232,7 +232,7 @@ test('a job that fails ends while the producer of its pipe lives on', { skip: pr
   // The first input fails at its end, when standard input is read ahead: more than a sample, less than a block behind it.
   writeFileSync(join(folder, 'a.csv'), `${LOGS}4,"${'x'.repeat(2 << 20)}`);
   const { input, producer } = endlessPipe(t);
-  const { child, result } = start(['a.csv', '-', '-o', 'out'], folder, input);
+  const { child, result } = start(['a.csv', '-', '-o', 'out', '--max-record', '1MB'], folder, input);
   await give(producer, LOGS + '\n'.repeat(3 << 19), child);
   const { code, stderr } = await result;
   assert.equal(code, 1);

@@ -248,7 +248,7 @@ function rawOf({ start, end }: ModelRecord, { text }: Table): Pick<ModelReject, 
 
 /** The four fields, when the record has them, they are text, and not more of it than raw text. */
 function rowOf(code: RejectCode, { fields }: ModelRecord, { places }: Table, columns: ColumnNames): ModelReject['row'] {
-  if (['record_too_long', 'bad_quote', 'unterminated_quote', 'field_count'].includes(code)) return null;
+  if (['record_too_long', 'bad_quote', 'unterminated_quote', 'field_count', 'invalid_utf8'].includes(code)) return null;
   const roles = ['id', 'user', 'ip', 'value'] as const;
   const texts = roles.map((role) => fields[places[role]]!.text);
   if (!texts.every(isUtf8) || texts.join('').length > RAW_LIMIT) return null;
