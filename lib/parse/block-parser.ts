@@ -12,26 +12,23 @@
  * rejected and its rest passed over. One that does not fit before a block is gathered in the relay, which then is not passed on
  * before all batches are. What a record is: README.md.
  */
-import { addTo, type Counters } from '../core/counters.ts';
-import { EtlError } from '../core/errors.ts';
 import { RFC_4180, type Dialect } from '../core/dialect.ts';
+import { EtlError } from '../core/errors.ts';
 import { DEFAULT_MAX_RECORD } from '../core/options.ts';
-import { STATUSES, type RejectSink } from '../core/rejects.ts';
-import type { Rule } from '../core/rules.ts';
 import { CARRIED_BYTES, type Batch, type Block } from '../core/stage.ts';
-import { BATCH_BYTES, BATCH_RECORD_START, BATCH_STATUS, MAX_FOLDED_BYTES, REJECT_NONE, REJECT_RECORD_TOO_LONG } from '../kernels/layout.ts';
-import type { LinearMemory } from '../kernels/linear-memory.ts';
+import { BATCH_BYTES, BATCH_RECORD_START, MAX_FOLDED_BYTES, REJECT_BAD_QUOTE, REJECT_UNTERMINATED_QUOTE } from '../kernels/layout.ts';
 import {
   MODE_SKIP, STATE_BASE, STATE_COLUMN_ID, STATE_COLUMN_IP, STATE_COLUMN_USER, STATE_COLUMN_VALUE, STATE_EMPTY_LINES, STATE_FIELDS,
-  STATE_MODE, STATE_RECORD_LIMIT, STATE_SCRATCH, STATE_SCRATCH_END,
+  STATE_MODE, STATE_RECORDS, STATE_RECORD_LIMIT, STATE_SCRATCH, STATE_SCRATCH_END,
 } from '../kernels/parse-layout.ts';
 import type { ParseKernel } from '../kernels/twins/parse.ts';
-import { describeReject } from './describe-reject.ts';
-import { headerNames, mapHeader, type HeaderMap, type WantedColumns } from './header.ts';
-import { unescapeRows } from './mended.ts';
+import { BatchCheck, type BatchCheckOptions, type RecordPlace } from './checked-batch.ts';
+import { fieldProblem } from './field-text.ts';
+import { headerNames, mapHeader, type HeaderMap } from './header.ts';
 import { marksOf } from './record-fields.ts';
 import { Relay } from './relay.ts';
-import { RowRules } from './row-rules.ts';
+import { RereadRows } from './reread-rows.ts';
+import { SCRATCH_BYTES as ROW_SCRATCH_BYTES } from './row-writer.ts';
 import { INPUT_START, isLost, Scanner, type Cut } from './scanner.ts';
 
 /** Scratch of a batch: holds any row's. Only fields with doubled quotes need any. */
@@ -40,17 +37,9 @@ const SCRATCH_BYTES = 4 * MAX_FOLDED_BYTES;
 const HEADER_BYTES = CARRIED_BYTES;
 const SLACK = 128;
 
-export interface BlockParserOptions {
-  readonly memory: LinearMemory;
+export interface BlockParserOptions extends BatchCheckOptions {
   /** `loadKernel('parse', memory)` or `createParseTwin(memory)`. */
   readonly kernel: ParseKernel;
-  readonly counters: Counters;
-  readonly rejects: RejectSink;
-  readonly columns: WantedColumns;
-  /** Of the run, see core/rules.ts; default: none, not even bounds of the value. `columns.ruled` has the columns that they name. */
-  readonly rules?: readonly Rule[] | undefined;
-  /** Decimal places that values keep, see `readSample`. */
-  readonly scale: number;
   /** Default DEFAULT_MAX_RECORD. */
   readonly maxRecordBytes?: number | undefined;
   /** Malformed records are repaired where they can be. */
@@ -70,7 +59,10 @@ export class BlockParser {
   /** The batch, followed by its scratch. */
   readonly #batch: number;
   readonly #relay: Relay;
-  readonly #rules: RowRules;
+  readonly #check: BatchCheck;
+  /** To repair. */
+  readonly #again: RereadRows | undefined;
+  readonly #batchBytes: number;
   #block: Block | undefined;
   /** Whether the relay has gone on to the next block. */
   #passed = false;
@@ -82,8 +74,7 @@ export class BlockParser {
   /** All but the input's last record was taken. */
   #isEndSeen = false;
   #dialect: Dialect = RFC_4180;
-  /** Of the block's input. Where the last record that was too long begins. */
-  #longRecord = { line: 0, byte: 0 };
+  /** Of the block's input. */
   #header: HeaderMap | undefined;
   /** Whether there were any before this block. */
   #emptyLines = false;
@@ -93,9 +84,11 @@ export class BlockParser {
   constructor(options: BlockParserOptions) {
     this.#options = options;
     this.#recordLimit = options.maxRecordBytes ?? DEFAULT_MAX_RECORD;
-    const { memory, kernel, relay, repair = false, relayBytes = this.#recordLimit + CARRIED_BYTES + SLACK, rules = [], columns, scale } = options;
-    this.#rules = new RowRules(memory, rules, columns, scale);
-    this.#batch = memory.slab(BATCH_BYTES + SCRATCH_BYTES, 'a batch');
+    const { memory, kernel, relay, repair = false, relayBytes = this.#recordLimit + CARRIED_BYTES + SLACK } = options;
+    this.#batchBytes = BATCH_BYTES + (repair ? ROW_SCRATCH_BYTES : SCRATCH_BYTES);
+    this.#batch = memory.slab(this.#batchBytes, 'a batch');
+    this.#check = new BatchCheck(options, this.#batch, this.#recordLimit, () => void this.#opened());
+    this.#again = repair ? new RereadRows(memory, this.#batch) : undefined;
     this.#scanner = new Scanner({ memory, kernel, recordLimit: this.#recordLimit, ahead: relay !== undefined, repair });
     this.#relay = relay ?? Relay.create(memory, relayBytes);
   }
@@ -123,6 +116,7 @@ export class BlockParser {
   }
 
   #next(block: Block): Batch | undefined | Promise<Batch | undefined> {
+    if (this.#again?.isWaiting) return this.#checkAgain(block, this.#again.fill(this.#header!));
     for (;;) {
       // The relay goes on before the input's last record is ended, unless that is the header: errors come in order.
       const found = this.#scanner.scan(block.last && (this.#passed || !this.#header || this.#isEndSeen));
@@ -134,8 +128,8 @@ export class BlockParser {
       } else if (found === 'end') {
         return this.#end();
       } else {
-        const rows = this.#fill(found);
-        if (rows > 0) return this.#checked(block, rows);
+        const batch = this.#fill(block, found);
+        if (batch) return batch;
       }
     }
   }
@@ -162,7 +156,7 @@ export class BlockParser {
     this.#scanner.close();
     if (!done) this.#relay.stop();
     if (!relay) this.#relay.free();
-    memory.giveSlab(this.#batch, BATCH_BYTES + SCRATCH_BYTES);
+    memory.giveSlab(this.#batch, this.#batchBytes);
   }
 
   #opened(): Block {
@@ -189,7 +183,7 @@ export class BlockParser {
     this.#isEndSeen = false;
     this.#more = undefined;
     this.#emptyLines = emptyLines;
-    this.#longRecord = longRecord;
+    this.#check.longRecord = longRecord;
     this.#passed = false;
     this.#options.rejects.begin(block.sequence);
     if (this.#isInRelay) return this.#openBehind(block, cut);
@@ -229,12 +223,12 @@ export class BlockParser {
   /** The input ends with the window, all of which is scanned; its last record may still have to be ended. */
   #seeEnd(block: Block): void {
     this.#isEndSeen = true;
-    if (isLost(this.#cut(block))) this.#refuse(block);
+    if (isLost(this.#cut(block))) this.#check.refuse(block);
   }
 
   #cut(block: Block): Cut {
     const cut = this.#scanner.cut();
-    if (cut.longFrom !== undefined) this.#longRecord = { line: cut.longLine, byte: this.#byteOf(block, cut.longFrom) };
+    if (cut.longFrom !== undefined) this.#check.longRecord = { line: cut.longLine, byte: this.#byteOf(block, cut.longFrom) };
     return cut;
   }
 
@@ -249,7 +243,7 @@ export class BlockParser {
     } else {
       const cut = this.#more ?? this.#cut(block);
       this.#assertRoom(block, cut, cut.bytes);
-      this.#relay.pass({ cut, header: this.#header, emptyLines, longRecord: this.#longRecord }, end);
+      this.#relay.pass({ cut, header: this.#header, emptyLines, longRecord: this.#check.longRecord }, end);
     }
     this.#passed = true;
   }
@@ -264,17 +258,6 @@ export class BlockParser {
   /** Byte of the input at a position of the window. */
   #byteOf(block: Block, position: number): number {
     return block.offset + this.#scanner.get(STATE_BASE) + position - this.#blockAt;
-  }
-
-  /** Nobody can tell how many rows such a record has swallowed: it is no reject, but the end of the job. */
-  #refuse({ input, offset, length }: Block): never {
-    const { line, byte } = this.#longRecord;
-    throw new EtlError(
-      'ETL_INPUT_READ',
-      `The record of ${input.name} that begins in line ${line} (byte ${byte}) opens a quote that is never closed: ` +
-        `all ${offset + length - byte} bytes from there to the end would be lost.`,
-      { hint: 'Mend that quote and run again. Nothing was published.' },
-    );
   }
 
   #readHeader(block: Block, found: 'records' | 'too_long'): void {
@@ -304,60 +287,45 @@ export class BlockParser {
     this.#scanner.set(STATE_COLUMN_VALUE, header.value);
   }
 
-  /** Rows of the next batch; 0 when there were only empty lines. */
-  #fill(found: 'records' | 'too_long'): number {
+  /** The next batch; undefined when there were only empty lines. */
+  #fill(block: Block, found: 'records' | 'too_long'): Batch | Promise<Batch> | undefined {
     const { kernel } = this.#options;
     const { state } = this.#scanner;
-    if (found === 'too_long') {
-      kernel.skip(state, this.#batch);
-      return 1;
-    }
+    let rows = 1;
+    if (found === 'too_long') kernel.skip(state, this.#batch);
+    else rows = this.#takeRows();
+    if (rows > 0) return this.#check.check(block, { rows, header: this.#header!, fields: marksOf(this.#dialect), placeOf: (row) => this.#placeOf(block, row) });
+    return this.#again && this.#scanner.get(STATE_RECORDS) > 0 ? this.#checkAgain(block, this.#readAgain(block, this.#again)) : undefined;
+  }
+
+  #checkAgain(block: Block, rows: number): Batch | Promise<Batch> {
+    const { fieldOf, placeOf } = this.#again!;
+    return this.#check.check(block, { rows, header: this.#header!, fields: fieldOf, placeOf });
+  }
+
+  #takeRows(): number {
     this.#scanner.set(STATE_SCRATCH, this.#batch + BATCH_BYTES);
     this.#scanner.set(STATE_SCRATCH_END, this.#batch + BATCH_BYTES + SCRATCH_BYTES);
-    return kernel.fields(state, this.#batch) >>> 0;
+    return this.#options.kernel.fields(this.#scanner.state, this.#batch) >>> 0;
+  }
+
+  /** Rows of the next record, whose quotes are malformed. */
+  #readAgain(block: Block, again: RereadRows): number {
+    const scanner = this.#scanner;
+    if (!scanner.next()) throw new EtlError('ETL_INTERNAL', 'A malformed record was expected.');
+    const { record: { start, end, first, next }, window, index } = scanner;
+    const problem = fieldProblem(index.subarray(first, next).find((entry) => fieldProblem(entry) !== undefined)!);
+    const place = { line: scanner.lineOf(start), byte: this.#byteOf(block, start) };
+    return again.read(Buffer.from(window.subarray(start, end)), place, this.#dialect, this.#header!, problem === 'bad_quote' ? REJECT_BAD_QUOTE : REJECT_UNTERMINATED_QUOTE);
+  }
+
+  #placeOf(block: Block, row: number): RecordPlace {
+    const start = this.#options.memory.u32(this.#batch + BATCH_RECORD_START + 4 * row, 1)[0]!;
+    const position = start - this.#scanner.get(STATE_BASE);
+    return { line: this.#scanner.lineOf(position), byte: this.#byteOf(block, position) };
   }
 
   get #headerLimit(): number {
     return Math.min(this.#recordLimit, HEADER_BYTES);
-  }
-
-  #checked(block: Block, rows: number): Batch | Promise<Batch> {
-    const { kernel, counters, scale, memory } = this.#options;
-    const batch: Batch = { ptr: this.#batch, rows, input: block.input, block: block.index };
-    if (this.#header!.mended) unescapeRows(memory, this.#batch, rows);
-    const unread = kernel.values(this.#batch, rows, scale, this.#rules.least, this.#rules.most) >>> 0;
-    const rejected = unread + this.#rules.check(this.#batch, rows, this.#header!, marksOf(this.#dialect));
-    counters.read += rows;
-    addTo(counters.readBy, block.input.number, rows);
-    counters.rejected += rejected;
-    const told = rejected > 0 ? this.#tellRejects(block, rows, 0) : undefined;
-    return told ? told.then(() => batch) : batch;
-  }
-
-  /** A promise when the sink wants its lines to be waited for. */
-  #tellRejects(block: Block, rows: number, from: number): Promise<void> | undefined {
-    const { memory, columns: { ruled = [], ...columns }, rules = [], scale, counters, rejects } = this.#options;
-    const context = { memory, columns, rules, ruled, scale, header: this.#header!, marks: marksOf(this.#dialect), recordLimit: this.#recordLimit };
-    const statuses = memory.u32(this.#batch + BATCH_STATUS, rows);
-    const starts = memory.u32(this.#batch + BATCH_RECORD_START, rows);
-    for (let row = from; row < rows; row++) {
-      const status = statuses[row]!;
-      if (status === REJECT_NONE) continue;
-      addTo(counters.rejectedBy, status, 1);
-      addTo(counters.rejectedIn, block.input.number * STATUSES + status, 1);
-      const position = starts[row]! - this.#scanner.get(STATE_BASE);
-      const line = this.#scanner.lineOf(position);
-      const byte = this.#byteOf(block, position);
-      if (status === REJECT_RECORD_TOO_LONG) this.#longRecord = { line, byte };
-      const { fieldOffset, ...reject } = describeReject(this.#batch, row, context);
-      const fieldByte = fieldOffset === undefined ? undefined : byte + fieldOffset;
-      if (rejects.write({ file: block.input.name, line, byte, fieldByte, ...reject })) {
-        return rejects.drained().then(() => {
-          this.#opened();
-          return this.#tellRejects(block, rows, row + 1);
-        });
-      }
-    }
-    return undefined;
   }
 }

@@ -7,25 +7,20 @@
  * hold, and a batch with its scratch.
  */
 import { isUtf8 } from 'node:buffer';
-import { addTo } from '../core/counters.ts';
 import { RFC_4180, type Dialect } from '../core/dialect.ts';
 import { EtlError } from '../core/errors.ts';
 import { DEFAULT_MAX_RECORD } from '../core/options.ts';
-import { STATUSES } from '../core/rejects.ts';
 import type { Batch, Block } from '../core/stage.ts';
 import {
-  BATCH_BYTES, BATCH_ROWS, BATCH_STATUS, REJECT_BAD_QUOTE, REJECT_FIELD_COUNT, REJECT_NONE, REJECT_RECORD_TOO_LONG,
-  REJECT_UNTERMINATED_QUOTE, REJECT_INVALID_UTF8,
+  BATCH_BYTES, BATCH_ROWS, REJECT_BAD_QUOTE, REJECT_FIELD_COUNT, REJECT_INVALID_UTF8, REJECT_RECORD_TOO_LONG, REJECT_UNTERMINATED_QUOTE,
 } from '../kernels/layout.ts';
 import type { BlockParserOptions } from './block-parser.ts';
-import { describeReject } from './describe-reject.ts';
+import { BatchCheck, type RecordPlace } from './checked-batch.ts';
 import { Framer, type Frame } from './framer.ts';
 import { loadFieldReader, textOf, type FieldReader } from './general-fields.ts';
 import { fieldsOf } from './general-records.ts';
 import { mapHeader, type HeaderMap } from './header.ts';
 import { latin1Dialect, leastReading } from './least-reading.ts';
-import { unescapeRows } from './mended.ts';
-import { RowRules } from './row-rules.ts';
 import { RowWriter, SCRATCH_BYTES } from './row-writer.ts';
 import { LineSkipper } from './skip-lines.ts';
 
@@ -49,7 +44,7 @@ export class GeneralParser {
   readonly #recordLimit: number;
   readonly #batch: number;
   readonly #rows: RowWriter;
-  readonly #rules: RowRules;
+  readonly #check: BatchCheck;
   /** Of a row of the batch. */
   readonly #fieldOf = (row: number, place: number): Buffer => Buffer.from(this.#taking[row]!.fields?.[place] ?? '', 'latin1');
   #block: Block | undefined;
@@ -59,7 +54,6 @@ export class GeneralParser {
   #read!: FieldReader;
   #skipper = new LineSkipper(0);
   #header: HeaderMap | undefined;
-  #longRecord = { line: 0, byte: 0 };
   /** Whether it is known if there is a byte order mark. */
   #begun = false;
   /** Bytes that are not done with, where they begin in what is not skipped of the input, and what of them is not framed yet. */
@@ -78,8 +72,7 @@ export class GeneralParser {
     this.#recordLimit = options.maxRecordBytes ?? DEFAULT_MAX_RECORD;
     this.#batch = options.memory.slab(BATCH_BYTES + SCRATCH_BYTES, 'a batch');
     this.#rows = new RowWriter(options.memory, this.#batch);
-    const { memory, rules = [], columns, scale } = options;
-    this.#rules = new RowRules(memory, rules, columns, scale);
+    this.#check = new BatchCheck(options, this.#batch, this.#recordLimit, () => this.#opened());
   }
 
   async begin(block: Block): Promise<void> {
@@ -100,7 +93,8 @@ export class GeneralParser {
     if (!this.#begun && !this.#passBom(block.last)) return this.#end(block);
     if (!this.#header && !this.#readHeader(block)) return this.#end(block);
     const rows = this.#fill(block);
-    return rows > 0 ? this.#checked(block, rows) : this.#end(block);
+    if (rows === 0) return this.#end(block);
+    return this.#check.check(block, { rows, header: this.#header!, fields: this.#fieldOf, placeOf: (row) => this.#placeOf(this.#taking[row]!.frame) });
   }
 
   /** Idempotent. */
@@ -216,43 +210,7 @@ export class GeneralParser {
     return this.#rows.add(raw, [id, user, ip, value].map((place) => Buffer.from(fields[place] ?? '', 'latin1')));
   }
 
-  #checked(block: Block, rows: number): Batch | Promise<Batch> {
-    const { kernel, counters, scale, memory } = this.#options;
-    const batch: Batch = { ptr: this.#batch, rows, input: block.input, block: block.index };
-    if (this.#header!.mended) unescapeRows(memory, this.#batch, rows);
-    const unread = kernel.values(this.#batch, rows, scale, this.#rules.least, this.#rules.most) >>> 0;
-    const rejected = unread + this.#rules.check(this.#batch, rows, this.#header!, this.#fieldOf);
-    counters.read += rows;
-    addTo(counters.readBy, block.input.number, rows);
-    counters.rejected += rejected;
-    const told = rejected > 0 ? this.#tellRejects(block, rows, 0) : undefined;
-    return told ? told.then(() => batch) : batch;
-  }
-
-  /** A promise when the sink wants its lines to be waited for. */
-  #tellRejects(block: Block, rows: number, from: number): Promise<void> | undefined {
-    const { memory, columns: { ruled = [], ...columns }, rules = [], scale, counters, rejects } = this.#options;
-    const context = { memory, columns, rules, ruled, scale, header: this.#header!, marks: this.#fieldOf, recordLimit: this.#recordLimit };
-    const statuses = memory.u32(this.#batch + BATCH_STATUS, rows);
-    for (let row = from; row < rows; row++) {
-      const status = statuses[row]!;
-      if (status === REJECT_NONE) continue;
-      addTo(counters.rejectedBy, status, 1);
-      addTo(counters.rejectedIn, block.input.number * STATUSES + status, 1);
-      const place = this.#placeOf(this.#taking[row]!.frame);
-      if (status === REJECT_RECORD_TOO_LONG) this.#longRecord = place;
-      const { fieldOffset: _offset, ...reject } = describeReject(this.#batch, row, context);
-      if (rejects.write({ file: block.input.name, ...place, fieldByte: undefined, ...reject })) {
-        return rejects.drained().then(() => {
-          this.#opened();
-          return this.#tellRejects(block, rows, row + 1);
-        });
-      }
-    }
-    return undefined;
-  }
-
-  #placeOf({ start, line }: Waiting['frame']): { line: number; byte: number } {
+  #placeOf({ start, line }: Waiting['frame']): RecordPlace {
     const { lines, bytes } = this.#skipper.skipped;
     return { line: lines + line, byte: bytes + this.#offset + start };
   }
@@ -260,23 +218,12 @@ export class GeneralParser {
   #end(block: Block): undefined | Promise<undefined> {
     this.#options.counters.emptyLines += this.#framer.emptyLines;
     this.#framer.emptyLines = 0;
-    if (block.last && this.#framer.isLost) this.#refuse(block);
+    if (block.last && this.#framer.isLost) this.#check.refuse(block);
     this.#bytes = Buffer.from(this.#bytes.subarray(this.#at));
     this.#offset += this.#at;
     this.#at = 0;
     this.#block = undefined;
     return this.#options.rejects.end()?.then(() => undefined);
-  }
-
-  /** Nobody can tell how many rows such a record has swallowed: it is no reject, but the end of the job. */
-  #refuse({ input, offset, length }: Block): never {
-    const { line, byte } = this.#longRecord;
-    throw new EtlError(
-      'ETL_INPUT_READ',
-      `The record of ${input.name} that begins in line ${line} (byte ${byte}) opens a quote that is never closed: ` +
-        `all ${offset + length - byte} bytes from there to the end would be lost.`,
-      { hint: 'Mend that quote and run again. Nothing was published.' },
-    );
   }
 }
 
