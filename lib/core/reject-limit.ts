@@ -60,7 +60,7 @@ export class RejectLimit {
 
   #exceeded(what: string, reasons: Readonly<Record<string, number>>): EtlError {
     const counts = Object.entries(reasons).sort(([, a], [, b]) => b - a).map(([reason, rows]) => `${rows} ${reason}`);
-    const first = this.#first.map((reject) => `\n  ${placeOf(reject)}: ${reasonText(reject)}`);
+    const first = this.#first.map((reject, i) => ` (${i + 1}) ${placeOf(reject)}: ${reasonText(reject)}`);
     return new EtlError(
       'ETL_REJECTED',
       `${what}, more than --max-rejects allows (${limitText(this.#options.maxRejects)}): ${counts.join(', ')}. ${first.length === 1 ? 'The first is' : 'The first are'}${first.join('')}`,

@@ -24,7 +24,7 @@ export async function* rejectsAsCsv(pieces: AsyncIterable<Buffer>, columns: read
 
 /** One reject's record, line end included. */
 export function csvRecord({ file, line, byte, column, code, rule, message, raw, row }: RejectRecord, columns: readonly string[]): string {
-  const isMendable = row !== null && column !== null && columns.includes(column);
+  const isMendable = row && column !== null && columns.includes(column);
   const fields = columns.map((name) => (isMendable ? row[name]! : ''));
   return csvLine([...fields, file, String(line), String(byte), column ?? '', code, rule ?? '', message, raw].map(escapeField));
 }

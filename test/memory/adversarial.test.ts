@@ -19,7 +19,7 @@ describe('hostile inputs at 128 MB', () => {
   for (const { name, args = [], input, rows, groups, each, took } of adversaries()) {
     test(name, async (context) => {
       const folder = temporaryFolder(context);
-      const { child, result } = start(['--no-state', '-o', 'totals', '--temp', 'temp', '--memory', '128MB', '--json', ...args], folder);
+      const { child, result } = start(['--no-state', '-o', 'totals', '--temp', 'temp', '--memory', '128MB', '--json', '--max-rejects', '100%', ...args], folder);
       child.stdin!.on('error', () => undefined); // the exit code says more
       for await (const piece of input()) {
         if (child.stdin!.destroyed) break;
