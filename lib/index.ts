@@ -11,7 +11,7 @@ import { runJob } from './pipeline/job.ts';
 import type { Guess } from './pipeline/sniffed.ts';
 import type { Forgot } from './pipeline/tend.ts';
 import type { JobListener } from './progress.ts';
-import type { Validation } from './pipeline/validate.ts';
+import type { Validation, ValidationContext } from './pipeline/validate.ts';
 import type { Summary } from './summary.ts';
 
 export { EtlError, errorCodes, type ErrorCode } from './core/errors.ts';
@@ -58,9 +58,9 @@ export type ValidateOptions = Pick<RunOptions,
  * does not fit, or that cannot be read, is told of and is no error. Rejects with ETL_USAGE, ETL_INPUT_NOT_FOUND, ETL_MEMORY, and ETL_ABORTED
  * when `signal` stopped it.
  */
-export async function validate(options: ValidateOptions, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<Validation> {
+export async function validate(options: ValidateOptions, context: ValidationContext = {}): Promise<Validation> {
   const { validateInputs } = await import('./pipeline/validate.ts');
-  return validateInputs(validateOptions({ ...options, state: false }), signal);
+  return validateInputs(validateOptions({ ...options, state: false }), context);
 }
 
 /**

@@ -1,11 +1,12 @@
 /** `etl-stream [inputs...]`: the job, its progress and its summary. */
-import { run, type Guess, type RunOptions } from '../index.ts';
+import { run, type RunOptions } from '../index.ts';
 import type { Compression, GroupBy, ParquetEncoding, RejectsFormat } from '../core/options.ts';
 import { availableMemory, defaultMemory } from '../core/memory-limit.ts';
 import { EXIT_DONE, untilSignalled } from './exit.ts';
 import { parseDuration } from './duration.ts';
+import { tellGuess } from './guess.ts';
 import { inputOptionsOf, type InputFlags } from './inputs.ts';
-import { printable, printableJson } from './printable.ts';
+import { printableJson } from './printable.ts';
 import { parseSize } from './size.ts';
 import { formatSummary } from './summary.ts';
 
@@ -47,10 +48,6 @@ export async function runCommand(inputs: readonly string[], flags: RunFlags): Pr
   if (json) process.stdout.write(`${printableJson(summary)}\n`);
   else if (!quiet) process.stderr.write(formatSummary(summary));
   return EXIT_DONE;
-}
-
-function tellGuess({ dialect, inputs, first }: Guess): void {
-  process.stderr.write(`etl-stream: sniffed: ${printable(dialect)} (${printable(first)}${inputs > 1 ? ` and ${inputs - 1} more` : ''})\n`);
 }
 
 /** Nobody finds out otherwise why the system killed the run. */

@@ -1,7 +1,9 @@
 /** `etl-stream validate <inputs...>`: what of them a run would reject, by file and reason. */
 import { validate, type Validation } from '../index.ts';
 import { EXIT_DONE, EXIT_REJECTED, printable, untilSignalled } from './exit.ts';
+import { tellGuess } from './guess.ts';
 import { inputOptionsOf, type InputFlags } from './inputs.ts';
+import { printableJson } from './printable.ts';
 import { count, number } from './summary.ts';
 import { table } from './table.ts';
 
@@ -10,8 +12,8 @@ export interface ValidateFlags extends InputFlags {
 }
 
 export async function validateCommand(inputs: readonly string[], flags: ValidateFlags): Promise<number> {
-  const found = await untilSignalled((signal) => validate({ ...inputOptionsOf(flags), inputs }, { signal }));
-  process.stdout.write(flags.json ? `${JSON.stringify(found, null, 2)}\n` : formatValidation(found));
+  const found = await untilSignalled((signal) => validate({ ...inputOptionsOf(flags), inputs }, { signal, onGuess: tellGuess }));
+  process.stdout.write(flags.json ? `${printableJson(found)}\n` : formatValidation(found));
   return found.isAccepted ? EXIT_DONE : EXIT_REJECTED;
 }
 

@@ -72,7 +72,7 @@ export function mapHeader(names: Iterable<string>, wanted: WantedColumns, inputN
   if (faults.length > 0) {
     const found = first.join(', ') + (fields > LISTED ? ` and ${fields - LISTED} more` : '');
     throw new EtlError('ETL_HEADER', `The header of ${inputName} has ${faults.join(', and ')}.`, {
-      hint: `It has ${found}. The options in parentheses choose columns by other names; commas separate them.`,
+      hint: `It has ${found}. The options in parentheses choose columns by other names; --delimiter says what stands between fields, --sniff guesses it.`,
     });
   }
   return { fields, ...places, ...(ruled.size > 0 && { ruled: [...ruled.values()] }), ...(mended && { mended }) };

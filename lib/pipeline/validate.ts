@@ -18,6 +18,7 @@ import { parseSetup, parseStage } from '../lanes/parse-setup.ts';
 import { BlockSource } from '../source/blocks.ts';
 import { listInputs, type InputFile } from '../source/inputs.ts';
 import { sampleOf } from './plan.ts';
+import { Sniffer, type Guess } from './sniffed.ts';
 
 export interface Validation {
   readonly inputs: readonly ValidatedInput[];
@@ -54,22 +55,30 @@ export interface ValidatedReason {
 /** What an input itself is wrong about. */
 const FAULTS: readonly string[] = ['ETL_HEADER', 'ETL_INPUT_READ'];
 
+export interface ValidationContext {
+  readonly signal?: AbortSignal | undefined;
+  /** Told each different guess of `sniff`, before a row is checked. */
+  readonly onGuess?: ((guess: Guess) => void) | undefined;
+}
+
 /** Reads all that `options.inputs` name. Rejects as a run does when something else than an input is wrong: ETL_INPUT_NOT_FOUND, ETL_MEMORY, ETL_ABORTED. */
-export async function validateInputs(options: JobOptions, signal?: AbortSignal): Promise<Validation> {
-  return new Validator(options, signal).run();
+export async function validateInputs(options: JobOptions, { signal, onGuess }: ValidationContext = {}): Promise<Validation> {
+  return new Validator(options, signal, onGuess).run();
 }
 
 class Validator {
   readonly #options: JobOptions;
   readonly #signal: AbortSignal | undefined;
+  readonly #onGuess: ValidationContext['onGuess'];
   readonly #counters = newCounters();
   readonly #memory = new LinearMemory();
   /** Of pipes, of which something was read to see the scale. */
   readonly #sampled = new Map<InputFile, BlockSource>();
 
-  constructor(options: JobOptions, signal: AbortSignal | undefined) {
+  constructor(options: JobOptions, signal: AbortSignal | undefined, onGuess: ValidationContext['onGuess']) {
     this.#options = options;
     this.#signal = signal;
+    this.#onGuess = onGuess;
   }
 
   async run(): Promise<Validation> {
@@ -78,8 +87,8 @@ class Validator {
     const inputs: ValidatedInput[] = [];
     let scale = 0;
     try {
-      const listed = await listInputs(paths);
-      scale = this.#options.valueScale ?? await this.#scaleOf(listed);
+      const listed = await listInputs(paths, this.#options);
+      scale = await this.#sample(listed);
       for (const input of listed) inputs.push(await this.#check(input, scale));
     } catch (error) {
       if (!this.#signal?.aborted) throw error;
@@ -96,22 +105,27 @@ class Validator {
     };
   }
 
-  /** As a run finds it: by the first input that has a row. */
-  async #scaleOf(inputs: readonly InputFile[]): Promise<number> {
+  /** The scale, as a run finds it, by the first input that has a row; and the inputs' dialects, if they are to be guessed. */
+  async #sample(inputs: readonly InputFile[]): Promise<number> {
+    const { sniff, valueScale, columns } = this.#options;
+    const sniffer = sniff ? new Sniffer(this.#options) : undefined;
+    let scale = valueScale;
     for (const input of inputs) {
+      if (scale !== undefined && !sniffer) break;
       const source = this.#sourceOf(input);
       const isPipe = input.size === undefined;
       if (isPipe) this.#sampled.set(input, source);
       try {
-        const found = await sampleOf(source, this.#options.columns, this.#memory);
-        if (found) return found.scale;
+        const found = await sampleOf(source, columns, this.#memory, sniffer);
+        scale ??= found?.scale;
       } catch (error) {
         faultOf(error);
       } finally {
         if (!isPipe) await source.close();
       }
     }
-    return 0;
+    for (const guess of sniffer?.guesses ?? []) this.#onGuess?.(guess);
+    return scale ?? 0;
   }
 
   async #check(input: InputFile, scale: number): Promise<ValidatedInput> {

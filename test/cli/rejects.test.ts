@@ -53,6 +53,22 @@ test('rules and the form of rejects', async (t) => {
   }
 });
 
+test('validate reads what a run reads: compressed, tabs, what is guessed', async (t) => {
+  const folder = temporaryFolder(t);
+  const rows = Array.from({ length: 30 }, (_, i) => `${i},u${i % 3},2026-11-29,8.8.8.8,${i === 7 ? 'x' : 5}\n`).join('');
+  const text = `${HEADER}${rows}`;
+  mkdirSync(join(folder, 'logs'));
+  writeFileSync(join(folder, 'logs', 'a.csv.gz'), gzipSync(text));
+  writeFileSync(join(folder, 'logs', 'b.tsv'), text.replaceAll(',', '\t'));
+  writeFileSync(join(folder, 'logs', 'c.csv'), text.replaceAll(',', ';'));
+  const said = await etlStream(['validate', 'logs', '--json'], folder);
+  assert.equal(said.code, 3, 'c.csv is no such log');
+  const guessed = await etlStream(['validate', 'logs', '--json', '--sniff'], folder);
+  assert.equal(guessed.code, 0, guessed.stderr);
+  assert.match(guessed.stderr, /sniffed: delimiter ;.*c\.csv/);
+  for (const { rows: read, rejected } of (JSON.parse(guessed.stdout) as { inputs: { rows: number; rejected: number }[] }).inputs) assert.deepEqual([read, rejected], [30, 1]);
+});
+
 test('validate prints a table, and 3 when a run would not take it', async (t) => {
   const folder = logsIn(t);
   const bad = await etlStream(['validate', 'logs'], folder);
