@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import type { Summary, Validation } from '../../lib/index.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { etlStream } from './program.ts';
