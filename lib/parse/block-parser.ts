@@ -23,13 +23,14 @@ import {
 } from '../kernels/parse-layout.ts';
 import type { ParseKernel } from '../kernels/twins/parse.ts';
 import { BatchCheck, type BatchCheckOptions, type RecordPlace } from './checked-batch.ts';
+import { INPUT_START, isLost, type Cut } from './cut.ts';
 import { fieldProblem } from './field-text.ts';
 import { headerNames, mapHeader, type HeaderMap } from './header.ts';
 import { marksOf } from './record-fields.ts';
 import { Relay } from './relay.ts';
 import { RereadRows } from './reread-rows.ts';
 import { SCRATCH_BYTES as ROW_SCRATCH_BYTES } from './row-writer.ts';
-import { INPUT_START, isLost, Scanner, type Cut } from './scanner.ts';
+import { Scanner } from './scanner.ts';
 
 /** Scratch of a batch: holds any row's. Only fields with doubled quotes need any. */
 const SCRATCH_BYTES = 4 * MAX_FOLDED_BYTES;

@@ -11,7 +11,8 @@ import { ENTRY_POSITION, STATE_START } from '../kernels/parse-layout.ts';
 import type { ParseKernel } from '../kernels/twins/parse.ts';
 import { CsvBatch, recordTooLong, type RecordReader, type Records } from './csv-batch.ts';
 import { fieldProblem, isQuoted, unfold, type FieldProblem } from './field-text.ts';
-import { INPUT_START, Scanner } from './scanner.ts';
+import { INPUT_START } from './cut.ts';
+import { Scanner } from './scanner.ts';
 
 /** Most bytes of a piece. */
 export const PIECE_BYTES = 1 << 20;

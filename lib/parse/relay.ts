@@ -17,7 +17,7 @@ import { SharedCell } from '../core/shared-cell.ts';
 import { MAX_RULED_COLUMNS } from '../core/rules.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
 import type { HeaderMap } from './header.ts';
-import type { Cut } from './scanner.ts';
+import type { Cut } from './cut.ts';
 
 const TURN = 0;
 const BYTES = 1;

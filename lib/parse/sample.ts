@@ -11,7 +11,8 @@ import { ENTRY_BAD, ENTRY_POSITION } from '../kernels/parse-layout.ts';
 import { createParseTwin, type ParseKernel } from '../kernels/twins/parse.ts';
 import { headerNames, mapHeader, type HeaderMap } from './header.ts';
 import { fieldText, isQuoted } from './field-text.ts';
-import { INPUT_START, Scanner } from './scanner.ts';
+import { INPUT_START } from './cut.ts';
+import { Scanner } from './scanner.ts';
 import { UserPrefix } from './user-prefix.ts';
 
 export interface SampleFindings {

@@ -17,12 +17,13 @@ import { EtlError } from '../core/errors.ts';
 import { BATCH_ROWS } from '../kernels/layout.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
 import {
-  ENTRY_BAD, ENTRY_END, ENTRY_POSITION, INDEX_SLACK, MAX_WINDOW, MODE_AFTER_CR, MODE_FIELD_START, MODE_PLACE, MODE_QUOTED,
+  ENTRY_BAD, ENTRY_END, ENTRY_POSITION, INDEX_SLACK, MAX_WINDOW, MODE_AFTER_CR, MODE_FIELD_START,
   MODE_SKIP, NO_QUOTE, STATE_BASE, STATE_BYTES, STATE_CAPACITY, STATE_COUNT, STATE_DELIMITER, STATE_DROPPED, STATE_EMPTY_LINES, STATE_END,
   STATE_ENOUGH, STATE_FIELDS, STATE_INDEX, STATE_LINES, STATE_LINE_END, STATE_LINE_FROM, STATE_MODE, STATE_NEXT, STATE_NOT_ASCII,
   STATE_POS, STATE_QUOTE, STATE_RECORDS, STATE_RECORD_LIMIT, STATE_REPAIR, STATE_START, STATE_SUSPECT,
 } from '../kernels/parse-layout.ts';
 import type { ParseKernel } from '../kernels/twins/parse.ts';
+import type { Cut } from './cut.ts';
 import { afterLine, lineEnd } from './line-proof.ts';
 import { judgeLong, judgeSuspect, type Scanned } from './unclosed-quote.ts';
 
@@ -38,31 +39,11 @@ const BOM = [0xef, 0xbb, 0xbf];
 const LF = 10;
 const CR = 13;
 
-export interface Dialect {
+export interface ScannerOptions {
   /** One ASCII character; default `,`. */
   readonly delimiter?: string | undefined;
   /** One ASCII character, or '' for none; default `"`. */
   readonly quote?: string | undefined;
-}
-
-/** Where an input's bytes were cut: what the reader of the next ones has to know. */
-export interface Cut {
-  /** Length of the unfinished record, whose bytes have to stand just before the next ones. */
-  readonly bytes: number;
-  /** Where a scan from its first byte on stands, MODE_*; and where the scan stands behind it. */
-  readonly mode: number;
-  readonly endMode: number;
-  /** Physical line of its first byte, from 1. */
-  readonly line: number;
-  /** Whether it may be the beginning of a byte order mark. */
-  readonly bom: boolean;
-  /** Lines still to be passed over before the first record. */
-  readonly skip: number;
-}
-
-export const INPUT_START: Cut = { bytes: 0, mode: MODE_FIELD_START, endMode: MODE_FIELD_START, line: 1, bom: true, skip: 0 };
-
-export interface ScannerOptions extends Dialect {
   readonly memory: LinearMemory;
   readonly kernel: ParseKernel;
   readonly recordLimit: number;
@@ -411,11 +392,6 @@ export interface ScannedRecord {
   end: number;
   first: number;
   next: number;
-}
-
-/** Whether the input is lost from this cut on if it ends there: inside quotes, in a record that is too long. */
-export function isLost({ mode }: Cut): boolean {
-  return (mode & MODE_SKIP) !== 0 && (mode & MODE_PLACE) === MODE_QUOTED;
 }
 
 function checkWindow(bytes: number): void {

@@ -5,7 +5,8 @@ import { LinearMemory } from '../../lib/kernels/linear-memory.ts';
 import { ENTRY_POSITION, STATE_EMPTY_LINES, STATE_LINES } from '../../lib/kernels/parse-layout.ts';
 import type { ParseKernel } from '../../lib/kernels/twins/parse.ts';
 import { fieldProblem, fieldText } from '../../lib/parse/field-text.ts';
-import { INPUT_START, Scanner } from '../../lib/parse/scanner.ts';
+import { INPUT_START } from '../../lib/parse/cut.ts';
+import { Scanner } from '../../lib/parse/scanner.ts';
 import { random } from '../random.ts';
 import { implementations } from './blocks.ts';
 
