@@ -5,7 +5,8 @@ import { mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFile
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { generateLogs } from '../../lib/generate/generate.ts';
-import { EtlError, type JobEvents } from '../../lib/index.ts';
+import { divide } from '../../lib/core/memory-budget.ts';
+import { EtlError, type JobEvents, type Summary } from '../../lib/index.ts';
 import type { RunOptions } from '../../lib/core/options.ts';
 import { runJob } from '../../lib/pipeline/job.ts';
 import { temporaryFolder } from '../temporary.ts';
@@ -97,21 +98,32 @@ test('inputs and temporary files inside the output are refused', async (t) => {
   assertTidy(folder, ['a.csv']);
 });
 
-test('a quote that is never closed is a reject, but ends the job once nobody can tell how much it swallowed', async (t) => {
+test('a quote that is never closed costs one row, however much of the input is behind it; it ends the job once nobody can tell what it swallowed', async (t) => {
   const folder = temporaryFolder(t);
   const rows = (count: number): string => Array.from({ length: count }, (_, id) => `${id},u,t,8.8.8.8,1\n`).join('');
-  writeFileSync(join(folder, 'small.csv'), `${HEADER}\n${rows(10)}x,"u,t,8.8.8.8,1\n${rows(100)}`);
-  const small = await run({ inputs: [join(folder, 'small.csv')], output: join(folder, 'small') });
-  assert.deepEqual(small.rejectedBy, { unterminated_quote: 1 });
   const start = `${HEADER}\n${rows(10)}`;
-  writeFileSync(join(folder, 'large.csv'), `${start}x,"u,t,8.8.8.8,1\n${rows(200_000)}`);
-  await assert.rejects(run({ inputs: [join(folder, 'large.csv')], output: join(folder, 'large') }), {
-    code: 'ETL_INPUT_READ', message: new RegExp(`large\\.csv that begins in line 12 \\(byte ${start.length}\\) opens a quote`),
+  const job = async (text: string, options: Partial<RunOptions> = {}): Promise<Summary> => {
+    writeFileSync(join(folder, 'a.csv'), text);
+    return run({ inputs: [join(folder, 'a.csv')], output: join(folder, 'out'), overwrite: true, ...options });
+  };
+  for (const [behind, options] of [[100, {}], [200_000, {}], [1_500_000, {}], [200_000, { maxRecord: 1 << 20 }], [200_000, { maxRecord: 1000 }]] as const) {
+    for (const jobs of [1, 2]) {
+      const { rejectedBy, rows: { read } } = await job(`${start}x,"u,t,8.8.8.8,1\n${rows(behind)}`, { ...options, jobs });
+      assert.deepEqual([rejectedBy, read], [{ unterminated_quote: 1 }, 11 + behind], `${behind} rows, ${JSON.stringify(options)}, ${jobs} jobs`);
+    }
+  }
+  const text = 'not,a,row\n'.repeat(400_000);
+  await assert.rejects(job(`${start}x,"u\n${text}`, { maxRecord: 1 << 20 }), {
+    code: 'ETL_INPUT_READ', message: new RegExp(`a\\.csv that begins in line 12 \\(byte ${start.length}\\) opens a quote`),
   });
-  const closed = `${start}x,"${'u'.repeat(3 << 20)}",t,8.8.8.8,1\n${rows(20)}`;
-  writeFileSync(join(folder, 'large.csv'), closed);
-  const long = await run({ inputs: [join(folder, 'large.csv')], output: join(folder, 'large') });
-  assert.deepEqual([long.rejectedBy, long.rows.read], [{ record_too_long: 1 }, 31]);
+  const closed = `${start}x,u,"${text}",8.8.8.8,1\n${rows(20)}`;
+  assert.deepEqual((await job(closed, { maxRecord: 1 << 20 })).rejectedBy, { record_too_long: 1 });
+  for (const jobs of [1, 3]) {
+    const { rejectedBy, rows: { counted } } = await job(closed, { jobs });
+    assert.deepEqual([rejectedBy, counted], [{}, 21], 'under 16 MB');
+  }
+  const little = runJob(validateOptions({ inputs: [join(folder, 'a.csv')], output: join(folder, 'out'), overwrite: true }), { limits: divide(19 << 20) });
+  await assert.rejects(little, { code: 'ETL_MEMORY', message: /begins in line 12 .* no room for so long a record/ });
 });
 
 test('an input that gets shorter while it is read ends the job', async (t) => {
