@@ -169,7 +169,7 @@ test('an error in any thread is the one that is told, and leaves the earlier out
   for (const [what, content, code] of failing) {
     writeFileSync(join(folder, 'logs', 'logs-0002b.csv'), content);
     for (const [jobs, blocks] of [[2, READERS[0]], [2, READERS[1]], [3, READERS[0]]] as const) {
-      await assert.rejects(job(folder, 'out', jobs, { valueScale: 0 }, { limits: { blockBytes: 10_007, ...blocks } }), { code }, what);
+      await assert.rejects(job(folder, 'out', jobs, { valueScale: 0, maxRecord: MiB }, { limits: { blockBytes: 10_007, ...blocks } }), { code }, what);
       assert.deepEqual(contents(join(folder, 'out')), before, what);
       assert.deepEqual(readdirSync(folder).sort(), ['logs', 'out'], what);
     }
