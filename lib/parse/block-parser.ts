@@ -16,7 +16,10 @@ import { RFC_4180, type Dialect } from '../core/dialect.ts';
 import { EtlError } from '../core/errors.ts';
 import { DEFAULT_MAX_RECORD } from '../core/options.ts';
 import { CARRIED_BYTES, type Batch, type Block } from '../core/stage.ts';
-import { BATCH_BYTES, BATCH_RECORD_START, MAX_FOLDED_BYTES, REJECT_BAD_QUOTE, REJECT_UNTERMINATED_QUOTE } from '../kernels/layout.ts';
+import {
+  BATCH_BYTES, BATCH_ID_LEN, BATCH_IP_LEN, BATCH_RECORD_END, BATCH_RECORD_START, BATCH_STATUS, BATCH_USER_LEN, BATCH_VALUE_LEN, MAX_FOLDED_BYTES,
+  REJECT_BAD_QUOTE, REJECT_RECORD_TOO_LONG, REJECT_UNTERMINATED_QUOTE,
+} from '../kernels/layout.ts';
 import {
   MODE_SKIP, STATE_BASE, STATE_COLUMN_ID, STATE_COLUMN_IP, STATE_COLUMN_USER, STATE_COLUMN_VALUE, STATE_EMPTY_LINES, STATE_FIELDS,
   STATE_MODE, STATE_RECORDS, STATE_RECORD_LIMIT, STATE_SCRATCH, STATE_SCRATCH_END,
@@ -74,6 +77,8 @@ export class BlockParser {
   #more: Cut | undefined;
   /** All but the input's last record was taken. */
   #isEndSeen = false;
+  /** A record that found no room, and is too long: what the relay has of it is still to be rejected. */
+  #late: { readonly bytes: number; readonly place: RecordPlace } | undefined;
   #dialect: Dialect = RFC_4180;
   /** Of the block's input. */
   #header: HeaderMap | undefined;
@@ -117,6 +122,7 @@ export class BlockParser {
   }
 
   #next(block: Block): Batch | undefined | Promise<Batch | undefined> {
+    if (this.#late) return this.#rejectLate(block, this.#late);
     if (this.#again?.isWaiting) return this.#checkAgain(block, this.#again.fill(this.#header!));
     for (;;) {
       // The relay goes on before the input's last record is ended, unless that is the header: errors come in order.
@@ -199,18 +205,38 @@ export class BlockParser {
   #openBehind(block: Block, cut: Cut): void {
     const { ptr, length, last } = block;
     const bytes = cut.bytes + length;
-    this.#assertRoom(block, cut, bytes + SLACK);
     this.#scanner.open(ptr, length, false, { ...cut, bytes: 0, mode: cut.endMode | MODE_SKIP });
-    const isDecided = this.#scanner.endsRecord() || last || bytes > this.#recordLimit;
-    this.#relay.putBehind(ptr, length);
+    const end = this.#scanner.endOfRecord();
     this.#blockAt = this.#relay.unfinishedAt + cut.bytes;
-    if (isDecided) this.#scanner.open(this.#blockAt, length, last, cut);
-    else this.#more = { ...cut, bytes, endMode: this.#scanner.get(STATE_MODE) & ~MODE_SKIP };
+    if (bytes + SLACK > this.#relay.room) return this.#openWithoutRoom(block, cut, end);
+    this.#relay.putBehind(ptr, length);
+    if (end !== undefined || last || bytes > this.#recordLimit) this.#scanner.open(this.#blockAt, length, last, cut);
+    else this.#gatherMore(cut, bytes);
   }
 
-  #assertRoom({ input }: Block, { line, bytes }: Cut, wanted: number): void {
-    if (wanted <= this.#relay.room) return;
-    throw new EtlError('ETL_MEMORY', `The record of ${input.name} that begins in line ${line} has ${bytes} bytes or more: there is no room for so long a record.`, {
+  #gatherMore(cut: Cut, bytes: number): void {
+    this.#more = { ...cut, bytes, endMode: this.#scanner.get(STATE_MODE) & ~MODE_SKIP };
+  }
+
+  /**
+   * There is no room for such a record, only for its first bytes. It may still turn out to be too long, and nothing but a reject; though not
+   * if there are line ends in it, for then what it takes may have to be read again. `end`: where it ends in the block, if it does.
+   */
+  #openWithoutRoom(block: Block, cut: Cut, end: number | undefined): void {
+    const { ptr, length, last } = block;
+    const bytes = cut.bytes + (end ?? length);
+    const kept = Math.min(cut.bytes, this.#relay.room);
+    const lines = this.#options.kernel.countLines(this.#relay.unfinishedAt, kept, 0) + this.#scanner.countLines(0, end ?? length);
+    if (lines > 0 || (bytes <= this.#recordLimit && (end !== undefined || last))) throw this.#noRoom(block, cut);
+    if (bytes <= this.#recordLimit) return this.#gatherMore(cut, bytes);
+    this.#blockAt = ptr;
+    this.#isInRelay = false;
+    this.#late = { bytes: kept, place: { line: cut.line, byte: block.offset - cut.bytes } };
+    this.#scanner.open(ptr, length, last, { ...cut, bytes: 0, mode: cut.endMode | MODE_SKIP });
+  }
+
+  #noRoom({ input }: Block, { line, bytes }: Cut): EtlError {
+    return new EtlError('ETL_MEMORY', `The record of ${input.name} that begins in line ${line} has ${bytes} bytes or more: there is no room for so long a record.`, {
       hint: `Give the run more memory (--memory), or make it a reject by --max-record: ${CARRIED_BYTES} bytes always fit.`,
     });
   }
@@ -229,6 +255,7 @@ export class BlockParser {
 
   #cut(block: Block): Cut {
     const cut = this.#scanner.cut();
+    if (cut.bytes > this.#relay.room && cut.lines > 0) throw this.#noRoom(block, cut);
     if (cut.longFrom !== undefined) this.#check.longRecord = { line: cut.longLine, byte: this.#byteOf(block, cut.longFrom) };
     return cut;
   }
@@ -243,7 +270,6 @@ export class BlockParser {
       this.#relay.pass(undefined, end);
     } else {
       const cut = this.#more ?? this.#cut(block);
-      this.#assertRoom(block, cut, cut.bytes);
       this.#relay.pass({ cut, header: this.#header, emptyLines, longRecord: this.#check.longRecord }, end);
     }
     this.#passed = true;
@@ -302,6 +328,17 @@ export class BlockParser {
   #checkAgain(block: Block, rows: number): Batch | Promise<Batch> {
     const { fieldOf, placeOf } = this.#again!;
     return this.#check.check(block, { rows, header: this.#header!, fields: fieldOf, placeOf });
+  }
+
+  /** As the kernel's `skip`, of a record that is not in the window any more. */
+  #rejectLate(block: Block, { bytes, place }: { readonly bytes: number; readonly place: RecordPlace }): Batch | Promise<Batch> {
+    const { memory } = this.#options;
+    const { unfinishedAt } = this.#relay;
+    const words = [[BATCH_RECORD_START, unfinishedAt], [BATCH_RECORD_END, unfinishedAt + bytes], [BATCH_STATUS, REJECT_RECORD_TOO_LONG]] as const;
+    for (const [column, word] of words) memory.u32(this.#batch + column, 1)[0] = word;
+    for (const length of [BATCH_ID_LEN, BATCH_USER_LEN, BATCH_IP_LEN, BATCH_VALUE_LEN]) memory.u32(this.#batch + length, 1)[0] = 0;
+    this.#late = undefined;
+    return this.#check.check(block, { rows: 1, header: this.#header!, fields: marksOf(this.#dialect), placeOf: () => place });
   }
 
   #takeRows(): number {

@@ -3,7 +3,7 @@ import { MODE_FIELD_START, MODE_PLACE, MODE_QUOTED, MODE_SKIP } from '../kernels
 
 /** Where an input's bytes were cut: what the reader of the next ones has to know. */
 export interface Cut {
-  /** Length of the unfinished record, whose bytes have to stand just before the next ones. */
+  /** Length of the unfinished record, whose bytes have to stand just before the next ones (but see BlockParser when they find no room). */
   readonly bytes: number;
   /** Where a scan from its first byte on stands, MODE_*; and where the scan stands behind it. */
   readonly mode: number;

@@ -130,7 +130,10 @@ export class Relay {
     this.#memory.bytes(this.unfinishedAt + this.#words[BYTES]!, length).set(this.#memory.bytes(ptr, length));
   }
 
-  /** Hands the state on to the next block; its unfinished record ends at address `end`. undefined: the input has ended. */
+  /**
+   * Hands the state on to the next block; its unfinished record, of which only as much is kept as there is room for, ends at
+   * address `end`. undefined: the input has ended.
+   */
   pass(state: InputState | undefined, end: number): void {
     const [words, numbers] = [this.#words, this.#numbers];
     words[FLAGS] = 0;
@@ -146,8 +149,8 @@ export class Relay {
       numbers[LINE] = cut.line;
       numbers[LONG_LINE] = longRecord.line;
       numbers[LONG_BYTE] = longRecord.byte;
-      const from = end - cut.bytes;
-      if (from !== this.unfinishedAt) this.#memory.bytes(this.unfinishedAt, cut.bytes).set(this.#memory.bytes(from, cut.bytes));
+      const [from, kept] = [end - cut.bytes, Math.min(cut.bytes, this.room)];
+      if (from !== this.unfinishedAt) this.#memory.bytes(this.unfinishedAt, kept).set(this.#memory.bytes(from, kept));
     }
     this.#turn.add(1);
   }

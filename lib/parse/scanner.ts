@@ -160,16 +160,17 @@ export class Scanner implements Scanned {
   /**
    * How the bytes after the window are to be read, once `atEnd` or `scan` said `end` (with `last`: before the latter). An
    * unfinished record over the limit is to be skipped there; if it passed the limit in this window, it begins at
-   * `longFrom`, in `longLine`.
+   * `longFrom`, in `longLine`. `lines`: line ends in the unfinished record.
    */
-  cut(): Cut & { readonly longFrom: number | undefined; readonly longLine: number } {
+  cut(): Cut & { readonly longFrom: number | undefined; readonly longLine: number; readonly lines: number } {
     const end = this.get(STATE_END);
     const mode = this.get(STATE_MODE);
     const start = this.#unfinishedStart();
     const bytes = end - start;
     const endLine = this.#firstLine + this.get(STATE_LINES);
-    const line = endLine - this.countLines(start, end);
-    const rest = { endMode: mode, bom: this.#bomPossible, skip: this.#linesToSkip };
+    const lines = this.countLines(start, end);
+    const line = endLine - lines;
+    const rest = { lines, endMode: mode, bom: this.#bomPossible, skip: this.#linesToSkip };
     const skipped = this.get(STATE_RECORDS) === 0 && (mode & MODE_SKIP) !== 0;
     const long = !skipped && bytes > this.get(STATE_RECORD_LIMIT);
     const longs = { longFrom: long ? start : undefined, longLine: line };
@@ -178,13 +179,16 @@ export class Scanner implements Scanned {
   }
 
   /**
-   * Of a window that is the rest of a record which is unfinished at its start: whether the record ends in it. Ask before any scan;
-   * `open` the window again for more.
+   * Of a window that is the rest of a record which is unfinished at its start: where the record ends, if it does so in it. Ask before any
+   * scan; `open` the window again for more.
    */
-  endsRecord(): boolean {
+  endOfRecord(): number | undefined {
     this.set(STATE_ENOUGH, 1);
     do this.#kernel.scan(this.state); while (this.get(STATE_RECORDS) === 0 && !this.atEnd && this.#makeRoom());
-    return this.get(STATE_RECORDS) > 0;
+    if (this.get(STATE_RECORDS) === 0) return undefined;
+    let entry = this.get(STATE_NEXT);
+    while (this.#index[entry]! < ENTRY_END) entry++;
+    return this.#index[entry]! & ENTRY_POSITION;
   }
 
   /** Forgets what is scanned behind the records that were taken. */

@@ -401,3 +401,23 @@ test('an input without a last block is an error, not a loss', async () => {
   stage.end(value);
   assert.match(String(await failed), /has no last block/);
 });
+
+test('a record that finds no room is an error, or a reject if it is too long anyway: the same one', async () => {
+  const record = (fill: string, bytes: number): string => `1,${fill.repeat(bytes / fill.length)},p,1\n`;
+  const text = (long: string): string => `i,u,p,v\n2,u,p,3\n${long}4,u,p,x\n`;
+  for (const { create, name } of implementations) {
+    for (const long of [record('x', 310_000), record(',', 500_000), `1,"${'y""'.repeat(200_000)}",p,1\n`, `${'z'.repeat(400_000)}\r\n`]) {
+      const options = { maxRecordBytes: 300_000, headroom: 70_000 };
+      for (const size of [20_000, 69_999, 150_000]) {
+        const roomy = await runStage(create, [input(text(long))], size, options);
+        const tight = await runStage(create, [input(text(long))], size, { ...options, relayBytes: 100_000 });
+        assert.deepEqual([tight.rejects, tight.counters], [roomy.rejects, roomy.counters], `${name}, blocks of ${size}`);
+        assert.deepEqual(tight.rejects.map(({ code, line }) => [code, line]), [['record_too_long', 3], ['bad_value', 4]]);
+      }
+    }
+    for (const long of [record('x', 150_000), `1,"${'y\n'.repeat(200_000)}",p,1\n`, record('x', 280_000).trimEnd()]) {
+      const tight = runStage(create, [input(text(long))], 40_000, { maxRecordBytes: 300_000, headroom: 70_000, relayBytes: 100_000 });
+      await assert.rejects(tight, { code: 'ETL_MEMORY', message: /a\.csv that begins in line 3 has \d+ bytes or more: there is no room/ });
+    }
+  }
+});
