@@ -9,8 +9,7 @@
  * their batch with a status, and go to `rejects` before the batch is given.
  *
  * Memory: a batch with scratch for unfolded quotes, and the index (scanner.ts), whatever the input; a record longer than the limit is
- * rejected and its rest passed over. One that does not fit before a block is gathered in the relay, which then is not passed on
- * before all batches are. What a record is: README.md.
+ * rejected and its rest passed over. Where records stand that go over several blocks: block-window.ts. What a record is: README.md.
  */
 import { RFC_4180, type Dialect } from '../core/dialect.ts';
 import { EtlError } from '../core/errors.ts';
@@ -21,10 +20,11 @@ import {
   REJECT_BAD_QUOTE, REJECT_RECORD_TOO_LONG, REJECT_UNTERMINATED_QUOTE,
 } from '../kernels/layout.ts';
 import {
-  MODE_SKIP, STATE_BASE, STATE_COLUMN_ID, STATE_COLUMN_IP, STATE_COLUMN_USER, STATE_COLUMN_VALUE, STATE_EMPTY_LINES, STATE_FIELDS,
-  STATE_MODE, STATE_RECORDS, STATE_RECORD_LIMIT, STATE_SCRATCH, STATE_SCRATCH_END,
+  STATE_BASE, STATE_COLUMN_ID, STATE_COLUMN_IP, STATE_COLUMN_USER, STATE_COLUMN_VALUE, STATE_EMPTY_LINES, STATE_FIELDS,
+  STATE_RECORDS, STATE_RECORD_LIMIT, STATE_SCRATCH, STATE_SCRATCH_END,
 } from '../kernels/parse-layout.ts';
 import type { ParseKernel } from '../kernels/twins/parse.ts';
+import { BlockWindow, SLACK, type LateReject } from './block-window.ts';
 import { BatchCheck, type BatchCheckOptions, type RecordPlace } from './checked-batch.ts';
 import { INPUT_START, isLost, type Cut } from './cut.ts';
 import { fieldProblem } from './field-text.ts';
@@ -39,7 +39,6 @@ import { Scanner } from './scanner.ts';
 const SCRATCH_BYTES = 4 * MAX_FOLDED_BYTES;
 /** Most bytes of a header. */
 const HEADER_BYTES = CARRIED_BYTES;
-const SLACK = 128;
 
 export interface BlockParserOptions extends BatchCheckOptions {
   /** `loadKernel('parse', memory)` or `createParseTwin(memory)`. */
@@ -63,6 +62,7 @@ export class BlockParser {
   /** The batch, followed by its scratch. */
   readonly #batch: number;
   readonly #relay: Relay;
+  readonly #window: BlockWindow;
   readonly #check: BatchCheck;
   /** To repair. */
   readonly #again: RereadRows | undefined;
@@ -70,15 +70,8 @@ export class BlockParser {
   #block: Block | undefined;
   /** Whether the relay has gone on to the next block. */
   #passed = false;
-  /** Where the block's bytes stand: behind the record in the relay, if that is too long to stand before them. */
-  #blockAt = 0;
-  #isInRelay = false;
-  /** The block has nothing but more of a record that stands in the relay. */
-  #more: Cut | undefined;
   /** All but the input's last record was taken. */
   #isEndSeen = false;
-  /** A record that found no room, and is too long: what the relay has of it is still to be rejected. */
-  #late: { readonly bytes: number; readonly place: RecordPlace } | undefined;
   #dialect: Dialect = RFC_4180;
   /** Of the block's input. */
   #header: HeaderMap | undefined;
@@ -97,6 +90,7 @@ export class BlockParser {
     this.#again = repair ? new RereadRows(memory, this.#batch) : undefined;
     this.#scanner = new Scanner({ memory, kernel, recordLimit: this.#recordLimit, ahead: relay !== undefined, repair });
     this.#relay = relay ?? Relay.create(memory, relayBytes);
+    this.#window = new BlockWindow(this.#scanner, this.#relay);
   }
 
   /** Not before the last batch of the block before was asked for. Rejects with ETL_ABORTED when the relay was stopped. */
@@ -122,15 +116,15 @@ export class BlockParser {
   }
 
   #next(block: Block): Batch | undefined | Promise<Batch | undefined> {
-    if (this.#late) return this.#rejectLate(block, this.#late);
+    if (this.#window.late) return this.#rejectLate(block, this.#window.late);
     if (this.#again?.isWaiting) return this.#checkAgain(block, this.#again.fill(this.#header!));
     for (;;) {
       // The relay goes on before the input's last record is ended, unless that is the header: errors come in order.
       const found = this.#scanner.scan(block.last && (this.#passed || !this.#header || this.#isEndSeen));
       if (found !== 'end' && !this.#header) {
         this.#readHeader(block, found);
-      } else if (!this.#passed && (found === 'end' || (this.#scanner.atEnd && !this.#isInRelay))) {
-        if (this.#isInRelay && block.last && !this.#isEndSeen) this.#seeEnd(block);
+      } else if (!this.#passed && (found === 'end' || (this.#scanner.atEnd && !this.#window.isInRelay))) {
+        if (this.#window.isInRelay && block.last && !this.#isEndSeen) this.#seeEnd(block);
         else this.#pass(block);
       } else if (found === 'end') {
         return this.#end();
@@ -185,60 +179,12 @@ export class BlockParser {
     };
     this.#scanner.setDialect(delimiter, quote);
     this.#setHeader(header);
-    this.#blockAt = block.ptr;
-    this.#isInRelay = cut.bytes > block.headroom;
     this.#isEndSeen = false;
-    this.#more = undefined;
     this.#emptyLines = emptyLines;
     this.#check.longRecord = longRecord;
     this.#passed = false;
     this.#options.rejects.begin(block.sequence);
-    if (this.#isInRelay) return this.#openBehind(block, cut);
-    this.#relay.copyUnfinished(block.ptr);
-    this.#scanner.open(block.ptr, block.length, block.last, cut);
-  }
-
-  /**
-   * The unfinished record is too long to stand before the block. The block is put behind it, and looked at together with it if the
-   * record ends there, or shows to be too long; so each byte is scanned twice at most.
-   */
-  #openBehind(block: Block, cut: Cut): void {
-    const { ptr, length, last } = block;
-    const bytes = cut.bytes + length;
-    this.#scanner.open(ptr, length, false, { ...cut, bytes: 0, mode: cut.endMode | MODE_SKIP });
-    const end = this.#scanner.endOfRecord();
-    this.#blockAt = this.#relay.unfinishedAt + cut.bytes;
-    if (bytes + SLACK > this.#relay.room) return this.#openWithoutRoom(block, cut, end);
-    this.#relay.putBehind(ptr, length);
-    if (end !== undefined || last || bytes > this.#recordLimit) this.#scanner.open(this.#blockAt, length, last, cut);
-    else this.#gatherMore(cut, bytes);
-  }
-
-  #gatherMore(cut: Cut, bytes: number): void {
-    this.#more = { ...cut, bytes, endMode: this.#scanner.get(STATE_MODE) & ~MODE_SKIP };
-  }
-
-  /**
-   * There is no room for such a record, only for its first bytes. It may still turn out to be too long, and nothing but a reject; though not
-   * if there are line ends in it, for then what it takes may have to be read again. `end`: where it ends in the block, if it does.
-   */
-  #openWithoutRoom(block: Block, cut: Cut, end: number | undefined): void {
-    const { ptr, length, last } = block;
-    const bytes = cut.bytes + (end ?? length);
-    const kept = Math.min(cut.bytes, this.#relay.room);
-    const lines = this.#options.kernel.countLines(this.#relay.unfinishedAt, kept, 0) + this.#scanner.countLines(0, end ?? length);
-    if (lines > 0 || (bytes <= this.#recordLimit && (end !== undefined || last))) throw this.#noRoom(block, cut);
-    if (bytes <= this.#recordLimit) return this.#gatherMore(cut, bytes);
-    this.#blockAt = ptr;
-    this.#isInRelay = false;
-    this.#late = { bytes: kept, place: { line: cut.line, byte: block.offset - cut.bytes } };
-    this.#scanner.open(ptr, length, last, { ...cut, bytes: 0, mode: cut.endMode | MODE_SKIP });
-  }
-
-  #noRoom({ input }: Block, { line, bytes }: Cut): EtlError {
-    return new EtlError('ETL_MEMORY', `The record of ${input.name} that begins in line ${line} has ${bytes} bytes or more: there is no room for so long a record.`, {
-      hint: `Give the run more memory (--memory), or make it a reject by --max-record: ${CARRIED_BYTES} bytes always fit.`,
-    });
+    this.#window.open(block, cut);
   }
 
   /** The header of an input that has none. */
@@ -250,27 +196,25 @@ export class BlockParser {
   /** The input ends with the window, all of which is scanned; its last record may still have to be ended. */
   #seeEnd(block: Block): void {
     this.#isEndSeen = true;
-    if (isLost(this.#cut(block))) this.#check.refuse(block);
+    if (isLost(this.#cut())) this.#check.refuse(block);
   }
 
-  #cut(block: Block): Cut {
-    const cut = this.#scanner.cut();
-    if (cut.bytes > this.#relay.room && cut.lines > 0) throw this.#noRoom(block, cut);
-    if (cut.longFrom !== undefined) this.#check.longRecord = { line: cut.longLine, byte: this.#byteOf(block, cut.longFrom) };
+  #cut(): Cut {
+    const cut = this.#window.cut();
+    if (cut.longFrom !== undefined) this.#check.longRecord = { line: cut.longLine, byte: this.#window.byteOf(cut.longFrom) };
     return cut;
   }
 
   /** Leaves to the next block what it has to know. */
   #pass(block: Block): void {
-    const end = this.#blockAt + block.length;
+    const { end, more } = this.#window;
     const emptyLines = this.#emptyLines || this.#scanner.get(STATE_EMPTY_LINES) > 0;
     if (block.last) {
       if (!this.#isEndSeen) this.#seeEnd(block);
       if (!this.#header && emptyLines) mapHeader([], this.#options.columns, block.input.name);
       this.#relay.pass(undefined, end);
     } else {
-      const cut = this.#more ?? this.#cut(block);
-      this.#relay.pass({ cut, header: this.#header, emptyLines, longRecord: this.#check.longRecord }, end);
+      this.#relay.pass({ cut: more ?? this.#cut(), header: this.#header, emptyLines, longRecord: this.#check.longRecord }, end);
     }
     this.#passed = true;
   }
@@ -280,11 +224,6 @@ export class BlockParser {
     this.#scanner.set(STATE_EMPTY_LINES, 0);
     this.#block = undefined;
     return this.#options.rejects.end()?.then(() => undefined);
-  }
-
-  /** Byte of the input at a position of the window. */
-  #byteOf(block: Block, position: number): number {
-    return block.offset + this.#scanner.get(STATE_BASE) + position - this.#blockAt;
   }
 
   #readHeader(block: Block, found: 'records' | 'too_long'): void {
@@ -321,8 +260,8 @@ export class BlockParser {
     let rows = 1;
     if (found === 'too_long') kernel.skip(state, this.#batch);
     else rows = this.#takeRows();
-    if (rows > 0) return this.#check.check(block, { rows, header: this.#header!, fields: marksOf(this.#dialect), placeOf: (row) => this.#placeOf(block, row) });
-    return this.#again && this.#scanner.get(STATE_RECORDS) > 0 ? this.#checkAgain(block, this.#readAgain(block, this.#again)) : undefined;
+    if (rows > 0) return this.#check.check(block, { rows, header: this.#header!, fields: marksOf(this.#dialect), placeOf: (row) => this.#placeOf(row) });
+    return this.#again && this.#scanner.get(STATE_RECORDS) > 0 ? this.#checkAgain(block, this.#readAgain(this.#again)) : undefined;
   }
 
   #checkAgain(block: Block, rows: number): Batch | Promise<Batch> {
@@ -331,13 +270,12 @@ export class BlockParser {
   }
 
   /** As the kernel's `skip`, of a record that is not in the window any more. */
-  #rejectLate(block: Block, { bytes, place }: { readonly bytes: number; readonly place: RecordPlace }): Batch | Promise<Batch> {
+  #rejectLate(block: Block, { ptr, bytes, place }: LateReject): Batch | Promise<Batch> {
     const { memory } = this.#options;
-    const { unfinishedAt } = this.#relay;
-    const words = [[BATCH_RECORD_START, unfinishedAt], [BATCH_RECORD_END, unfinishedAt + bytes], [BATCH_STATUS, REJECT_RECORD_TOO_LONG]] as const;
+    const words = [[BATCH_RECORD_START, ptr], [BATCH_RECORD_END, ptr + bytes], [BATCH_STATUS, REJECT_RECORD_TOO_LONG]] as const;
     for (const [column, word] of words) memory.u32(this.#batch + column, 1)[0] = word;
     for (const length of [BATCH_ID_LEN, BATCH_USER_LEN, BATCH_IP_LEN, BATCH_VALUE_LEN]) memory.u32(this.#batch + length, 1)[0] = 0;
-    this.#late = undefined;
+    this.#window.late = undefined;
     return this.#check.check(block, { rows: 1, header: this.#header!, fields: marksOf(this.#dialect), placeOf: () => place });
   }
 
@@ -348,19 +286,19 @@ export class BlockParser {
   }
 
   /** Rows of the next record, whose quotes are malformed. */
-  #readAgain(block: Block, again: RereadRows): number {
+  #readAgain(again: RereadRows): number {
     const scanner = this.#scanner;
     if (!scanner.next()) throw new EtlError('ETL_INTERNAL', 'A malformed record was expected.');
     const { record: { start, end, first, next }, window, index } = scanner;
     const problem = fieldProblem(index.subarray(first, next).find((entry) => fieldProblem(entry) !== undefined)!);
-    const place = { line: scanner.lineOf(start), byte: this.#byteOf(block, start) };
+    const place = { line: scanner.lineOf(start), byte: this.#window.byteOf(start) };
     return again.read(Buffer.from(window.subarray(start, end)), place, this.#dialect, this.#header!, problem === 'bad_quote' ? REJECT_BAD_QUOTE : REJECT_UNTERMINATED_QUOTE);
   }
 
-  #placeOf(block: Block, row: number): RecordPlace {
+  #placeOf(row: number): RecordPlace {
     const start = this.#options.memory.u32(this.#batch + BATCH_RECORD_START + 4 * row, 1)[0]!;
     const position = start - this.#scanner.get(STATE_BASE);
-    return { line: this.#scanner.lineOf(position), byte: this.#byteOf(block, position) };
+    return { line: this.#scanner.lineOf(position), byte: this.#window.byteOf(position) };
   }
 
   get #headerLimit(): number {

@@ -9,26 +9,22 @@
  * is scanned (`atEnd`), though records of it may still wait; scanned `ahead`, that is mostly before the first is taken. An
  * unfinished record is scanned again with the rest of it.
  *
- * Memory: the index, 512 KiB, of which only as much is touched as a window has fields. When one record has more fields than
- * fit, and more than a header that is known, it is malformed, and its fields need only be counted. Else the index grows to
- * the most there can be: 4 bytes for every byte of the longest record.
+ * Memory: the index, 512 KiB, of which only as much is touched as a window has fields, and see field-index.ts.
  */
 import { EtlError } from '../core/errors.ts';
 import { BATCH_ROWS } from '../kernels/layout.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
 import {
-  ENTRY_BAD, ENTRY_END, ENTRY_POSITION, INDEX_SLACK, MAX_WINDOW, MODE_AFTER_CR, MODE_FIELD_START,
-  MODE_SKIP, NO_QUOTE, STATE_BASE, STATE_BYTES, STATE_CAPACITY, STATE_COUNT, STATE_DELIMITER, STATE_DROPPED, STATE_EMPTY_LINES, STATE_END,
-  STATE_ENOUGH, STATE_FIELDS, STATE_INDEX, STATE_LINES, STATE_LINE_END, STATE_LINE_FROM, STATE_MODE, STATE_NEXT, STATE_NOT_ASCII,
-  STATE_POS, STATE_QUOTE, STATE_RECORDS, STATE_RECORD_LIMIT, STATE_REPAIR, STATE_START, STATE_SUSPECT,
+  ENTRY_END, ENTRY_POSITION, INDEX_SLACK, MAX_WINDOW, MODE_AFTER_CR, MODE_FIELD_START, MODE_SKIP, NO_QUOTE, STATE_BASE, STATE_BYTES,
+  STATE_COUNT, STATE_DELIMITER, STATE_DROPPED, STATE_EMPTY_LINES, STATE_END, STATE_ENOUGH, STATE_LINES, STATE_LINE_END, STATE_LINE_FROM,
+  STATE_MODE, STATE_NEXT, STATE_NOT_ASCII, STATE_POS, STATE_QUOTE, STATE_RECORDS, STATE_RECORD_LIMIT, STATE_REPAIR, STATE_START, STATE_SUSPECT,
 } from '../kernels/parse-layout.ts';
 import type { ParseKernel } from '../kernels/twins/parse.ts';
 import type { Cut } from './cut.ts';
+import { FieldIndex } from './field-index.ts';
 import { afterLine, lineEnd } from './line-proof.ts';
 import { judgeLong, judgeSuspect, type Scanned } from './unclosed-quote.ts';
 
-/** For a whole block of 1 MiB, if its fields have 7 bytes each. */
-const ENTRIES = 131072;
 const PER_WINDOW = [
   STATE_START, STATE_POS, STATE_COUNT, STATE_NEXT, STATE_RECORDS, STATE_LINES, STATE_DROPPED, STATE_LINE_FROM, STATE_LINE_END,
   STATE_NOT_ASCII,
@@ -70,7 +66,7 @@ export class Scanner implements Scanned {
   expected = 0;
   /** Scan no more than the next record: it decides how those behind it are read. */
   oneRecord = false;
-  #index: Uint32Array;
+  readonly #index: FieldIndex;
   #window: Uint8Array<SharedArrayBuffer>;
   #bomPossible = false;
   #linesToSkip = 0;
@@ -91,7 +87,7 @@ export class Scanner implements Scanned {
     this.#ahead = ahead;
     this.state = memory.slab(STATE_BYTES, 'parser state');
     this.#words = memory.u32(this.state, STATE_BYTES / 4).fill(0);
-    this.#index = this.#newIndex(ENTRIES);
+    this.#index = new FieldIndex(memory, this);
     this.#window = memory.bytes(this.state, 0);
     this.setDialect(delimiter, quote);
     this.set(STATE_RECORD_LIMIT, recordLimit);
@@ -184,11 +180,11 @@ export class Scanner implements Scanned {
    */
   endOfRecord(): number | undefined {
     this.set(STATE_ENOUGH, 1);
-    do this.#kernel.scan(this.state); while (this.get(STATE_RECORDS) === 0 && !this.atEnd && this.#makeRoom());
+    do this.#kernel.scan(this.state); while (this.get(STATE_RECORDS) === 0 && !this.atEnd && this.#index.makeRoom());
     if (this.get(STATE_RECORDS) === 0) return undefined;
     let entry = this.get(STATE_NEXT);
-    while (this.#index[entry]! < ENTRY_END) entry++;
-    return this.#index[entry]! & ENTRY_POSITION;
+    while (this.index[entry]! < ENTRY_END) entry++;
+    return this.index[entry]! & ENTRY_POSITION;
   }
 
   /** Forgets what is scanned behind the records that were taken. */
@@ -205,13 +201,18 @@ export class Scanner implements Scanned {
 
   /** Line ends in [from, to) of the window. */
   countLines(from: number, to: number): number {
-    return this.#kernel.countLines(this.get(STATE_BASE) + from, to - from, 0);
+    return this.linesAt(this.get(STATE_BASE) + from, to - from);
+  }
+
+  /** Line ends among so many bytes at an address. */
+  linesAt(ptr: number, bytes: number): number {
+    return this.#kernel.countLines(ptr, bytes, 0);
   }
 
   /** Position just behind the last whole record. */
   #unfinishedStart(): number {
     if (this.get(STATE_RECORDS) === 0) return this.get(STATE_START);
-    const index = this.#index;
+    const { index } = this;
     let last = this.get(STATE_COUNT) - 1;
     while (index[last]! < ENTRY_END) last--;
     const start = (index[last]! & ENTRY_POSITION) + 1;
@@ -274,7 +275,7 @@ export class Scanner implements Scanned {
         this.#finished = true;
         return this.get(STATE_RECORDS) > 0 ? 'records' : 'end';
       }
-      if (this.get(STATE_COUNT) - this.get(STATE_NEXT) + INDEX_SLACK > this.#index.length && !this.#makeRoom()) return 'too_long';
+      if (this.get(STATE_COUNT) - this.get(STATE_NEXT) + INDEX_SLACK > this.index.length && !this.#index.makeRoom()) return 'too_long';
     }
   }
 
@@ -290,48 +291,15 @@ export class Scanner implements Scanned {
       if (!isAgain && this.get(STATE_POS) - this.get(STATE_START) > limit) isAgain = judgeLong(this, this.#compared);
       if (isAgain) continue;
       this.#compared = this.get(STATE_POS);
-      const isFull = this.get(STATE_COUNT) + INDEX_SLACK > this.#index.length;
-      if (this.atEnd || isFull || this.get(STATE_RECORDS) >= enough) return;
+      if (this.atEnd || this.#index.isFull || this.get(STATE_RECORDS) >= enough) return;
     }
-  }
-
-  #newIndex(capacity: number): Uint32Array {
-    const at = this.#memory.slab(capacity * 4, 'field index');
-    this.set(STATE_INDEX, at);
-    this.set(STATE_CAPACITY, capacity);
-    return this.#memory.u32(at, capacity);
-  }
-
-  /** For more fields of the unfinished record, which fills the index: only as many are kept as it should have, and one that is malformed. False: no way. */
-  #makeRoom(): boolean {
-    const fields = this.get(STATE_FIELDS);
-    const entries = this.#index.subarray(this.get(STATE_NEXT), this.get(STATE_COUNT));
-    if (fields === 0 || entries.length <= fields + 1) return this.#growIndex();
-    const malformed = entries.subarray(fields).find((entry) => (entry & ENTRY_BAD) !== 0);
-    const more = malformed ?? entries[fields]!;
-    this.#index.copyWithin(0, this.get(STATE_NEXT), this.get(STATE_NEXT) + fields);
-    this.#index[fields] = more;
-    this.set(STATE_DROPPED, this.get(STATE_DROPPED) + entries.length - fields - 1);
-    this.set(STATE_NEXT, 0);
-    this.set(STATE_COUNT, fields + 1);
-    return true;
-  }
-
-  #growIndex(): boolean {
-    const old = this.#index;
-    const capacity = Math.max(this.get(STATE_RECORD_LIMIT) + 2 * INDEX_SLACK, ENTRIES);
-    if (capacity <= old.length) return false;
-    this.#index = this.#newIndex(capacity);
-    this.#index.set(old);
-    this.#memory.giveSlab(old.byteOffset, old.byteLength);
-    return true;
   }
 
   /** Gives the memory back; idempotent. Nothing else may be called after. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#memory.giveSlab(this.#index.byteOffset, this.#index.byteLength);
+    this.#index.close();
     this.#memory.giveSlab(this.state, STATE_BYTES);
   }
 
@@ -349,8 +317,7 @@ export class Scanner implements Scanned {
    * for the host. False when none waits. The record is in `record` then.
    */
   next(): boolean {
-    const { record } = this;
-    const index = this.#index;
+    const { record, index } = this;
     const window = this.#window;
     let records = this.get(STATE_RECORDS);
     let start = this.get(STATE_START);
@@ -376,7 +343,7 @@ export class Scanner implements Scanned {
 
   /** Entries of the index, valid until the next `scan`. */
   get index(): Uint32Array {
-    return this.#index;
+    return this.#index.entries;
   }
 
   get bytes(): Uint8Array {
