@@ -7,9 +7,9 @@
  *   undefined                               no whole one is left: call again with what stands at `resume`, and more behind it
  *
  * It goes on where it stopped, so no byte of an unfinished record is looked at twice. A record over the limit is a frame of its first
- * bytes; the rest is passed over, quotes still honoured. A record that the input's end or the limit cuts off inside quotes, or
- * whose quotes are malformed, ends with the line on which the quote was opened, if the lines behind are mostly records of their
- * own: then that quote was never closed. Frames are the same however the input is cut into calls.
+ * bytes; the rest is passed over, quotes still honoured. A quote that is never closed ends its record with its line, and what follows
+ * is read line by line up to where that came to light (README.md): so nothing is read more than twice. Frames are the same however the
+ * input is cut into calls.
  */
 import type { Dialect } from '../core/dialect.ts';
 import type { FieldProblem } from './field-text.ts';
@@ -25,6 +25,14 @@ export interface Frame {
   readonly fields: number;
   /** Of its first malformed field, if not of all. */
   readonly problem: FrameProblem | undefined;
+}
+
+/** A quoted field that seems not to be closed: its first line end in the record, its place. `ends`: the last line needs no line end. */
+interface Unclosed {
+  readonly lineEnd: number;
+  readonly field: number;
+  readonly ends: boolean;
+  readonly problem: FieldProblem;
 }
 
 export type FrameProblem = FieldProblem | 'record_too_long';
@@ -57,15 +65,20 @@ export class Framer {
   #inComment = false;
   /** The unfinished record's bytes are gone. */
   #skipping = false;
+  /** So many bytes from `resume` on are read line by line. */
+  #lineBytes = 0;
   // Of the unfinished record, places counted from its first byte.
   #scanned = 0;
   #place = START;
   #fields = 1;
   #lines = 0;
   #bad = false;
-  /** The first line end in the quoted field that was last begun, and in the first one that turned out to be malformed. */
+  /** The first line end in the quoted field that was last begun, and in the first one that turned out to be malformed, whose place is this. */
   #lineEnd = NONE;
   #badLineEnd = NONE;
+  #badField = 0;
+  /** What it had come to at the limit: inside quotes, with this first line end in them. */
+  #limitLineEnd = NONE;
   #lastCr = NONE;
 
   /** `limit`: most bytes of a record, line end excluded. */
@@ -94,15 +107,21 @@ export class Framer {
       if (bytes[start] === LF) start++;
     }
     if (this.#scanned === 0 && !this.#skipping) start = this.#passOver(bytes, start, to, last);
+    this.#lineBytes = Math.max(this.#lineBytes - (start - from), 0);
     this.resume = start;
     if (start === to && !(last && this.#skipping)) return undefined;
     if (this.#inComment || (this.#scanned === 0 && !this.#skipping && this.#startsComment(bytes, start, to, last))) return undefined;
     // One more byte tells whether the record ends at the limit.
-    const stop = this.#skipping ? to : Math.min(to, start + this.#limit + 1);
-    const end = this.#scan(bytes, start, stop, last && stop === to);
+    const limit = start + this.#limit;
+    const stop = this.#skipping ? to : Math.min(to, limit);
+    let end = this.#scan(bytes, start, stop, last && stop === to);
+    if (!this.#skipping && stop === limit && end === NONE) {
+      this.#limitLineEnd = this.#place === QUOTED ? this.#lineEnd : NONE;
+      if (to > limit) end = this.#scan(bytes, start, limit + 1, last && limit + 1 === to);
+    }
     if (this.#skipping) return this.#skip(bytes, end, to, last);
     if (end !== NONE && end - start <= this.#limit) return this.#frame(bytes, start, end, to);
-    if (stop === start + this.#limit + 1) return this.#tooLong(bytes, start, stop);
+    if (to > limit) return this.#tooLong(bytes, start);
     return undefined;
   }
 
@@ -135,10 +154,15 @@ export class Framer {
   /** Goes on to the end of the record; NONE when it is not there. */
   #scan(bytes: Uint8Array, start: number, to: number, last: boolean): number {
     const [delimiter, quote, escape] = [this.#delimiter, this.#quote, this.#escape];
+    const lines = start + this.#lineBytes;
     let at = start + this.#scanned;
     let end = NONE;
     while (at < to) {
       const byte = bytes[at]!;
+      if (this.#place === QUOTED && at < lines && (byte === LF || byte === CR)) {
+        end = at;
+        break;
+      }
       if (this.#place === QUOTED) {
         if (this.#inside[byte] === 0) {
           at++;
@@ -207,7 +231,10 @@ export class Framer {
   }
 
   #spoil(): void {
-    if (!this.#bad && this.#place === CLOSED) this.#badLineEnd = this.#lineEnd;
+    if (!this.#bad) {
+      this.#badLineEnd = this.#place === CLOSED ? this.#lineEnd : NONE;
+      this.#badField = this.#fields - 1;
+    }
     this.#bad = true;
     this.#place = UNQUOTED;
   }
@@ -222,8 +249,8 @@ export class Framer {
     return this.next(bytes, next, to, last);
   }
 
-  #tooLong(bytes: Uint8Array, start: number, stop: number): Frame {
-    const cut = this.#place === QUOTED ? this.#cut(bytes, start, stop, false) : undefined;
+  #tooLong(bytes: Uint8Array, start: number): Frame {
+    const cut = this.#cut(bytes, start, start + this.#limit, { lineEnd: this.#limitLineEnd, field: this.#fields - 1, ends: false, problem: this.#bad ? 'bad_quote' : 'unterminated_quote' });
     if (cut) return cut;
     const frame = { start, end: start + this.#limit, next: start + this.#scanned, line: this.#line, fields: this.#fields, problem: 'record_too_long' as const };
     this.#skipping = true;
@@ -234,6 +261,7 @@ export class Framer {
   /** What was scanned of a record that is too long is not needed any more. */
   #letGo(start: number): void {
     this.resume = start + this.#scanned;
+    this.#lineBytes = 0;
     if (this.#lastCr !== NONE) this.#lastCr = Math.max(this.#lastCr - this.#scanned, NONE);
     this.#scanned = 0;
     this.#line += this.#lines;
@@ -243,32 +271,31 @@ export class Framer {
   #frame(bytes: Uint8Array, start: number, end: number, to: number): Frame {
     const open = this.#place === QUOTED;
     const problem = this.#bad ? 'bad_quote' : open ? 'unterminated_quote' : undefined;
-    // A malformed record of several lines, or one that the input's end cuts off, may be several.
-    const cut = problem && this.#cut(bytes, start, end, true);
+    const [lineEnd, field] = this.#bad ? [this.#badLineEnd, this.#badField] : [open ? this.#lineEnd : NONE, this.#fields - 1];
+    const cut = problem && this.#cut(bytes, start, end, { lineEnd, field, ends: true, problem: 'unterminated_quote' });
     if (cut) return cut;
     const line = this.#line;
     const fields = this.#fields;
     const next = this.#afterLineEnd(bytes, end, to);
     this.#line += this.#lines + (end < to ? 1 : 0);
     this.#reset();
+    this.#lineBytes = Math.max(this.#lineBytes - (next - start), 0);
     this.resume = next;
     return { start, end, next, line, fields, problem };
   }
 
-  /** Ends the record at the first line end in its malformed field, if what follows, up to `to`, are records. */
-  #cut(bytes: Uint8Array, start: number, to: number, ends: boolean): Frame | undefined {
-    const lineEnd = this.#place === QUOTED ? this.#lineEnd : this.#badLineEnd;
+  /** Ends the record at the first line end in a field whose quote was never closed: if what follows, up to `to`, are records. */
+  #cut(bytes: Uint8Array, start: number, to: number, { lineEnd, field, ends, problem }: Unclosed): Frame | undefined {
     const end = start + lineEnd;
     const from = afterLineEnd(bytes, end, to);
-    if (lineEnd === NONE || !this.#areRecords(bytes, from, to, ends)) return undefined;
+    if (lineEnd === NONE || field >= this.width || !this.#areRecords(bytes, from, to, ends)) return undefined;
     const lines = countLines(bytes, start, end);
     const line = this.#line;
-    const fields = this.#fields;
-    const problem = this.#bad ? 'bad_quote' : 'unterminated_quote';
     this.#reset();
     this.#line += lines + 1;
+    this.#lineBytes = to - from + (ends ? 1 : 0); // the line end of the last line is one, too
     this.resume = from;
-    return { start, end, next: from, line, fields, problem };
+    return { start, end, next: from, line, fields: field + 1, problem };
   }
 
   /** Whether at least half of the first records there, and at least one, are well-formed, with the right number of fields. */
@@ -282,7 +309,7 @@ export class Framer {
       framer.#reset();
       framer.#inComment = false;
       if (frame) all++;
-      if (frame && !frame.problem && (this.width === 0 || frame.fields === this.width)) good++;
+      if (frame && !frame.problem && frame.fields === this.width) good++;
       from = afterLineEnd(bytes, lineEnd, to);
     }
     return good > 0 && 2 * good >= all;
@@ -297,6 +324,7 @@ export class Framer {
     this.#bad = false;
     this.#lineEnd = NONE;
     this.#badLineEnd = NONE;
+    this.#limitLineEnd = NONE;
     this.#lastCr = NONE;
   }
 

@@ -6,7 +6,9 @@ import type { Dialect } from '../../lib/core/dialect.ts';
 import { Framer } from '../../lib/parse/framer.ts';
 import { parseCsv, type CsvRecord, type ParseCsvOptions } from '../../lib/parse/records.ts';
 import { random } from '../random.ts';
+import { recordsOf as modelled } from '../record-model.ts';
 import { implementations, runStage } from './blocks.ts';
+import { csvCase } from './csv-cases.ts';
 import { generalDialects, lineAt, picker, randomField, randomLines, recordsByCsvParse } from './general.ts';
 
 const SIZES = [1000, 1, 2, 3, 5, 7, 16, 64];
@@ -72,6 +74,38 @@ test('malformed and long records: the same frames for every cut, no more kept th
     for (const size of SIZES) assert.deepEqual(framesFor(size), whole, `${told}, pieces of ${size}`);
   }
   for (const [what, times] of Object.entries(seen)) assert.ok(times > 100, `${what}: ${times}`);
+});
+
+test('in dialects of the kernel, frames are its records: unclosed quotes, limits, in any pieces', () => {
+  const seen = { bad_quote: 0, unterminated_quote: 0, record_too_long: 0, recovered: 0 };
+  for (let seed = 1; seed <= 6000; seed++) {
+    const { bytes, delimiter, quote, limit, piece } = csvCase(seed);
+    const text = bytes.toString('latin1');
+    const { records } = modelled(text, { delimiter, quote, limit });
+    const wanted = records.map(({ start, end, line, fields }) => {
+      const problem = end - start > limit ? 'record_too_long' : fields.find(({ fault }) => fault)?.fault;
+      return [start, Math.min(end, start + limit), line, problem, problem ? 0 : fields.length];
+    });
+    const framer = new Framer({ delimiter, quote, escape: quote, comment: '' }, limit);
+    const frames: unknown[] = [];
+    let at = bytes.subarray(0, 3).equals(Buffer.from([0xef, 0xbb, 0xbf])) ? 3 : 0;
+    for (let to = piece === 0 ? bytes.length : at; ;) {
+      for (let frame = framer.next(bytes, at, to, to === bytes.length); frame; frame = framer.next(bytes, at, to, to === bytes.length)) {
+        const { start, end, next, line, fields, problem } = frame;
+        if (framer.width === 0) framer.width = fields;
+        frames.push([start, end, line, problem, problem ? 0 : fields]);
+        if (problem) seen[problem]++;
+        at = next;
+      }
+      at = framer.resume;
+      if (to === bytes.length) break;
+      to = Math.min(to + piece, bytes.length);
+    }
+    // The end of a line end that is cut in two belongs to no record, and what is lost is no frame.
+    assert.deepEqual(frames, wanted, `seed ${seed}, ${JSON.stringify({ delimiter, quote, limit, piece })}: ${JSON.stringify(text)}`);
+    if (modelled(text, { delimiter, quote, limit, fields: 1e9 }).records.length < records.length) seen.recovered++;
+  }
+  for (const [what, times] of Object.entries(seen)) assert.ok(times > 50, `${what}: ${times}`);
 });
 
 /** What the stage should make of a record. */
