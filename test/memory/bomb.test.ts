@@ -10,7 +10,8 @@ import type { Summary } from '../../lib/index.ts';
 import { etlStream } from '../cli/program.ts';
 import { temporaryFolder } from '../temporary.ts';
 
-const LIMIT = 128e6;
+/** Node 24 has some 5 MB more before it begins. */
+const LIMIT = Number(process.versions.node.split('.')[0]) < 24 ? 128e6 : 135e6;
 const ZEROS = 1e9;
 const HEADER = 'log_id,user_id,timestamp,ip_address,watch_time(min)\n';
 
@@ -46,7 +47,7 @@ for (const [format, bomb] of Object.entries({ gzip: gzipBomb, zstd: zstdBomb }))
     assert.ok(bytes.length < ZEROS / 200, `${bytes.length} bytes`);
     for (const input of ['bomb.csv', '-']) {
       const { code, stdout, stderr } = await etlStream(
-        [input, '--no-state', '--overwrite', '--memory', '128MB', '--max-rejects', '100%', '-o', 'out', '--json'], folder, input === '-' ? bytes : '',
+        [input, '--no-state', '--overwrite', '--memory', `${LIMIT / 1e6}MB`, '--max-rejects', '100%', '-o', 'out', '--json'], folder, input === '-' ? bytes : '',
       );
       assert.equal(code, 0, stderr);
       const { bytes: read, rows, memory } = JSON.parse(stdout) as Summary;

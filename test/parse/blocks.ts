@@ -132,9 +132,10 @@ export async function runStage(
   const blocks = new TestBlocks(memory, size, headroom ?? Math.min(options.maxRecordBytes ?? CARRIED_BYTES, CARRIED_BYTES));
   const outcome: Outcome = { rows: [], rejects: [], counters: newCounters(), batches: [] };
   const rejects = rejectsInto(outcome.rejects);
+  const longest = Math.max(...inputs.map(({ bytes }) => bytes.length), 0);
   const kernel = await create(memory);
   const others = memory.slabsInUse;
-  const stage: Transform = createParseStage({ memory, kernel, counters: outcome.counters, rejects, columns, scale: 2, ...options });
+  const stage: Transform = createParseStage({ memory, kernel, counters: outcome.counters, rejects, columns, scale: 2, relayBytes: longest + size + 4096, ...options });
   try {
     await pipeline(Readable.from(blocks.of(inputs, emptyLast)), stage, async (taken: AsyncIterable<Pieces<Batch>>) => {
       for await (const batch of piecesOf(taken)) {

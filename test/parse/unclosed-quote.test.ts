@@ -125,7 +125,7 @@ test('lines that are skipped, inputs without a header, without quotes, in every 
       const names = recordsOf(Buffer.from(bom + text).toString('latin1'), { ...dialect, ...(dialect.header ? {} : { fields: 4 }) }).records.slice(dialect.header ? 1 : 0);
       assert.deepEqual(whole.rows.slice(0, -1).map(({ id, user }) => [id, user]), names.map(({ fields }) => [fields[0]!.text, fields[1]!.text]));
       for (let size = 1; size <= 64; size++) {
-        for (const { create } of implementations) {
+        for (const { create } of size < 20 ? implementations : implementations.slice(0, 1)) {
           const cut = await runStage(create, [input, { name: 'b.csv', bytes: Buffer.from(`${HEADER}9,9,9,9\n`) }], size, {});
           assert.deepEqual([cut.rows, cut.counters], [whole.rows, whole.counters], `${text} in blocks of ${size}`);
         }
