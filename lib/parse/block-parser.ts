@@ -16,14 +16,15 @@ import { EtlError } from '../core/errors.ts';
 import { DEFAULT_MAX_RECORD } from '../core/options.ts';
 import { CARRIED_BYTES, type Batch, type Block } from '../core/stage.ts';
 import {
-  BATCH_BYTES, BATCH_ID_LEN, BATCH_IP_LEN, BATCH_RECORD_END, BATCH_RECORD_START, BATCH_STATUS, BATCH_USER_LEN, BATCH_VALUE_LEN, MAX_FOLDED_BYTES,
-  REJECT_BAD_QUOTE, REJECT_RECORD_TOO_LONG, REJECT_UNTERMINATED_QUOTE,
+  BATCH_BYTES, BATCH_RECORD_END, BATCH_RECORD_START, BATCH_STATUS, MAX_FOLDED_BYTES, REJECT_BAD_QUOTE, REJECT_RECORD_TOO_LONG,
+  REJECT_UNTERMINATED_QUOTE,
 } from '../kernels/layout.ts';
 import {
   STATE_BASE, STATE_COLUMN_ID, STATE_COLUMN_IP, STATE_COLUMN_USER, STATE_COLUMN_VALUE, STATE_EMPTY_LINES, STATE_FIELDS,
   STATE_RECORDS, STATE_RECORD_LIMIT, STATE_SCRATCH, STATE_SCRATCH_END,
 } from '../kernels/parse-layout.ts';
 import type { ParseKernel } from '../kernels/twins/parse.ts';
+import { BATCH_FIELDS } from './batch-fields.ts';
 import { BlockWindow, SLACK, type LateReject } from './block-window.ts';
 import { BatchCheck, type BatchCheckOptions, type RecordPlace } from './checked-batch.ts';
 import { INPUT_START, isLost, type Cut } from './cut.ts';
@@ -274,7 +275,7 @@ export class BlockParser {
     const { memory } = this.#options;
     const words = [[BATCH_RECORD_START, ptr], [BATCH_RECORD_END, ptr + bytes], [BATCH_STATUS, REJECT_RECORD_TOO_LONG]] as const;
     for (const [column, word] of words) memory.u32(this.#batch + column, 1)[0] = word;
-    for (const length of [BATCH_ID_LEN, BATCH_USER_LEN, BATCH_IP_LEN, BATCH_VALUE_LEN]) memory.u32(this.#batch + length, 1)[0] = 0;
+    for (const [, length] of Object.values(BATCH_FIELDS)) memory.u32(this.#batch + length, 1)[0] = 0;
     this.#window.late = undefined;
     return this.#check.check(block, { rows: 1, header: this.#header!, fields: marksOf(this.#dialect), placeOf: () => place });
   }

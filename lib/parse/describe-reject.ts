@@ -4,11 +4,13 @@ import type { ColumnNames } from '../core/options.ts';
 import { RAW_TEXT_BYTES, rejectCodes, type Reject, type RejectCode } from '../core/rejects.ts';
 import type { Rule } from '../core/rules.ts';
 import {
-  BATCH_ID_LEN, BATCH_ID_PTR, BATCH_IP_LEN, BATCH_IP_PTR, BATCH_RECORD_END, BATCH_RECORD_START, BATCH_STATUS, BATCH_USER_LEN, BATCH_USER_PTR,
-  BATCH_VALUE, BATCH_VALUE_LEN, BATCH_VALUE_PTR, MAX_ID_BYTES, MAX_USER_BYTES, REJECT_RULE,
+  BATCH_RECORD_END, BATCH_RECORD_START, BATCH_STATUS, BATCH_USER_LEN, BATCH_VALUE, BATCH_VALUE_LEN, BATCH_VALUE_PTR, MAX_ID_BYTES, MAX_USER_BYTES,
+  REJECT_RULE,
 } from '../kernels/layout.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
+import { BATCH_FIELDS, fieldRoles } from './batch-fields.ts';
 import type { HeaderMap } from './header.ts';
+import { countLineEnds } from './lines.ts';
 import { contentOf, fieldAt, firstBadField, type FieldMarks } from './record-fields.ts';
 import type { FieldsOfRows } from './row-rules.ts';
 import { ruleMessage } from './rule-message.ts';
@@ -102,7 +104,7 @@ export function describeReject(batch: number, row: number, context: RejectContex
   }
 
   function neverClosed(record: Uint8Array, fieldOffset: number): Fault {
-    const lines = Buffer.from(record.slice(0, fieldOffset)).toString('latin1').split(/\r\n|\n|\r/).length - 1;
+    const lines = countLineEnds(record, 0, fieldOffset);
     const where = lines === 0 ? 'in its first line' : `${lines} ${lines === 1 ? 'line' : 'lines'} below its first`;
     return { message: `The record opens a quote, ${where}, that is never closed.`, fieldOffset };
   }
@@ -111,12 +113,12 @@ export function describeReject(batch: number, row: number, context: RejectContex
     const { columns, header, rules, ruled } = context;
     const rule = rules[status - REJECT_RULE]!;
     const { column, name } = rule;
-    const role = (Object.keys(columns) as (keyof ColumnNames)[]).find((each) => columns[each] === column);
+    const role = fieldRoles.find((each) => columns[each] === column);
     const place = role === undefined ? header.ruled?.[ruled.indexOf(column)] : header[role];
     const ofRow = role === undefined && place !== undefined && typeof marks === 'function' ? marks(row, place) : undefined;
     const field = role === undefined && place !== undefined && typeof marks !== 'function' ? fieldAt(record, place, marks) : undefined;
     const content = role === 'value' ? memory.bytes(word(BATCH_VALUE_PTR), word(BATCH_VALUE_LEN))
-      : role !== undefined ? memory.bytes(word(FIELDS[role][0]), word(FIELDS[role][1]))
+      : role !== undefined ? memory.bytes(word(BATCH_FIELDS[role][0]), word(BATCH_FIELDS[role][1]))
         : field && typeof marks !== 'function' ? contentOf(record, field, marks) : ofRow ?? new Uint8Array(0);
     return { rule: name, column, place, message: ruleMessage(rule, shown(content), content.length) };
   }
@@ -129,20 +131,16 @@ export function describeReject(batch: number, row: number, context: RejectContex
   function rowTexts(): Record<string, string> | undefined {
     const texts: Record<string, string> = {};
     let room = RAW_TEXT_BYTES;
-    for (const role of Object.keys(FIELDS) as (keyof typeof FIELDS)[]) {
-      const length = word(FIELDS[role][1]);
+    for (const role of fieldRoles) {
+      const length = word(BATCH_FIELDS[role][1]);
       if ((room -= length) < 0) return undefined;
-      const bytes = Buffer.from(memory.bytes(word(FIELDS[role][0]), length));
+      const bytes = Buffer.from(memory.bytes(word(BATCH_FIELDS[role][0]), length));
       if (!isUtf8(bytes)) return undefined;
       texts[context.columns[role]] = bytes.toString();
     }
     return texts;
   }
 }
-
-const FIELDS = {
-  id: [BATCH_ID_PTR, BATCH_ID_LEN], user: [BATCH_USER_PTR, BATCH_USER_LEN], ip: [BATCH_IP_PTR, BATCH_IP_LEN], value: [BATCH_VALUE_PTR, BATCH_VALUE_LEN],
-} as const;
 
 /** Where to cut a text of so many bytes at most, between two of its characters. */
 function cutAt(bytes: Uint8Array, most: number): number {

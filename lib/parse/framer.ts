@@ -13,6 +13,7 @@
  */
 import type { Dialect } from '../core/dialect.ts';
 import type { FieldProblem } from './field-text.ts';
+import { afterLine, countLineEnds, lineEnd } from './lines.ts';
 
 export interface Frame {
   /** Of the record, in the bytes; line end excluded. */
@@ -130,7 +131,7 @@ export class Framer {
     for (;;) {
       if (!this.#inComment && this.#startsComment(bytes, start, to, last) === 'yes') this.#inComment = true;
       if (this.#inComment) {
-        while (start < to && bytes[start] !== LF && bytes[start] !== CR) start++;
+        start = lineEnd(bytes, start, to);
         if (start === to) return to;
         this.#inComment = false;
       } else if (start < to && (bytes[start] === LF || bytes[start] === CR)) {
@@ -287,9 +288,9 @@ export class Framer {
   /** Ends the record at the first line end in a field whose quote was never closed: if what follows, up to `to`, are records. */
   #cut(bytes: Uint8Array, start: number, to: number, { lineEnd, field, ends, problem }: Unclosed): Frame | undefined {
     const end = start + lineEnd;
-    const from = afterLineEnd(bytes, end, to);
+    const from = afterLine(bytes, end, to);
     if (lineEnd === NONE || field >= this.width || !this.#areRecords(bytes, from, to, ends)) return undefined;
-    const lines = countLines(bytes, start, end);
+    const lines = countLineEnds(bytes, start, end);
     const line = this.#line;
     this.#reset();
     this.#line += lines + 1;
@@ -303,14 +304,14 @@ export class Framer {
     const framer = new Framer(this.#dialect, this.#limit);
     let [good, all] = [0, 0];
     while (from < to && all < PROOF_RECORDS) {
-      const lineEnd = lineEndFrom(bytes, from, to);
-      if (lineEnd === to && !ends) break;
-      const frame = framer.next(bytes, from, lineEnd, true);
+      const end = lineEnd(bytes, from, to);
+      if (end === to && !ends) break;
+      const frame = framer.next(bytes, from, end, true);
       framer.#reset();
       framer.#inComment = false;
       if (frame) all++;
       if (frame && !frame.problem && frame.fields === this.width) good++;
-      from = afterLineEnd(bytes, lineEnd, to);
+      from = afterLine(bytes, end, to);
     }
     return good > 0 && 2 * good >= all;
   }
@@ -330,7 +331,7 @@ export class Framer {
 
   #afterLineEnd(bytes: Uint8Array, end: number, to: number): number {
     this.#afterCr = bytes[end] === CR && end + 1 === to;
-    return afterLineEnd(bytes, end, to);
+    return afterLine(bytes, end, to);
   }
 }
 
@@ -339,22 +340,4 @@ function matching(text: Uint8Array, bytes: Uint8Array, at: number, to: number): 
   let matches = 0;
   while (matches < text.length && at + matches < to && bytes[at + matches] === text[matches]) matches++;
   return matches;
-}
-
-function lineEndFrom(bytes: Uint8Array, from: number, to: number): number {
-  while (from < to && bytes[from] !== LF && bytes[from] !== CR) from++;
-  return from;
-}
-
-/** Where the line after the one that ends at `end` begins. */
-function afterLineEnd(bytes: Uint8Array, end: number, to: number): number {
-  if (end >= to) return to;
-  return end + 1 < to && bytes[end] === CR && bytes[end + 1] === LF ? end + 2 : end + 1;
-}
-
-/** Line ends in [from, to). */
-function countLines(bytes: Uint8Array, from: number, to: number): number {
-  let lines = 0;
-  for (let at = lineEndFrom(bytes, from, to); at < to; at = lineEndFrom(bytes, afterLineEnd(bytes, at, to), to)) lines++;
-  return lines;
 }

@@ -21,6 +21,7 @@ import { loadFieldReader, textOf, type FieldReader } from './general-fields.ts';
 import { fieldsOf } from './general-records.ts';
 import { mapHeader, type HeaderMap } from './header.ts';
 import { latin1Dialect, leastReading } from './least-reading.ts';
+import { countLineEnds } from './lines.ts';
 import { RowWriter, SCRATCH_BYTES } from './row-writer.ts';
 import { LineSkipper } from './skip-lines.ts';
 
@@ -195,7 +196,7 @@ export class GeneralParser {
     const raw = this.#bytes.toString('latin1', frame.start, frame.end);
     const read = leastReading(raw, latin1Dialect(this.#dialect), this.#header!.fields);
     return read?.map(({ from, to, fields }) => ({
-      frame: { start: frame.start + from, end: frame.start + to, line: frame.line + lineEnds(raw.slice(0, from)), problem: undefined },
+      frame: { start: frame.start + from, end: frame.start + to, line: frame.line + countLineEnds(this.#bytes, frame.start, frame.start + from), problem: undefined },
       fields,
     })) ?? [{ frame, fields }];
   }
@@ -225,8 +226,4 @@ export class GeneralParser {
     this.#block = undefined;
     return this.#options.rejects.end()?.then(() => undefined);
   }
-}
-
-function lineEnds(text: string): number {
-  return text.split(/\r\n|\n|\r/).length - 1;
 }

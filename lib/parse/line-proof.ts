@@ -2,9 +2,8 @@
  * Whether a quote was never closed: what it seems to quote are records of their own. A quoted field may hold any text, so
  * that alone proves nothing; it is asked only once the field has turned out to be malformed.
  */
+import { afterLine, lineEnd } from './lines.ts';
 
-const LF = 10;
-const CR = 13;
 /** Enough to tell, few enough to cost nothing. */
 const LINES = 16;
 
@@ -32,17 +31,6 @@ export function areRecords(bytes: Uint8Array, from: number, to: number, ends: bo
     from = afterLine(bytes, end, to);
   }
   return records > 0 && 2 * records >= lines;
-}
-
-/** The first line end in [from, to), or `to`. */
-export function lineEnd(bytes: Uint8Array, from: number, to: number): number {
-  while (from < to && bytes[from] !== LF && bytes[from] !== CR) from++;
-  return from;
-}
-
-/** Where the line after the one that ends at `end` begins. */
-export function afterLine(bytes: Uint8Array, end: number, to: number): number {
-  return end + 1 < to && bytes[end] === CR && bytes[end + 1] === LF ? end + 2 : end + 1;
 }
 
 /** Whether a scan that begins with the quote at `from` is inside quotes at `to`. */

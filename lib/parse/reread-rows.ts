@@ -9,6 +9,7 @@ import type { LinearMemory } from '../kernels/linear-memory.ts';
 import type { RecordPlace } from './checked-batch.ts';
 import type { HeaderMap } from './header.ts';
 import { latin1Dialect, leastReading, type ReadRecord } from './least-reading.ts';
+import { countLineEnds } from './lines.ts';
 import { RowWriter } from './row-writer.ts';
 
 export class RereadRows {
@@ -63,7 +64,6 @@ export class RereadRows {
   /** Of a row of the batch. */
   readonly placeOf = (row: number): RecordPlace => {
     const from = this.#readings[this.#first + row]?.from ?? 0;
-    const lines = this.#record.toString('latin1', 0, from).split(/\r\n|\n|\r/).length - 1;
-    return { line: this.#place.line + lines, byte: this.#place.byte + from };
+    return { line: this.#place.line + countLineEnds(this.#record, 0, from), byte: this.#place.byte + from };
   };
 }

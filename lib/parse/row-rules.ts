@@ -4,18 +4,13 @@
  */
 import type { ColumnNames } from '../core/options.ts';
 import { ruledColumns, VALUE_MAX, VALUE_MIN, type Rule } from '../core/rules.ts';
-import {
-  BATCH_ID_LEN, BATCH_ID_PTR, BATCH_IP_LEN, BATCH_IP_PTR, BATCH_RECORD_END, BATCH_RECORD_START, BATCH_STATUS, BATCH_USER_LEN, BATCH_USER_PTR,
-  BATCH_VALUE, BATCH_VALUE_LEN, BATCH_VALUE_PTR, REJECT_NONE, REJECT_RULE,
-} from '../kernels/layout.ts';
+import { BATCH_RECORD_END, BATCH_RECORD_START, BATCH_STATUS, BATCH_VALUE, REJECT_NONE, REJECT_RULE } from '../kernels/layout.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
+import { BATCH_FIELDS, fieldRoles, type FieldRole } from './batch-fields.ts';
 import { fieldCheck, type CheckedField, type FieldCheck } from './field-checks.ts';
 import type { HeaderMap } from './header.ts';
 import { contentOf, recordFields, type FieldMarks } from './record-fields.ts';
 
-const ROLES = {
-  id: [BATCH_ID_PTR, BATCH_ID_LEN], user: [BATCH_USER_PTR, BATCH_USER_LEN], ip: [BATCH_IP_PTR, BATCH_IP_LEN], value: [BATCH_VALUE_PTR, BATCH_VALUE_LEN],
-} as const;
 const MOST = 2n ** 63n - 1n;
 const LEAST = -(2n ** 63n);
 
@@ -25,7 +20,7 @@ export type FieldsOfRows = (row: number, place: number) => Buffer;
 interface HostRule {
   readonly status: number;
   /** One of the four, or the place of another in HeaderMap.ruled. */
-  readonly field: keyof typeof ROLES | number;
+  readonly field: FieldRole | number;
   readonly isOptional: boolean;
   readonly holds: FieldCheck;
 }
@@ -43,11 +38,10 @@ export class RowRules {
     this.least = rules[VALUE_MIN] ? scaledBound(rules[VALUE_MIN], scale) : LEAST;
     this.most = rules[VALUE_MAX] ? scaledBound(rules[VALUE_MAX], scale) : MOST;
     const others = ruledColumns(rules, columns);
-    const roles = Object.keys(ROLES) as (keyof typeof ROLES)[];
     const optional = new Set(rules.flatMap(({ column, check }) => (check.kind === 'optional' ? [column] : [])));
     this.#rules = rules.flatMap((rule, number) => (number <= VALUE_MAX || rule.check.kind === 'optional' ? [] : [{
       status: REJECT_RULE + number, isOptional: optional.has(rule.column), holds: fieldCheck(rule),
-      field: roles.find((role) => columns[role] === rule.column) ?? others.indexOf(rule.column),
+      field: fieldRoles.find((role) => columns[role] === rule.column) ?? others.indexOf(rule.column),
     }]));
   }
 
@@ -80,8 +74,8 @@ export class RowRules {
     return REJECT_NONE;
   }
 
-  #fieldOf(batch: number, row: number, role: keyof typeof ROLES): CheckedField {
-    const [ptr, length] = ROLES[role];
+  #fieldOf(batch: number, row: number, role: FieldRole): CheckedField {
+    const [ptr, length] = BATCH_FIELDS[role];
     const bytes = this.#word(batch + length, row);
     return { bytes, text: () => Buffer.from(this.#memory.bytes(this.#word(batch + ptr, row), bytes)).toString() };
   }

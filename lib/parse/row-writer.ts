@@ -1,17 +1,17 @@
 /** Rows of a batch that are written by the host: their fields are copied into the scratch behind the batch. */
 import { RAW_TEXT_BYTES } from '../core/rejects.ts';
 import {
-  BATCH_BYTES, BATCH_ID_LEN, BATCH_ID_PTR, BATCH_IP_LEN, BATCH_IP_PTR, BATCH_RECORD_END, BATCH_RECORD_START, BATCH_ROWS, BATCH_STATUS,
-  BATCH_USER_LEN, BATCH_USER_PTR, BATCH_VALUE, BATCH_VALUE_LEN, BATCH_VALUE_PTR, MAX_ID_BYTES, MAX_USER_BYTES, REJECT_ID_TOO_LONG, REJECT_MISSING_ID,
-  REJECT_MISSING_USER, REJECT_MISSING_VALUE, REJECT_NONE, REJECT_USER_TOO_LONG,
+  BATCH_BYTES, BATCH_RECORD_END, BATCH_RECORD_START, BATCH_ROWS, BATCH_STATUS, BATCH_VALUE, MAX_ID_BYTES, MAX_USER_BYTES, REJECT_ID_TOO_LONG,
+  REJECT_MISSING_ID, REJECT_MISSING_USER, REJECT_MISSING_VALUE, REJECT_NONE, REJECT_USER_TOO_LONG,
 } from '../kernels/layout.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
+import { BATCH_FIELDS } from './batch-fields.ts';
 
 /** Holds some rows, whatever they are. */
 export const SCRATCH_BYTES = 1 << 20;
 /** Of a record as it stands, and of each of its fields: no field that is good for anything is longer. */
 const MOST_BYTES = RAW_TEXT_BYTES + 1;
-const COLUMNS = [[BATCH_ID_PTR, BATCH_ID_LEN], [BATCH_USER_PTR, BATCH_USER_LEN], [BATCH_IP_PTR, BATCH_IP_LEN], [BATCH_VALUE_PTR, BATCH_VALUE_LEN]] as const;
+const COLUMNS = Object.values(BATCH_FIELDS);
 const NO_FIELDS: readonly Uint8Array[] = COLUMNS.map(() => new Uint8Array(0));
 
 export class RowWriter {

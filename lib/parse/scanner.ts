@@ -22,7 +22,7 @@ import {
 import type { ParseKernel } from '../kernels/twins/parse.ts';
 import type { Cut } from './cut.ts';
 import { FieldIndex } from './field-index.ts';
-import { afterLine, lineEnd } from './line-proof.ts';
+import { afterLine, lineEnd } from './lines.ts';
 import { judgeLong, judgeSuspect, type Scanned } from './unclosed-quote.ts';
 
 const PER_WINDOW = [

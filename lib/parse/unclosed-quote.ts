@@ -13,7 +13,8 @@ import {
   ENTRY_BAD, ENTRY_END, ENTRY_POSITION, MODE_BAD_RECORD, MODE_FIELD_START, MODE_SKIP, STATE_COUNT, STATE_DELIMITER, STATE_LINES, STATE_LINE_END, STATE_LINE_FROM, STATE_MODE, STATE_NEXT,
   STATE_POS, STATE_QUOTE, STATE_RECORDS, STATE_RECORD_LIMIT, STATE_START,
 } from '../kernels/parse-layout.ts';
-import { afterLine, areRecords, isInsideQuotes, lineEnd } from './line-proof.ts';
+import { areRecords, isInsideQuotes } from './line-proof.ts';
+import { afterLine, lineEnd } from './lines.ts';
 
 /** A scanner's state, index and window. */
 export interface Scanned {
