@@ -1,4 +1,5 @@
-// Runs every test, or the files named, two files at a time. The build has to be there (npm test sees to that).
+// Runs every test, or the files named, two files at a time. The build has to be there (npm test sees to that); threads of
+// jobs run it, since they begin in a fifth of the time that sources take.
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,5 +7,7 @@ import { join } from 'node:path';
 const found = readdirSync('test', { recursive: true }).filter((file) => file.endsWith('.test.ts')).map((file) => join('test', file)).sort();
 const files = process.argv.length > 2 ? process.argv.slice(2) : found;
 if (files.length === 0) throw new Error('no tests were found');
-const { status } = spawnSync(process.execPath, ['--import', 'tsx', '--test', '--test-concurrency=2', '--test-reporter=spec', ...files], { stdio: 'inherit' });
+const { status } = spawnSync(process.execPath, ['--import', 'tsx', '--test', '--test-concurrency=2', '--test-reporter=spec', ...files], {
+  stdio: 'inherit', env: { ...process.env, ETL_TEST_BUILT: '1' },
+});
 process.exit(status ?? 1);

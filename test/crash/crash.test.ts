@@ -17,7 +17,7 @@ import { temporaryFolder } from '../temporary.ts';
 import { answer, placeIn, restore, run, save, start, writeLog, type Place } from './harness.ts';
 
 /** Cases of each test; 0: all there are. */
-const CASES = Number(process.env.ETL_CRASH_CASES ?? 6);
+const CASES = Number(process.env.ETL_CRASH_CASES ?? 4);
 const SEED = Number(process.env.ETL_CRASH_SEED ?? 1);
 
 interface Scene {

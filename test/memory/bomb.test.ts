@@ -10,8 +10,8 @@ import type { Summary } from '../../lib/index.ts';
 import { etlStream } from '../cli/program.ts';
 import { temporaryFolder } from '../temporary.ts';
 
-/** Node 24 has some 5 MB more before it begins. */
-const LIMIT = Number(process.versions.node.split('.')[0]) < 24 ? 128e6 : 135e6;
+/** Before it begins, Node 20 has 58 MB, Node 24 from 61 to 67 on different machines. */
+const LIMIT = Number(process.versions.node.split('.')[0]) < 24 ? 128e6 : 150e6;
 const ZEROS = 1e9;
 const HEADER = 'log_id,user_id,timestamp,ip_address,watch_time(min)\n';
 
