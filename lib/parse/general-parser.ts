@@ -23,11 +23,10 @@ import { mapHeader, type HeaderMap } from './header.ts';
 import { latin1Dialect, leastReading } from './least-reading.ts';
 import { countLineEnds } from './lines.ts';
 import { RowWriter, SCRATCH_BYTES } from './row-writer.ts';
-import { LineSkipper } from './skip-lines.ts';
+import { Preamble } from './preamble.ts';
 
 /** Records are read by csv-parse until they have so many bytes, or one has more. */
 const WINDOW_BYTES = 1 << 17;
-const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
 
 const STATUS_OF = { bad_quote: REJECT_BAD_QUOTE, unterminated_quote: REJECT_UNTERMINATED_QUOTE, record_too_long: REJECT_RECORD_TOO_LONG } as const;
 
@@ -53,11 +52,9 @@ export class GeneralParser {
   #dialect: Dialect = RFC_4180;
   #framer!: Framer;
   #read!: FieldReader;
-  #skipper = new LineSkipper(0);
+  #preamble = new Preamble(0);
   #header: HeaderMap | undefined;
-  /** Whether it is known if there is a byte order mark. */
-  #begun = false;
-  /** Bytes that are not done with, where they begin in what is not skipped of the input, and what of them is not framed yet. */
+  /** Bytes that are not done with, where they begin behind the preamble, and what of them is not framed yet. */
   #bytes: Buffer = EMPTY;
   #offset = 0;
   #at = 0;
@@ -81,7 +78,7 @@ export class GeneralParser {
     this.#opened();
     if (block.index === 0) await this.#beginInput(block);
     this.#opened();
-    const rest = this.#skipper.rest(memory.bytes(block.ptr, block.length));
+    const rest = this.#preamble.rest(memory.bytes(block.ptr, block.length), block.last);
     this.#bytes = Buffer.concat([this.#bytes, rest]);
     this.#block = block;
     rejects.begin(block.sequence);
@@ -91,7 +88,6 @@ export class GeneralParser {
   next(): Batch | undefined | Promise<Batch | undefined> {
     const block = this.#block;
     if (!block) throw new EtlError('ETL_INTERNAL', 'A batch was asked for, but no block was begun.');
-    if (!this.#begun && !this.#passBom(block.last)) return this.#end(block);
     if (!this.#header && !this.#readHeader(block)) return this.#end(block);
     const rows = this.#fill(block);
     if (rows === 0) return this.#end(block);
@@ -115,20 +111,11 @@ export class GeneralParser {
     const { header, names, skipLines } = this.#dialect;
     this.#framer = new Framer(this.#dialect, this.#recordLimit);
     this.#read = await loadFieldReader(this.#dialect);
-    this.#skipper = new LineSkipper(skipLines);
+    this.#preamble = new Preamble(skipLines);
     this.#bytes = EMPTY;
     this.#at = 0;
     this.#offset = 0;
-    this.#begun = false;
     this.#setHeader(header ? undefined : mapHeader(names, columns, input.name));
-  }
-
-  /** False as long as it cannot be told whether there is one. */
-  #passBom(last: boolean): boolean {
-    if (this.#bytes.length < BOM.length && BOM.subarray(0, this.#bytes.length).equals(this.#bytes) && !last) return false;
-    if (this.#bytes.subarray(0, BOM.length).equals(BOM)) this.#at = BOM.length;
-    this.#begun = true;
-    return true;
   }
 
   /** False when it has not come yet. */
@@ -212,7 +199,7 @@ export class GeneralParser {
   }
 
   #placeOf({ start, line }: Waiting['frame']): RecordPlace {
-    const { lines, bytes } = this.#skipper.skipped;
+    const { lines, bytes } = this.#preamble.skipped;
     return { line: lines + line, byte: bytes + this.#offset + start };
   }
 

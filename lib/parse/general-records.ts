@@ -9,7 +9,6 @@ import { loadFieldReader, textOf, type FieldReader } from './general-fields.ts';
 import type { ReaderOptions } from './kernel-records.ts';
 import type { FieldProblem } from './field-text.ts';
 
-const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
 
 class GeneralRecords implements Records {
   readonly length: number;
@@ -80,7 +79,6 @@ export class GeneralReader implements RecordReader {
   /** What is not done with, and its offset in the input. */
   #left: Buffer = Buffer.alloc(0);
   #offset = 0;
-  #begun = false;
 
   constructor(options: ReaderOptions) {
     this.#options = options;
@@ -95,10 +93,7 @@ export class GeneralReader implements RecordReader {
   *batches(piece: Uint8Array, last: boolean): Generator<CsvBatch, void, undefined> {
     const bytes = Buffer.concat([this.#left, piece]);
     this.#left = bytes;
-    if (!this.#begun && bytes.length < BOM.length && !last) return;
-    const from = !this.#begun && bytes.subarray(0, BOM.length).equals(BOM) ? BOM.length : 0;
-    this.#begun = true;
-    const { frames, tooLong } = this.#frames(bytes, from, last);
+    const { frames, tooLong } = this.#frames(bytes, last);
     if (frames.length > 0) yield new CsvBatch(new GeneralRecords(bytes, this.#options.before, this.#offset, frames, this.#read));
     if (tooLong) {
       const { name, recordBytes, before } = this.#options;
@@ -108,10 +103,10 @@ export class GeneralReader implements RecordReader {
     this.#offset += this.#framer.resume;
   }
 
-  #frames(bytes: Buffer, from: number, last: boolean): { frames: Frame[]; tooLong?: Frame } {
+  #frames(bytes: Buffer, last: boolean): { frames: Frame[]; tooLong?: Frame } {
     const framer = this.#framer;
     const frames: Frame[] = [];
-    for (let at = from; ; ) {
+    for (let at = 0; ; ) {
       const frame = framer.next(bytes, at, bytes.length, last);
       if (frame?.problem === 'record_too_long') return { frames, tooLong: frame };
       if (!frame) return { frames };

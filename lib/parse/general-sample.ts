@@ -7,7 +7,7 @@ import { loadFieldReader, textOf } from './general-fields.ts';
 import { fieldsOf } from './general-records.ts';
 import { mapHeader, type HeaderMap } from './header.ts';
 import { decimals, type SampleFindings } from './sample.ts';
-import { LineSkipper } from './skip-lines.ts';
+import { Preamble } from './preamble.ts';
 import { UserPrefix } from './user-prefix.ts';
 
 /** Whose fields are in memory at a time. */
@@ -19,13 +19,13 @@ export async function readGeneralSample(
 ): Promise<SampleFindings | undefined> {
   const read = await loadFieldReader(dialect);
   const whole = sample.length < SAMPLE_BYTES;
-  const text = new LineSkipper(dialect.skipLines).rest(sample.subarray(0, SAMPLE_BYTES));
+  const text = new Preamble(dialect.skipLines).rest(sample.subarray(0, SAMPLE_BYTES), true);
   const bytes = Buffer.from(text.buffer, text.byteOffset, text.length);
   const framer = new Framer(dialect, SAMPLE_BYTES);
   const users = new UserPrefix();
   let header: HeaderMap | undefined = dialect.header ? undefined : mapHeader(dialect.names, columns, name);
   let scale: number | undefined;
-  let at = bytes.toString('latin1', 0, 3) === '\xef\xbb\xbf' ? 3 : 0;
+  let at = 0;
   for (let frames: Frame[] = []; ; frames = []) {
     for (let frame; frames.length < RECORDS && (frame = framer.next(bytes, at, bytes.length, whole)); at = frame.next) frames.push(frame);
     if (frames.length === 0) break;

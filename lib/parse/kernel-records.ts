@@ -120,7 +120,7 @@ export class KernelReader implements RecordReader {
     // Done with + unfinished + new bytes: see #takeIn.
     this.#front = this.#memory.slab(2 * (recordBytes + PIECE_BYTES) + DONE_BYTES, 'input window');
     this.#ptr = this.#front;
-    this.#scanner.open(this.#front, 0, false, INPUT_START);
+    this.#scanner.open(this.#front, 0, false, { ...INPUT_START, bom: false }); // what comes is behind the preamble
   }
 
   *batches(piece: Uint8Array, last: boolean): Generator<CsvBatch, void, undefined> {

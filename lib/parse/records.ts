@@ -12,7 +12,7 @@ import { EtlError } from '../core/errors.ts';
 import type { CsvBatch, RecordReader } from './csv-batch.ts';
 import { GeneralReader } from './general-records.ts';
 import { KernelReader, PIECE_BYTES } from './kernel-records.ts';
-import { LineSkipper } from './skip-lines.ts';
+import { Preamble } from './preamble.ts';
 
 export { CsvBatch, type CsvRecord } from './csv-batch.ts';
 
@@ -37,26 +37,26 @@ export async function* parseCsv(
   readable: Readable | AsyncIterable<Uint8Array | string>,
   options: ParseCsvOptions = {},
 ): AsyncGenerator<CsvBatch, void, undefined> {
-  const { reader, skipper } = readerFor(options);
+  const { reader, preamble } = readerFor(options);
   const started = reader.start();
   started.catch(() => undefined); // told below; the source must be listened to at once, it may fail at once
   for await (const chunk of readable as AsyncIterable<Uint8Array | string>) {
     await started;
-    const bytes = skipper.rest(typeof chunk === 'string' ? Buffer.from(chunk) : chunk);
+    const bytes = preamble.rest(typeof chunk === 'string' ? Buffer.from(chunk) : chunk);
     for (let from = 0; from < bytes.length; from += PIECE_BYTES) {
       yield* reader.batches(bytes.subarray(from, from + PIECE_BYTES), false);
     }
   }
   await started;
-  yield* reader.batches(new Uint8Array(0), true);
+  yield* reader.batches(preamble.rest(new Uint8Array(0), true), true);
 }
 
-function readerFor({ maxRecordBytes = DEFAULT_RECORD_BYTES, name = 'the input', ...given }: ParseCsvOptions): { reader: RecordReader; skipper: LineSkipper } {
+function readerFor({ maxRecordBytes = DEFAULT_RECORD_BYTES, name = 'the input', ...given }: ParseCsvOptions): { reader: RecordReader; preamble: Preamble } {
   if (!Number.isInteger(maxRecordBytes) || maxRecordBytes < 1 || maxRecordBytes > MAX_RECORD_BYTES) {
     throw new EtlError('ETL_USAGE', `maxRecordBytes is ${maxRecordBytes}; it must be a whole number from 1 to ${MAX_RECORD_BYTES}.`);
   }
   const dialect = dialectFor('', validateDialect(given));
-  const skipper = new LineSkipper(dialect.skipLines);
-  const options = { dialect, recordBytes: maxRecordBytes, width: given.names?.length ?? 0, name, before: skipper.skipped };
-  return { reader: isKernelDialect(dialect) ? new KernelReader(options) : new GeneralReader(options), skipper };
+  const preamble = new Preamble(dialect.skipLines);
+  const options = { dialect, recordBytes: maxRecordBytes, width: given.names?.length ?? 0, name, before: preamble.skipped };
+  return { reader: isKernelDialect(dialect) ? new KernelReader(options) : new GeneralReader(options), preamble };
 }

@@ -23,6 +23,7 @@ import type { ParseKernel } from '../kernels/twins/parse.ts';
 import type { Cut } from './cut.ts';
 import { FieldIndex } from './field-index.ts';
 import { afterLine, lineEnd } from './lines.ts';
+import { byteOrderMark } from './preamble.ts';
 import { judgeLong, judgeSuspect, type Scanned } from './unclosed-quote.ts';
 
 const PER_WINDOW = [
@@ -31,7 +32,6 @@ const PER_WINDOW = [
 ];
 /** How many records are scanned at a time where some may be longer than the limit: more would be scanned again for each. */
 const FEW = 16;
-const BOM = [0xef, 0xbb, 0xbf];
 const LF = 10;
 const CR = 13;
 
@@ -222,12 +222,10 @@ export class Scanner implements Scanned {
 
   /** A byte order mark that is cut in two stays unscanned until its rest comes. */
   #skipBom(last: boolean): void {
-    const bytes = this.#window.subarray(0, BOM.length);
-    const matches = bytes.every((byte, i) => byte === BOM[i]);
-    const whole = matches && bytes.length === BOM.length;
-    this.#bomPossible = matches && !whole && !last;
-    this.set(STATE_POS, whole ? BOM.length : 0);
-    this.set(STATE_START, whole ? BOM.length : 0);
+    const mark = byteOrderMark(this.#window, last);
+    this.#bomPossible = mark === undefined;
+    this.set(STATE_POS, mark ?? 0);
+    this.set(STATE_START, mark ?? 0);
   }
 
   /** Passes over lines that are no CSV, whatever is in them. */

@@ -11,7 +11,7 @@
 import { dialectFor, type Dialect, type DialectOptions } from '../core/dialect.ts';
 import type { ColumnNames } from '../core/options.ts';
 import { Framer, type Frame } from './framer.ts';
-import { LineSkipper } from './skip-lines.ts';
+import { Preamble } from './preamble.ts';
 
 /** How much of an input is looked at. */
 export const SNIFF_BYTES = 1 << 16;
@@ -66,8 +66,7 @@ export function sniffDialect(sample: Uint8Array, { given = {}, name = '', whole 
 }
 
 function textOf(sample: Uint8Array, skipLines: number): Buffer {
-  const bom = sample[0] === 0xef && sample[1] === 0xbb && sample[2] === 0xbf ? 3 : 0;
-  return Buffer.from(new LineSkipper(skipLines).rest(sample.subarray(bom)));
+  return Buffer.from(new Preamble(skipLines).rest(sample, true));
 }
 
 /** Whether the first record names all of them. */
