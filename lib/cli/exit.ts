@@ -2,8 +2,6 @@
 import { EtlError, messageOf } from '../core/errors.ts';
 import { printable, printableLines } from './printable.ts';
 
-export { printable } from './printable.ts';
-
 export const EXIT_DONE = 0;
 export const EXIT_FAILED = 1;
 export const EXIT_USAGE = 2;

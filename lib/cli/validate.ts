@@ -1,9 +1,9 @@
 /** `etl-stream validate <inputs...>`: what of them a run would reject, by file and reason. */
 import { validate, type Validation } from '../index.ts';
-import { EXIT_DONE, EXIT_REJECTED, printable, untilSignalled } from './exit.ts';
+import { EXIT_DONE, EXIT_REJECTED, untilSignalled } from './exit.ts';
 import { tellGuess } from './guess.ts';
 import { inputOptionsOf, type InputFlags } from './inputs.ts';
-import { printableJson } from './printable.ts';
+import { printable, printableJson } from './printable.ts';
 import { count, number } from './summary.ts';
 import { table } from './table.ts';
 
@@ -25,7 +25,7 @@ export function formatValidation({ inputs, rows, limit, isAccepted }: Validation
     [name, rejected === 0 && error === undefined ? 'good' : 'read', number(rows), '', ''],
     ...reasons.map(({ reason, rows, first }) => ['', reason, number(rows), number(first.line), first.message]),
     ...(error ? [['', error.code, '', '', error.message]] : []),
-  ].map((cells) => cells.map(oneLine)));
+  ].map((cells) => cells.map(printable)));
   const unread = inputs.filter(({ error }) => error).length;
   const share = rows.read === 0 ? '' : ` (${((100 * rows.rejected) / rows.read).toFixed(2)} %)`;
   const end = `${count(inputs.length, 'input')}, ${count(rows.read, 'row')}, ${number(rows.rejected)} rejected${share}, at most ${limit} may be` +
@@ -36,10 +36,6 @@ export function formatValidation({ inputs, rows, limit, isAccepted }: Validation
 /** Two columns of names, two of figures, and a sentence. */
 function aligned(rows: readonly (readonly string[])[]): string[] {
   const figures = table(rows.map((cells) => cells.slice(0, -1)), 2);
-  const width = Math.max(...figures.map((line) => line.length));
+  const width = figures.reduce((widest, line) => Math.max(widest, line.length), 0);
   return rows.map((cells, row) => `${figures[row]!.padEnd(width)}  ${cells.at(-1)!}`.trimEnd());
-}
-
-function oneLine(text: string): string {
-  return printable(text).replaceAll('\n', ' ');
 }

@@ -4,11 +4,11 @@ import type { ColumnNames } from '../core/options.ts';
 import { RAW_TEXT_BYTES, rejectCodes, type Reject, type RejectCode } from '../core/rejects.ts';
 import type { Rule } from '../core/rules.ts';
 import {
-  BATCH_RECORD_END, BATCH_RECORD_START, BATCH_STATUS, BATCH_USER_LEN, BATCH_VALUE, BATCH_VALUE_LEN, BATCH_VALUE_PTR, MAX_ID_BYTES, MAX_USER_BYTES,
+  BATCH_RECORD_END, BATCH_RECORD_START, BATCH_STATUS, BATCH_USER_LEN, BATCH_VALUE, MAX_ID_BYTES, MAX_USER_BYTES,
   REJECT_RULE,
 } from '../kernels/layout.ts';
 import type { LinearMemory } from '../kernels/linear-memory.ts';
-import { BATCH_FIELDS, fieldRoles } from './batch-fields.ts';
+import { BATCH_FIELDS, fieldRoles, type FieldRole } from './batch-fields.ts';
 import type { HeaderMap } from './header.ts';
 import { countLineEnds } from './lines.ts';
 import { contentOf, fieldAt, firstBadField, type FieldMarks } from './record-fields.ts';
@@ -16,6 +16,7 @@ import type { FieldsOfRows } from './row-rules.ts';
 import { ruleMessage } from './rule-message.ts';
 
 const SHOWN_BYTES = 40;
+const NOTHING = new Uint8Array(0);
 /** Of these records nobody knows which field is which. */
 const MALFORMED: readonly RejectCode[] = ['field_count', 'bad_quote', 'unterminated_quote', 'record_too_long', 'invalid_utf8'];
 
@@ -115,16 +116,25 @@ export function describeReject(batch: number, row: number, context: RejectContex
     const { column, name } = rule;
     const role = fieldRoles.find((each) => columns[each] === column);
     const place = role === undefined ? header.ruled?.[ruled.indexOf(column)] : header[role];
-    const ofRow = role === undefined && place !== undefined && typeof marks === 'function' ? marks(row, place) : undefined;
-    const field = role === undefined && place !== undefined && typeof marks !== 'function' ? fieldAt(record, place, marks) : undefined;
-    const content = role === 'value' ? memory.bytes(word(BATCH_VALUE_PTR), word(BATCH_VALUE_LEN))
-      : role !== undefined ? memory.bytes(word(BATCH_FIELDS[role][0]), word(BATCH_FIELDS[role][1]))
-        : field && typeof marks !== 'function' ? contentOf(record, field, marks) : ofRow ?? new Uint8Array(0);
+    const content = role === undefined ? contentAt(record, place) : contentFor(role);
     return { rule: name, column, place, message: ruleMessage(rule, shown(content), content.length) };
   }
 
+  /** Of a column besides the four. */
+  function contentAt(record: Uint8Array, place: number | undefined): Uint8Array {
+    if (place === undefined) return NOTHING;
+    if (typeof marks === 'function') return marks(row, place);
+    const field = fieldAt(record, place, marks);
+    return field ? contentOf(record, field, marks) : NOTHING;
+  }
+
+  function contentFor(role: FieldRole): Uint8Array {
+    const [ptr, length] = BATCH_FIELDS[role];
+    return memory.bytes(word(ptr), word(length));
+  }
+
   function shownValue(): string {
-    return shown(memory.bytes(word(BATCH_VALUE_PTR), word(BATCH_VALUE_LEN)));
+    return shown(contentFor('value'));
   }
 
   /** Whole, and exactly what was read, or not at all: who feeds them back counts them. */
@@ -132,9 +142,9 @@ export function describeReject(batch: number, row: number, context: RejectContex
     const texts: Record<string, string> = {};
     let room = RAW_TEXT_BYTES;
     for (const role of fieldRoles) {
-      const length = word(BATCH_FIELDS[role][1]);
-      if ((room -= length) < 0) return undefined;
-      const bytes = Buffer.from(memory.bytes(word(BATCH_FIELDS[role][0]), length));
+      const content = contentFor(role);
+      if ((room -= content.length) < 0) return undefined;
+      const bytes = Buffer.from(content);
       if (!isUtf8(bytes)) return undefined;
       texts[context.columns[role]] = bytes.toString();
     }

@@ -22,8 +22,8 @@ import { fieldsOf } from './general-records.ts';
 import { mapHeader, type HeaderMap } from './header.ts';
 import { latin1Dialect, leastReading } from './least-reading.ts';
 import { countLineEnds } from './lines.ts';
-import { RowWriter, SCRATCH_BYTES } from './row-writer.ts';
 import { Preamble } from './preamble.ts';
+import { RowWriter, SCRATCH_BYTES } from './row-writer.ts';
 
 /** Records are read by csv-parse until they have so many bytes, or one has more. */
 const WINDOW_BYTES = 1 << 17;

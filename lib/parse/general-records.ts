@@ -9,7 +9,6 @@ import { loadFieldReader, textOf, type FieldReader } from './general-fields.ts';
 import type { ReaderOptions } from './kernel-records.ts';
 import type { FieldProblem } from './field-text.ts';
 
-
 class GeneralRecords implements Records {
   readonly length: number;
   readonly #bytes: Buffer;

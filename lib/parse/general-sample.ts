@@ -6,8 +6,8 @@ import { Framer, type Frame } from './framer.ts';
 import { loadFieldReader, textOf } from './general-fields.ts';
 import { fieldsOf } from './general-records.ts';
 import { mapHeader, type HeaderMap } from './header.ts';
-import { decimals, type SampleFindings } from './sample.ts';
 import { Preamble } from './preamble.ts';
+import { decimals, type SampleFindings } from './sample.ts';
 import { UserPrefix } from './user-prefix.ts';
 
 /** Whose fields are in memory at a time. */

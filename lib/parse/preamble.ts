@@ -2,6 +2,8 @@
  * What stands before the CSV of an input: a byte order mark of UTF-8, then lines that were said to be none. (The scanner does the
  * same with windows, whose cut says how far it is.)
  */
+import { afterLine, lineEnd } from './lines.ts';
+
 const MARK = [0xef, 0xbb, 0xbf];
 const LF = 10;
 const CR = 13;
@@ -42,17 +44,16 @@ export class Preamble {
   }
 
   #skipLines(chunk: Uint8Array): Uint8Array {
-    let at = 0;
-    while (at < chunk.length && (this.skipped.lines < this.#count || this.#afterCr)) {
-      const byte = chunk[at]!;
-      const isSecondHalf = this.#afterCr && byte === LF;
-      this.#afterCr = false;
-      if (!isSecondHalf) {
-        if (this.skipped.lines === this.#count) break;
-        this.#afterCr = byte === CR;
-        if (byte === CR || byte === LF) this.skipped.lines++;
-      }
-      at++;
+    const { length } = chunk;
+    if (length === 0) return chunk;
+    let at = this.#afterCr && chunk[0] === LF ? 1 : 0;
+    this.#afterCr = false;
+    while (at < length && this.skipped.lines < this.#count) {
+      const end = lineEnd(chunk, at, length);
+      at = afterLine(chunk, end, length);
+      if (end === length) break;
+      this.skipped.lines++;
+      this.#afterCr = at === length && chunk[at - 1] === CR;
     }
     this.skipped.bytes += at;
     return chunk.subarray(at);

@@ -84,20 +84,25 @@ export class RowRules {
   #others(batch: number, row: number, { ruled = [] }: HeaderMap, marks: FieldMarks | FieldsOfRows): (CheckedField | undefined)[] {
     const start = this.#word(batch + BATCH_RECORD_START, row);
     const record = this.#memory.bytes(start, this.#word(batch + BATCH_RECORD_END, row) - start);
-    const contents: (Buffer | undefined)[] = ruled.map((place) => (place < 0 ? undefined : Buffer.alloc(0)));
-    const last = Math.max(...ruled);
-    let place = 0;
-    if (typeof marks === 'function') for (const [at, wanted] of ruled.entries()) if (wanted >= 0) contents[at] = marks(row, wanted);
-    if (typeof marks !== 'function') for (const field of recordFields(record, marks)) {
-      for (const [at, wanted] of ruled.entries()) if (wanted === place) contents[at] = contentOf(record, field, marks);
-      if (place++ === last) break;
-    }
+    const contents = typeof marks === 'function' ? ruled.map((place) => (place < 0 ? undefined : marks(row, place))) : contentsAt(record, ruled, marks);
     return contents.map((content) => content && { bytes: content.length, text: () => content.toString() });
   }
 
   #word(column: number, row: number): number {
     return this.#memory.u32(column + 4 * row, 1)[0]!;
   }
+}
+
+/** Contents of the fields in these places of a record, empty where it has fewer; undefined where the place is -1. */
+function contentsAt(record: Uint8Array, places: readonly number[], marks: FieldMarks): (Buffer | undefined)[] {
+  const contents: (Buffer | undefined)[] = places.map((place) => (place < 0 ? undefined : Buffer.alloc(0)));
+  const last = Math.max(...places);
+  let place = 0;
+  for (const field of recordFields(record, marks)) {
+    for (const [at, wanted] of places.entries()) if (wanted === place) contents[at] = contentOf(record, field, marks);
+    if (place++ === last) break;
+  }
+  return contents;
 }
 
 /** The least or the most x 10^scale that a bound lets through: exact, and within 64 bits as every value is. */

@@ -14,13 +14,14 @@ import { createReadStream, existsSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EtlError, messageOf } from '../core/errors.ts';
+import type { ColumnNames } from '../core/options.ts';
 import { inForm, REJECTS_FILES } from '../dataset/rejects-file.ts';
 import type { Head } from '../state/records.ts';
 import type { State } from '../state/state.ts';
 import { checkDataset, type DatasetFound } from './check-dataset.ts';
 import { checkIds, type IdsFound } from './check-ids.ts';
 import { checkTotals } from './check-totals.ts';
-import { rejectColumns } from './publish.ts';
+import { rejectsForm } from './publish.ts';
 import { committed, indexOf, schemaOf, type Committed } from './state-content.ts';
 import { publishedAt, withState, type Published, type StateOf } from './inspect.ts';
 import { RegionSums } from './region-sums.ts';
@@ -98,7 +99,7 @@ class Check {
     const good = await checkTotals({ folder, last, byUser: schema.groupBy === 'user', sums, tell: this.#tell });
     const isLast = published === 'last';
     const dataset = isLast || published === 'earlier' ? await realpath(this.#output) : undefined;
-    await this.#checkRejects(last, rejectColumns(schema.columns), isLast ? dataset : undefined);
+    await this.#checkRejects(last, schema.columns, isLast ? dataset : undefined);
     const found = dataset === undefined ? NO_DATASET : await checkDataset({
       folder: dataset, last: isLast ? last : undefined, schema, expected: good ? sums : undefined, tell: this.#tell,
     });
@@ -115,14 +116,14 @@ class Check {
   }
 
   /** `dataset`: has the same lines, if there is one. */
-  async #checkRejects({ rejects, rows }: Committed, columns: readonly string[], dataset: string | undefined): Promise<void> {
+  async #checkRejects({ rejects, rows }: Committed, columns: ColumnNames, dataset: string | undefined): Promise<void> {
     try {
       const files = rejects.map(({ file }) => join(this.#state.folder, file));
       const kept = await linesOf(bytesOf(files));
       if (kept.lines !== rows.rejected) this.#tell(`The state keeps ${kept.lines} rejected rows, and ${rows.rejected} were rejected.`);
       if (dataset === undefined) return;
       const format = existsSync(join(dataset, REJECTS_FILES.csv)) ? 'csv' : 'jsonl';
-      const expected = format === 'jsonl' ? kept : await linesOf(inForm(bytesOf(files), { format, columns }));
+      const expected = format === 'jsonl' ? kept : await linesOf(inForm(bytesOf(files), rejectsForm({ columns, rejectsFormat: format })));
       const published = await linesOf(bytesOf([join(dataset, REJECTS_FILES[format])]));
       if (published.hash !== expected.hash) this.#tell(`The dataset's ${REJECTS_FILES[format]} does not hold the rows that were rejected.`);
     } catch (error) {

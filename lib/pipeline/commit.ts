@@ -21,7 +21,7 @@ import type { RowCounts } from '../state/records.ts';
 import type { JobBase } from './base.ts';
 import type { Addition, Continuation } from './continuation.ts';
 import { planPublishing, type PublishPlan } from './plan.ts';
-import { describe, rejectColumns, writeFiles, type Runs } from './publish.ts';
+import { describe, rejectsForm, writeFiles, type Runs } from './publish.ts';
 import { renumbered } from './renumbered-run.ts';
 
 export interface AddedTotals {
@@ -146,12 +146,13 @@ export async function publishAgain(shared: JobBase, continuation: Continuation):
 
 /** Adds to the staging folder what a dataset of a state has besides; then all of it is on the disk. */
 async function complete(
-  { options: { columns, rejectsFormat: format } }: JobBase, { staging: { folder } }: PublishPlan, continuation: Continuation, commit: number, rejects: readonly KeptRejects[],
+  { options }: JobBase, { staging: { folder } }: PublishPlan, continuation: Continuation, commit: number, rejects: readonly KeptRejects[],
 ): Promise<void> {
-  await joinRejects(continuation.folder, rejects, folder, { format, columns: rejectColumns(columns) });
+  const form = rejectsForm(options);
+  await joinRejects(continuation.folder, rejects, folder, form);
   await writeStateMark(folder, continuation.mark(commit));
   try {
-    for (const file of [REJECTS_FILES[format], STATE_MARK, DATASET_FILE]) await syncFile(join(folder, file));
+    for (const file of [REJECTS_FILES[form.format], STATE_MARK, DATASET_FILE]) await syncFile(join(folder, file));
     await syncFolders(folder);
   } catch (cause) {
     throw new EtlError('ETL_OUTPUT_WRITE', `Could not sync ${folder}: ${messageOf(cause)}.`, { cause });

@@ -43,7 +43,7 @@ import { inParts, nextPart, type Part, type PartDone } from './checkpoints.ts';
 import { addTotals, addTotalsAlone, commitAddition, commitCheckpoint, publishAgain } from './commit.ts';
 import { Continuation } from './continuation.ts';
 import { planJob, type Plan } from './plan.ts';
-import { describe, rejectColumns, writeFiles, type Runs } from './publish.ts';
+import { describe, rejectsForm, writeFiles, type Runs } from './publish.ts';
 import { NO_ROWS } from './state-content.ts';
 import { assertStateOutside } from './state-folder.ts';
 
@@ -65,7 +65,7 @@ export function runJob(options: JobOptions, context: JobContext = {}): Promise<S
 
 async function runPart(options: JobOptions, context: JobContext, part: Part): Promise<PartDone> {
   const warm = ranBefore;
-  if (warm && residentBytes() > (options.memory ?? defaultMemory(availableMemory())) * LEFT_ALONE) await collectGarbage();
+  if (warm && residentBytes() > memoryLimit(options) * LEFT_ALONE) await collectGarbage();
   ranBefore = true;
   const resources = new Resources();
   let done: PartDone | undefined;
@@ -178,7 +178,7 @@ class Job {
       seconds: (performance.now() - started) / 1000, phases: progress.seconds, leftBehind: [...removeTempFolders(options.temp ?? dirname(resolve(options.output))), ...removeStagings(options.output)],
       state: { folder: continuation.folder, commit, isUnchanged: true, knownInputs: known, logs: rows.counted, forgotten: 0 }, version,
     };
-    return { outcome, counters, memory: options.memory ?? defaultMemory(availableMemory()), inputs: [], left: 0 };
+    return { outcome, counters, memory: memoryLimit(options), inputs: [], left: 0 };
   }
 
   /** Lane 1. */
@@ -221,7 +221,7 @@ class Job {
     await describe(this.#base, plan, written, { ...rows });
     const users = await written.users();
     signal?.throwIfAborted();
-    if (!continuation) await formRejects(plan.staging.folder, { format: this.#base.options.rejectsFormat, columns: rejectColumns(this.#base.options.columns) });
+    if (!continuation) await formRejects(plan.staging.folder, rejectsForm(this.#base.options));
     if (added) await commitAddition(this.#base, plan, continuation, { rows, totals: await added.totals() });
     await plan.staging.publish();
     await continuation?.tidy();
@@ -257,4 +257,9 @@ function assertOutside(output: string, temp: string | undefined, inputs: readonl
 function asAborted(error: unknown, signal: AbortSignal | undefined): unknown {
   if (!signal?.aborted) return error;
   return new EtlError('ETL_ABORTED', `The run was stopped (${messageOf(signal.reason)}); nothing was published.`, { cause: signal.reason });
+}
+
+/** What the run may have, by what it was told alone. */
+function memoryLimit({ memory }: JobOptions): number {
+  return memory ?? defaultMemory(availableMemory());
 }

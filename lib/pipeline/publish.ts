@@ -1,9 +1,10 @@
 /** Lane 3: totals as sorted runs become the files of a dataset, in its staging folder. */
 import { randomBytes } from 'node:crypto';
 import { pipeline } from 'node:stream/promises';
-import type { ColumnNames } from '../core/options.ts';
+import type { JobOptions } from '../core/options.ts';
 import type { ResultBatch, RegionColumn, SortedRun } from '../core/stage.ts';
 import { describeDataset } from '../dataset/description.ts';
+import type { RejectsForm } from '../dataset/rejects-file.ts';
 import { loadKernel } from '../kernels/loader.ts';
 import type { MergeKernel } from '../kernels/twins/merge.ts';
 import type { UsersKernel } from '../kernels/twins/users.ts';
@@ -83,9 +84,9 @@ export async function writeFiles(base: JobBase, plan: PublishPlan, { runs, files
   return { files: parquet.files, users, regions: regions.size };
 }
 
-/** The four columns in the order in which a file of rejects has them. */
-export function rejectColumns({ id, user, ip, value }: ColumnNames): string[] {
-  return [id, user, ip, value];
+/** How a dataset has its rejects: with the four columns in this order. */
+export function rejectsForm({ columns: { id, user, ip, value }, rejectsFormat: format }: Pick<JobOptions, 'columns' | 'rejectsFormat'>): RejectsForm {
+  return { format, columns: [id, user, ip, value] };
 }
 
 /** Writes the dataset's description beside its files. `rows`: all that it was made of. Throws ETL_OUTPUT_WRITE. */

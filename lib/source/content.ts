@@ -12,6 +12,14 @@ export const HEAD_BYTES = 10;
 /** So many bytes of text tell its encoding. */
 export const BOM_BYTES = 2;
 
+/** What frames of Zstandard begin with, as a number of 32 bits, the lowest byte first. */
+export const ZSTD_FRAME = 0xfd2fb528;
+
+/** Whether a skippable frame begins so. */
+export function isSkippableFrame(magic: number): boolean {
+  return (magic & 0xfffffff0) >>> 0 === 0x184d2a50;
+}
+
 const BZIP2_BLOCK = [0x31, 0x41, 0x59, 0x26, 0x53, 0x59];
 const BZIP2_END = [0x17, 0x72, 0x45, 0x38, 0x50, 0x90];
 
@@ -28,7 +36,7 @@ export function compressionOf(head: Uint8Array): Compression | undefined {
   const [a = 0, b = 0, c = 0, d = 0] = head;
   if (a === 0x1f && b === 0x8b) return 'gzip';
   const magic = (a | b << 8 | c << 16 | d << 24) >>> 0;
-  if (magic === 0xfd2fb528 || (magic & 0xfffffff0) >>> 0 === 0x184d2a50) return 'zstd';
+  if (magic === ZSTD_FRAME || isSkippableFrame(magic)) return 'zstd';
   if (head.length < 4 && a === 0x28 && b === 0xb5) return 'zstd'; // cut off
   const isBzip2 = a === 0x42 && b === 0x5a && c === 0x68 && d >= 0x31 && d <= 0x39;
   const goesOn = (with_: readonly number[]): boolean => head.subarray(4, HEAD_BYTES).every((byte, at) => byte === with_[at]);

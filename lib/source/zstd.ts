@@ -5,6 +5,7 @@
  */
 import { damaged, type ByteSource, type Decoder } from './byte-source.ts';
 import { EtlError } from '../core/errors.ts';
+import { isSkippableFrame, ZSTD_FRAME } from './content.ts';
 import { loadZstd, type ZstdStream } from './zstd-library.ts';
 
 /** What the format allows a decoder to refuse, and all libraries do unless told. */
@@ -76,11 +77,11 @@ export class ZstdDecoder implements Decoder {
     const view = new DataView(header.buffer, header.byteOffset, header.length);
     const magic = header.length < 4 ? 0 : view.getUint32(0, true);
     this.#inFrame = true;
-    if ((magic & 0xfffffff0) >>> 0 === 0x184d2a50) {
+    if (isSkippableFrame(magic)) {
       if (header.length < SKIPPABLE_HEADER_BYTES) throw damaged(this.#name, 'Zstandard', 'end in the middle', this.#read);
       return true;
     }
-    if (magic !== 0xfd2fb528) {
+    if (magic !== ZSTD_FRAME) {
       const isCutOff = header.length < 4 && (header[0] === 0x28 || (header[0]! & 0xf0) === 0x50);
       throw isCutOff ? damaged(this.#name, 'Zstandard', 'end in the middle', this.#read)
         : damaged(this.#name, 'Zstandard', 'are followed by something else', this.#at(zstd));

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { defaultColumns as columns } from '../../lib/core/options.ts';
-import { parseRule, ruledColumns, validateRules, type ColumnRules } from '../../lib/core/rules.ts';
+import { FIRST_RULE, STATUSES } from '../../lib/core/rejects.ts';
+import { MAX_RULES, parseRule, ruledColumns, validateRules, type ColumnRules } from '../../lib/core/rules.ts';
+import { REJECT_RULE } from '../../lib/kernels/layout.ts';
 
 const named = (...given: ColumnRules[]): string[] => validateRules(given, columns).map(({ column, name }) => `${column}:${name}`);
 const bounds = ['watch_time(min):min=0', 'watch_time(min):max=1440'];
@@ -42,4 +44,9 @@ test('what is no rule is wrong usage, which names it', () => {
   assert.throws(() => named({ column: 'a', required: true, optional: true }), { code: 'ETL_USAGE', message: /exclude each other/ });
   assert.deepEqual(named({ column: 'a', pattern: 'x' }, { column: 'a', pattern: 'y' }).slice(2), ['a:pattern=x', 'a:pattern=y'], 'both must hold');
   assert.throws(() => validateRules(Array.from({ length: 33 }, (_, i) => ({ column: `c${i}`, required: true as const })), columns), { code: 'ETL_USAGE', message: /more than 32 columns/ });
+});
+
+test('statuses of rules are where kernels have them, and there is one for each rule that a run may have', () => {
+  assert.equal(FIRST_RULE, REJECT_RULE);
+  assert.ok(FIRST_RULE + MAX_RULES <= STATUSES);
 });
