@@ -1,15 +1,17 @@
 // Makes dist/: type-checks, bundles, and puts beside the code what it reads.
 //
 //   dist/bin/etl-stream.js      the command
-//   dist/lib/index.js           the library; its types stand in .d.ts files by the names of the sources
+//   dist/lib/index.js           the library; its types stand in .d.ts files by the names of the sources, those that it needs
 //   dist/lib/thread.js          what a thread runs
 //   dist/lib/<name>-<hash>.js   what those share, and what is loaded only when it is needed
 //   dist/lib/*.wasm             the kernels
 //   dist/lib/embedded.table     the range table of the embedded IP database
 //
-// Bundled, because Node takes 0.4 ms for every module file, in every thread. Not minified: stack traces keep their names.
+// Bundled, because Node takes 0.4 ms for every module file, in every thread. Not minified: stack traces keep their names, so there are
+// no source maps, which would be as large as the code.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { register } from 'tsx/esm/api';
@@ -18,6 +20,7 @@ const tsc = fileURLToPath(import.meta.resolve('typescript/package.json')).replac
 rmSync('dist', { recursive: true, force: true });
 const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--emitDeclarationOnly'], { stdio: 'inherit' });
 if (status !== 0) process.exit(status ?? 1);
+keepTypesOf('dist/lib/index.d.ts');
 
 await build({
   // A module that a thread runs is one, too.
@@ -47,3 +50,19 @@ const memory = new LinearMemory();
 writePrepared('dist/lib/embedded.table', await openRangeTable({}, memory, await loadKernel('geo', memory)), memory);
 
 chmodSync('dist/bin/etl-stream.js', 0o755);
+
+/** Removes the types that the library's own do not refer to: five of six files. */
+function keepTypesOf(entry) {
+  const needed = new Set();
+  const visit = (file) => {
+    if (needed.has(file)) return;
+    needed.add(file);
+    const text = readFileSync(file, 'utf8');
+    for (const [, path] of text.matchAll(/(?:\bfrom|\bimport|\bimport\()\s*['"](\.[^'"]+)\.ts['"]/g)) visit(join(dirname(file), `${path}.d.ts`));
+  };
+  visit(entry);
+  for (const name of readdirSync('dist', { recursive: true })) {
+    const file = join('dist', name);
+    if (file.endsWith('.d.ts') && !needed.has(file)) rmSync(file);
+  }
+}

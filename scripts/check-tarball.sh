@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# The packed tarball at work, by the Node of PATH: installed into an empty folder as a user would, but without any install script, it
+# generates logs, counts them in every way, and is used as a library. Usage: scripts/check-tarball.sh TARBALL
+set -euo pipefail
+tarball=$(realpath "$1")
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder"
+
+# A job with a state needs LevelDB, whose package has an install script: it only builds what is not there prebuilt.
+npm init -y > /dev/null
+npm install --silent --no-audit --no-fund --ignore-scripts "$tarball"
+PATH="$folder/node_modules/.bin:$PATH"
+echo "etl-stream $(etl-stream --version) on Node $(node --version)"
+
+etl-stream generate logs --files 2 --size 1MB --users 1000 --bad-rows 0.01
+cat logs/*.csv > all.csv
+etl-stream logs -o by-folder --no-state --json > summary.json
+node -e '
+  const { rows, files } = JSON.parse(require("fs").readFileSync("summary.json", "utf8"));
+  require("assert").ok(rows.read > 1000 && rows.rejected > 0 && files > 10);
+  require("assert").strictEqual(rows.read, rows.counted + rows.duplicates + rows.rejected);
+'
+for _ in first again; do etl-stream < logs/logs-0001.csv; done
+test -f etl-output/_SUCCESS
+etl-stream logs/logs-0001.csv -o totals -q
+etl-stream logs -o totals --json > second.json
+etl-stream logs -o totals 2>&1 | grep 'nothing new'
+node -e 'const { inputs, state } = JSON.parse(require("fs").readFileSync("second.json", "utf8")); require("assert").deepStrictEqual([inputs, state.knownInputs], [1, 1]);'
+etl-stream state check totals
+diff -r --exclude=state.json by-folder totals
+# Without a state: a plain folder, and nothing beside it.
+test ! -L by-folder
+test ! -e .by-folder.state
+
+cat > library.mjs <<'END'
+import { run, parseCsv } from 'etl-stream';
+import { createReadStream } from 'node:fs';
+const summary = await run({ inputs: ['logs'], output: 'by-library', state: false });
+let records = 0;
+for await (const batch of parseCsv(createReadStream('logs/logs-0001.csv'))) records += batch.length;
+console.log(`library: ${summary.rows.counted} counted, ${records} records parsed`);
+END
+node library.mjs
+diff -r by-folder by-library
+echo 'the tarball works'
