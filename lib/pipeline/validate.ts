@@ -17,7 +17,7 @@ import type { ParseKernel } from '../kernels/twins/parse.ts';
 import { parseSetup, parseStage } from '../lanes/parse-setup.ts';
 import { BlockSource } from '../source/blocks.ts';
 import { listInputs, type InputFile } from '../source/inputs.ts';
-import { sampleOf } from './plan.ts';
+import { sampleOf } from './sample-inputs.ts';
 import { Sniffer, type Guess } from './sniffed.ts';
 
 export interface Validation {
@@ -116,7 +116,7 @@ class Validator {
       const isPipe = input.size === undefined;
       if (isPipe) this.#sampled.set(input, source);
       try {
-        const found = await sampleOf(source, columns, this.#memory, sniffer);
+        const found = await sampleOf(source, columns, this.#memory, { sniffer });
         scale ??= found?.scale;
       } catch (error) {
         faultOf(error);

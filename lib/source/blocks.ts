@@ -66,10 +66,14 @@ export class BlockSource {
 
   /**
    * The first SAMPLE_BYTES of each input in turn (all of a shorter one), to look at before the run. Files are read
-   * again by `stream`; what was taken from a pipe is kept for it.
+   * again by `stream`; what was taken from a pipe is kept for it. `skipsPipes`: they are not touched, and have no bytes.
    */
-  async *samples(): AsyncGenerator<{ input: InputFile; bytes: Uint8Array }> {
+  async *samples({ skipsPipes = false } = {}): AsyncGenerator<{ input: InputFile; bytes: Uint8Array }> {
     for (const input of this.#inputs) {
+      if (skipsPipes && input.size === undefined) {
+        yield { input, bytes: new Uint8Array(0) };
+        continue;
+      }
       const reader = this.#reader(input);
       const buffer = new Uint8Array(input.content === 'text' ? Math.min(SAMPLE_BYTES, input.size!) : SAMPLE_BYTES);
       let kept = false;
