@@ -25,16 +25,23 @@ export function checkSum(table: Uint8Array, { at, end }: Place): void {
   if (masked(crc32c(table, at, end + 1)) !== new LevelBytes(table, end + 1).fixed32()) throw new NotLevel(`the block at byte ${at} does not have its checksum`);
 }
 
-/** Where the values of its entries are, in order. Throws NotLevel. */
-export function* valuesOf(table: Uint8Array, { at, end }: Place): Generator<Place> {
+/** Where the value of an entry is, and, right before it, what its key does not share with the one before. */
+export interface Entry extends Place {
+  readonly shared: number;
+  readonly keyAt: number;
+}
+
+/** A block's entries, in order. Throws NotLevel. */
+export function* entriesOf(table: Uint8Array, { at, end }: Place): Generator<Entry> {
   const restarts = new LevelBytes(table, end - 4, end).fixed32();
   for (const entry = new LevelBytes(table, at, end - 4 * (restarts + 1)); !entry.isAtEnd;) {
-    entry.varint(); // bytes that its key has in common with the one before
+    const shared = entry.varint();
     const keyBytes = entry.varint();
     const valueBytes = entry.varint();
+    const keyAt = entry.at;
     entry.skip(keyBytes);
     const valueAt = entry.at;
     entry.skip(valueBytes);
-    yield { at: valueAt, end: entry.at };
+    yield { shared, keyAt, at: valueAt, end: entry.at };
   }
 }

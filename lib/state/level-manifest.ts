@@ -1,8 +1,8 @@
 /**
- * Which tables a LevelDB has, by its manifest: a log (doc/log_format.md of google/leveldb; db/log_reader.cc) of changes (db/version_edit.cc).
+ * Which tables and logs a LevelDB has, by its manifest: a log (doc/log_format.md of google/leveldb; db/log_reader.cc) of changes (db/version_edit.cc).
  * A change that is cut short at the end is none, as for LevelDB.
  */
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32c, masked } from './crc32c.ts';
 import { LevelBytes, NotLevel } from './level-bytes.ts';
@@ -17,16 +17,37 @@ const BLOCK_BYTES = 32768;
 const HEADER_BYTES = 7;
 const [FULL, FIRST, MIDDLE, LAST] = [1, 2, 3, 4];
 
-/** Throws NotLevel, and what the file system throws. */
-export async function levelTables(folder: string): Promise<LevelTable[]> {
-  const current = await readFile(join(folder, 'CURRENT'), 'latin1');
-  if (!/^MANIFEST-\d+\n$/.test(current)) throw new NotLevel('CURRENT names no manifest');
-  const tables = new Map<number, number>();
-  for (const change of logRecords(await readFile(join(folder, current.trimEnd())))) apply(tables, new LevelBytes(change));
-  return Array.from(tables, ([number, bytes]) => ({ name: `${String(number).padStart(6, '0')}.ldb`, bytes }));
+export interface LevelFiles {
+  readonly tables: readonly LevelTable[];
+  /** Names of the logs whose writes are in no table yet, in order. */
+  readonly logs: readonly string[];
 }
 
-function* logRecords(log: Uint8Array): Generator<Uint8Array> {
+/** What the manifest has come to. */
+interface Version {
+  /** Number of a table -> its bytes. */
+  readonly tables: Map<number, number>;
+  /** Logs from this number on count, and the one before, if it says so. */
+  log: number;
+  logBefore: number;
+}
+
+/** Throws NotLevel, and what the file system throws. */
+export async function levelFiles(folder: string): Promise<LevelFiles> {
+  const current = await readFile(join(folder, 'CURRENT'), 'latin1');
+  if (!/^MANIFEST-\d+\n$/.test(current)) throw new NotLevel('CURRENT names no manifest');
+  const version: Version = { tables: new Map(), log: 0, logBefore: 0 };
+  for (const change of logRecords(await readFile(join(folder, current.trimEnd())))) apply(version, new LevelBytes(change));
+  const { tables, log, logBefore } = version;
+  const logs = (await readdir(folder)).filter((name) => /^\d+\.log$/.test(name)).map((name) => ({ name, number: parseInt(name, 10) }));
+  return {
+    tables: Array.from(tables, ([number, bytes]) => ({ name: `${String(number).padStart(6, '0')}.ldb`, bytes })),
+    logs: logs.filter(({ number }) => number >= log || number === logBefore).sort((a, b) => a.number - b.number).map(({ name }) => name),
+  };
+}
+
+/** The records of a log, up to one that is cut short at its end. Throws NotLevel. */
+export function* logRecords(log: Uint8Array): Generator<Uint8Array> {
   let parts: Uint8Array[] = [];
   for (let at = 0; at + HEADER_BYTES <= log.length;) {
     const leftOfBlock = BLOCK_BYTES - at % BLOCK_BYTES;
@@ -56,13 +77,17 @@ function* logRecords(log: Uint8Array): Generator<Uint8Array> {
   }
 }
 
-/** Number of a table -> its bytes. */
-function apply(tables: Map<number, number>, change: LevelBytes): void {
+function apply(version: Version, change: LevelBytes): void {
+  const { tables } = version;
   while (!change.isAtEnd) {
     const tag = change.varint();
     if (tag === 1) { // the comparator's name
       change.skipString();
-    } else if (tag === 2 || tag === 3 || tag === 4 || tag === 9) { // numbers of the log, the next file, the last write, the log before
+    } else if (tag === 2) { // number of the log
+      version.log = change.varint();
+    } else if (tag === 9) { // of the log before
+      version.logBefore = change.varint();
+    } else if (tag === 3 || tag === 4) { // numbers of the next file, the last write
       change.varint();
     } else if (tag === 5) { // level, where its next compaction begins
       change.varint();

@@ -12,9 +12,9 @@
  */
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { blockAt, checkSum, valuesOf } from './level-blocks.ts';
+import { blockAt, checkSum, entriesOf, type Place } from './level-blocks.ts';
 import { LevelBytes, NotLevel } from './level-bytes.ts';
-import { levelTables, type LevelTable } from './level-manifest.ts';
+import { levelFiles, type LevelTable } from './level-manifest.ts';
 
 const FOOTER_BYTES = 48;
 const MAGIC_LOW = 0x8b80fb57;
@@ -24,7 +24,7 @@ const MAGIC_HIGH = 0xdb477524;
 export async function damageOfTables(folder: string): Promise<string | undefined> {
   let name = 'CURRENT or the manifest';
   try {
-    for (const table of await levelTables(folder)) {
+    for (const table of (await levelFiles(folder)).tables) {
       name = table.name;
       const bytes = await readTable(folder, table);
       if (bytes) checkTable(bytes);
@@ -37,7 +37,7 @@ export async function damageOfTables(folder: string): Promise<string | undefined
 }
 
 /** undefined when it is missing: LevelDB knows, and says so. */
-async function readTable(folder: string, { name, bytes }: LevelTable): Promise<Uint8Array | undefined> {
+export async function readTable(folder: string, { name, bytes }: LevelTable): Promise<Uint8Array | undefined> {
   const file = await open(join(folder, name), 'r').catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
@@ -57,17 +57,26 @@ async function readTable(folder: string, { name, bytes }: LevelTable): Promise<U
   }
 }
 
-/** Throws NotLevel. */
-function checkTable(table: Uint8Array): void {
+/** The index of its data blocks. Throws NotLevel. */
+export function indexOfTable(table: Uint8Array): Place {
+  return listsOf(table).index;
+}
+
+function listsOf(table: Uint8Array): { readonly filters: Place; readonly index: Place } {
   if (table.length < FOOTER_BYTES) throw new NotLevel('it is too short');
   const footer = new LevelBytes(table, table.length - FOOTER_BYTES);
   const filters = blockAt(table, footer);
-  const index = blockAt(table, footer);
+  return { filters, index: blockAt(table, footer) };
+}
+
+/** Throws NotLevel. */
+function checkTable(table: Uint8Array): void {
+  const { filters, index } = listsOf(table);
   const magic = new LevelBytes(table, table.length - 8);
   if (magic.fixed32() !== MAGIC_LOW || magic.fixed32() !== MAGIC_HIGH) throw new NotLevel('it has no magic number');
   checkSum(table, filters);
   checkSum(table, index);
   for (const list of [filters, index]) {
-    for (const { at, end } of valuesOf(table, list)) checkSum(table, blockAt(table, new LevelBytes(table, at, end)));
+    for (const { at, end } of entriesOf(table, list)) checkSum(table, blockAt(table, new LevelBytes(table, at, end)));
   }
 }

@@ -19,6 +19,8 @@ import { lookAt, openLevel, type Database, type OpenDatabase } from './database.
 import { damaged, isLocked, noState, stateError } from './errors.ts';
 import { COMMITS, commitKey, HEAD_KEY, INDEX_KEY } from './keys.ts';
 import { Ledger } from './ledger.ts';
+import { NotLevel } from './level-bytes.ts';
+import { copyLevel } from './level-copy.ts';
 import { damageOfTables } from './level-tables.ts';
 import { isOwned, locked, removeOwnerFile, writeOwnerFile } from './owner-file.ts';
 import { decodeRecord, encodeRecord, FORMAT, type CommitRecord, type StoredHead } from './records.ts';
@@ -27,6 +29,11 @@ import { Seals, sealText } from './seal.ts';
 export interface StateOptions {
   /** Makes one where there is none. Default: false. */
   readonly create?: boolean;
+  /**
+   * Reads all of it into memory and leaves the folder as it is, or not there: what is written then is written nowhere. It is not locked, and
+   * that of another process is found by the mark it leaves (owner-file.ts).
+   */
+  readonly copy?: boolean;
   /** Default: LevelDB. */
   readonly openDatabase?: OpenDatabase;
 }
@@ -54,20 +61,20 @@ const openFolders = new Set<string>();
 /** Throws ETL_STATE_LOCKED, ETL_STATE_DAMAGED, ETL_STATE_READ, ETL_STATE_WRITE. */
 export async function openState(name: string, options: StateOptions): Promise<OpenState> {
   const folder = resolve(name);
-  const { create = false, openDatabase = openLevel } = options;
-  const path = prepare(folder, create);
-  if (openFolders.has(path)) throw locked(folder);
-  openFolders.add(path);
+  const { create = false, copy = false, openDatabase = copy ? copyLevel : openLevel } = options;
+  const path = prepare(folder, create, copy);
+  if (openFolders.has(path) || (copy && isOwned(path))) throw locked(folder);
+  if (!copy) openFolders.add(path);
   const databaseFolder = databaseIn(path);
   let database: Database | undefined;
   const release = async (): Promise<void> => {
     try {
-      if (database) removeOwnerFile(path);
+      if (database && !copy) removeOwnerFile(path);
       await database?.close();
     } catch (error) {
       throw stateError(folder, 'Writing', error);
     } finally {
-      openFolders.delete(path);
+      if (!copy) openFolders.delete(path);
     }
   };
   try {
@@ -75,16 +82,20 @@ export async function openState(name: string, options: StateOptions): Promise<Op
     // Another process may be writing what was read.
     if (damage !== undefined) throw isOwned(path) ? locked(folder) : damaged(folder, damage);
     database = await openDatabase(databaseFolder).catch((error: unknown) => {
+      if (error instanceof NotLevel) throw damaged(folder, `in level/, ${error.message}`);
       throw isLocked(error) ? locked(folder, error) : error;
     });
-    writeOwnerFile(path);
-    await syncNames(databaseFolder);
-    await syncNames(path);
+    if (!copy) {
+      writeOwnerFile(path);
+      await syncNames(databaseFolder);
+      await syncNames(path);
+    }
     const seals = await Seals.load();
     const loaded = await load(folder, database, seals, create);
+    if (copy && isOwned(path)) throw locked(folder); // meanwhile
     return { folder, database, seals, syncNames: () => syncNames(databaseFolder), release, ...loaded };
   } catch (error) {
-    const failure = stateError(folder, 'Opening', error);
+    const failure = copy && isOwned(path) ? locked(folder) : stateError(folder, 'Opening', error);
     throw await release().then(() => failure, (extra: unknown) => withCleanupError(failure, extra));
   }
 }
@@ -102,13 +113,14 @@ export function databaseIn(folder: string): string {
   return join(folder, DATABASE_FOLDER);
 }
 
-/** The folder without links, with a folder for the database in it. */
-function prepare(folder: string, create: boolean): string {
+/** The folder without links, with a folder for the database in it, unless it is for a copy. */
+function prepare(folder: string, create: boolean, copy: boolean): string {
   try {
     const found = lookAt(databaseIn(folder));
     if (found === 'remains') throw damaged(folder, 'the file level/CURRENT is missing');
     if (found === 'nothing') {
       if (!create) throw noState(folder);
+      if (copy) return folder;
       mkdirSync(databaseIn(folder), { recursive: true });
     }
     return realpathSync(folder);
