@@ -22,7 +22,7 @@ test('README has every reject code', () => {
 test('README has every command', () => {
   const names = (command: Command, before = ''): string[] =>
     [`${before}${command.name()}`, ...command.commands.flatMap((child) => names(child, `${before}${command.name()} `))];
-  const all = names(createProgram(() => undefined));
+  const all = names(createProgram(async () => undefined));
   assert.ok(all.includes('etl-stream state check'));
   for (const name of all) assert.ok(readme.includes(`\`${name} `) || name === 'etl-stream', name);
 });

@@ -2,11 +2,11 @@
 import { generateLogs } from '../index.ts';
 import { EXIT_DONE, untilSignalled } from './exit.ts';
 import { printable } from './printable.ts';
-import { parseSize } from './size.ts';
 
 export interface GenerateFlags {
   files: number;
-  size: string;
+  /** Bytes. */
+  size: number;
   users: number;
   duplicates: number;
   badRows: number;
@@ -15,17 +15,18 @@ export interface GenerateFlags {
   quiet?: boolean;
 }
 
-export async function generateCommand(folder: string, flags: GenerateFlags): Promise<number> {
-  const { size, quiet, ...shape } = flags;
-  const bytes = parseSize(size, '--size');
+export async function generateCommand([folder = '']: readonly string[], flags: GenerateFlags): Promise<number> {
+  const { files: fileCount, size, users, duplicates: copies, badRows, seed, overwrite, quiet } = flags;
   const started = performance.now();
-  const { files, rows, duplicates, bad } = await untilSignalled((signal) => generateLogs({ ...shape, folder, size: bytes, signal }));
+  const { files, rows, duplicates, bad } = await untilSignalled((signal) => (
+    generateLogs({ folder, files: fileCount, size, users, duplicates: copies, badRows, seed, overwrite: overwrite ?? false, signal })
+  ));
   const seconds = (performance.now() - started) / 1000;
   const count = (value: number): string => value.toLocaleString('en-US');
   if (!quiet) {
     process.stderr.write(
       `${count(rows)} rows (${count(duplicates)} duplicates, ${count(bad)} bad) in ${files.length} files in ${printable(folder)}: ` +
-        `${seconds.toFixed(2)} s, ${Math.round(bytes / 1e6 / seconds)} MB/s\n`,
+        `${seconds.toFixed(2)} s, ${Math.round(size / 1e6 / seconds)} MB/s\n`,
     );
   }
   return EXIT_DONE;

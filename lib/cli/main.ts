@@ -1,9 +1,11 @@
-/** Arguments in, exit code out. Nothing else in the project touches the process's arguments or exit code. */
+/** Arguments in, exit code out. Nothing else in the project touches the process's arguments, environment or exit code. */
 import { CommanderError } from 'commander';
 import { EtlError } from '../core/errors.ts';
 import { keepHeapSmall } from '../core/resident.ts';
 import { EXIT_DONE, EXIT_USAGE, reportError } from './exit.ts';
-import { createProgram } from './program.ts';
+import { CONFIG_VARIABLE, flagsOf, settle } from './options/settings.ts';
+import type { Setting } from './options/spec.ts';
+import { createProgram, type Called } from './program.ts';
 
 /** Runs the command line `args` (without node and script) and gives the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -11,16 +13,57 @@ export async function main(args: readonly string[]): Promise<number> {
   watchOutput();
   let code: number = EXIT_DONE;
   try {
-    await createProgram((result) => {
-      code = result;
-    }).parseAsync(args, { from: 'user' });
+    await createProgram(async (called) => {
+      code = await runCalled(called);
+    }, { isShort: args.includes('-h') && !args.includes('--help') }).parseAsync(args, { from: 'user' });
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_DONE : EXIT_USAGE;
-    code = reportError(error);
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT_DONE;
+    if (error instanceof CommanderError && error.code.startsWith('commander.help')) return EXIT_USAGE;
+    code = reportError(error instanceof CommanderError ? usageOf(error) : error);
     // A read from an idle device cannot be taken back and would keep the process alive, on Windows one from a pipe, too.
     process.exit(code);
   }
   return code;
+}
+
+async function runCalled({ command, values, flags }: Called): Promise<number> {
+  const environment = process.env;
+  const file = await configFile(flags.config, environment);
+  const settings = settle(command, { flags, environment, file });
+  const taken = flagsOf(settings);
+  const handler = await command.load();
+  try {
+    return await handler.run(values, taken, { settings });
+  } catch (error) {
+    throw withOrigin(error, settings);
+  }
+}
+
+/** Loaded when there may be one: most runs have none. */
+async function configFile(flag: unknown, environment: NodeJS.ProcessEnv) {
+  if (flag === false) return undefined;
+  const { findConfigFile } = await import('./options/find-config.ts');
+  const path = findConfigFile((flag as string | undefined) ?? environment[CONFIG_VARIABLE], '.');
+  if (path === undefined) return undefined;
+  const { readConfigFile } = await import('./options/config-file.ts');
+  return readConfigFile(path, '.');
+}
+
+/** What is wrong with an option is told by its flag: this tells who said it, if it was not the command line. */
+function withOrigin(error: unknown, settings: readonly Setting[]): unknown {
+  if (!(error instanceof EtlError) || error.code !== 'ETL_USAGE' || error.hint !== undefined) return error;
+  const said = settings.find(({ option, origin }) => origin.from !== 'default' && new RegExp(`^--${option.name}\\b`).test(error.message));
+  if (said?.origin.from === 'environment') return new EtlError('ETL_USAGE', error.message, { cause: error.cause, hint: `It is said by the environment variable ${said.origin.variable}.` });
+  if (said?.origin.from === 'file') return new EtlError('ETL_USAGE', error.message, { cause: error.cause, hint: `It is said by ${said.origin.key} in ${said.origin.file}.` });
+  return error;
+}
+
+/** As every other error of usage. */
+function usageOf(error: CommanderError): EtlError {
+  const [said = '', meant] = error.message.replace(/^error: /, '').replace(/\.$/, '').split('\n');
+  return new EtlError('ETL_USAGE', `${said.charAt(0).toUpperCase()}${said.slice(1)}.`, {
+    hint: meant === undefined ? 'etl-stream --help lists what is accepted.' : meant.replace(/^\((.*)\)$/, '$1'),
+  });
 }
 
 /**

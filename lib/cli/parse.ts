@@ -9,18 +9,16 @@ import { checkCsv, describeDialect, EtlError, readText, SNIFF_BYTES, sniffDialec
 import { dialectOf, type DialectFlags } from './dialect.ts';
 import { EXIT_DONE } from './exit.ts';
 import { printable } from './printable.ts';
-import { parseSize } from './size.ts';
 
 export interface ParseFlags extends DialectFlags {
   json: true;
 }
 
-export async function parseCommand(file: string, flags: ParseFlags): Promise<number> {
+export async function parseCommand([file = '-']: readonly string[], flags: ParseFlags): Promise<number> {
   const name = file === '-' ? '<stdin>' : file;
-  const maxRecordBytes = flags.maxRecord === undefined ? DEFAULT_MAX_RECORD : parseSize(flags.maxRecord, '--max-record');
   try {
     const { input, dialect } = await openInput(file, name, flags);
-    for await (const { records, malformed } of checkCsv(input, { ...dialect, name, onError: flags.onError, maxRecordBytes })) {
+    for await (const { records, malformed } of checkCsv(input, { ...dialect, name, onError: flags.onError, maxRecordBytes: flags.maxRecord ?? DEFAULT_MAX_RECORD })) {
       for (const told of malformed) process.stderr.write(`${JSON.stringify({ file: name, ...told })}\n`);
       let lines = '';
       for (const fields of records) lines += `${JSON.stringify(fields)}\n`;

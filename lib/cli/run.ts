@@ -1,50 +1,29 @@
 /** `etl-stream [inputs...]`: the job, its progress and its summary. */
 import { run, type RunOptions } from '../index.ts';
-import type { Compression, GroupBy, ParquetEncoding, RejectsFormat } from '../core/options.ts';
 import { availableMemory, defaultMemory } from '../core/memory-limit.ts';
 import { EXIT_DONE, untilSignalled } from './exit.ts';
-import { parseDuration } from './duration.ts';
 import { tellGuess } from './guess.ts';
 import { inputOptionsOf, type InputFlags } from './inputs.ts';
 import { printableJson } from './printable.ts';
-import { parseSize } from './size.ts';
 import { formatSummary } from './summary.ts';
 
-export interface RunFlags extends InputFlags {
-  output?: string;
-  overwrite?: boolean;
-  rejectsFormat: RejectsFormat;
-  geoDb?: string;
-  geoField?: string;
-  groupBy: GroupBy;
-  compression: Compression;
-  parquetEncoding: ParquetEncoding;
-  /** false: --no-state. */
-  state?: string | false;
-  checkpoint?: string;
-  dedupWindow?: string;
-  temp?: string;
-  jobs?: number;
-  memory?: string;
-  maxSpill?: string;
-  json?: boolean;
-  quiet?: boolean;
+export interface RunFlags extends InputFlags, Pick<RunOptions,
+  'output' | 'overwrite' | 'rejectsFormat' | 'geoDb' | 'geoField' | 'groupBy' | 'compression' | 'parquetEncoding'
+  | 'state' | 'checkpoint' | 'dedupWindow' | 'temp' | 'jobs' | 'memory' | 'maxSpill'> {
+  readonly json?: boolean;
+  readonly quiet?: boolean;
 }
 
 export async function runCommand(inputs: readonly string[], flags: RunFlags): Promise<number> {
-  const { output, overwrite, rejectsFormat, geoDb, geoField, groupBy, compression, parquetEncoding, state, temp, jobs } = flags;
-  const { memory, maxSpill, checkpoint, dedupWindow, json, quiet } = flags;
+  const { output, overwrite, rejectsFormat, geoDb, geoField, groupBy, compression, parquetEncoding, state, checkpoint, dedupWindow, temp, jobs, memory, maxSpill } = flags;
+  const { json, quiet } = flags;
   const options: RunOptions = {
     ...inputOptionsOf(flags),
-    inputs, output, overwrite, rejectsFormat, geoDb, geoField, groupBy, compression, parquetEncoding, state, temp, jobs,
-    memory: memory === undefined ? undefined : parseSize(memory, '--memory'),
-    maxSpill: maxSpill === undefined ? undefined : parseSize(maxSpill, '--max-spill'),
-    checkpoint: checkpoint === undefined ? undefined : parseSize(checkpoint, '--checkpoint'),
-    dedupWindow: dedupWindow === undefined ? undefined : parseDuration(dedupWindow, '--dedup-window'),
+    inputs, output, overwrite, rejectsFormat, geoDb, geoField, groupBy, compression, parquetEncoding, state, checkpoint, dedupWindow, temp, jobs, memory, maxSpill,
   };
 
-  if (!quiet) warnOfLimit(options.memory);
-  const summary = await untilSignalled((signal, pause) => run(options, { signal, pause, onGuess: quiet ? undefined : tellGuess }), options.state !== false);
+  if (!quiet) warnOfLimit(memory);
+  const summary = await untilSignalled((signal, pause) => run(options, { signal, pause, onGuess: quiet ? undefined : tellGuess }), state !== false);
   if (json) process.stdout.write(`${printableJson(summary)}\n`);
   else if (!quiet) process.stderr.write(formatSummary(summary));
   return EXIT_DONE;

@@ -1,14 +1,13 @@
 /** `etl-stream state <output>`, and its commands `check`, `compact` and `forget`. What they say goes to stdout, problems to stderr. */
 import { checkState, compactState, describeState, forgetState, type CommitRecord, type InputRecord, type Published, type StateDescription } from '../index.ts';
-import { parseDate } from './duration.ts';
 import { EXIT_DONE, EXIT_FAILED } from './exit.ts';
 import { printable, printableJson } from './printable.ts';
 import { count, number, size } from './summary.ts';
 import { table } from './table.ts';
 
 export interface StateFlags {
-  state?: string;
-  json?: boolean;
+  readonly state?: string;
+  readonly json?: boolean;
 }
 
 /** Commits and inputs that are shown to a person. */
@@ -22,13 +21,13 @@ const PUBLISHED: Readonly<Record<Published, string>> = {
   foreign: 'is not of this state',
 };
 
-export async function showCommand(output: string, { state, json }: StateFlags): Promise<number> {
+export async function showCommand([output = '']: readonly string[], { state, json }: StateFlags): Promise<number> {
   const description = await describeState({ output, state }, json ? {} : { lastInputs: SHOWN });
   process.stdout.write(json ? `${printableJson(description)}\n` : formatState(description));
   return EXIT_DONE;
 }
 
-export async function checkCommand(output: string, { state }: StateFlags): Promise<number> {
+export async function checkCommand([output = '']: readonly string[], { state }: StateFlags): Promise<number> {
   const { problems, checked } = await checkState({ output, state });
   for (const problem of problems) process.stderr.write(`${printable(problem)}\n`);
   if (problems.length > 0) return EXIT_FAILED;
@@ -40,16 +39,16 @@ export async function checkCommand(output: string, { state }: StateFlags): Promi
   return EXIT_DONE;
 }
 
-export async function compactCommand(output: string, { state }: StateFlags): Promise<number> {
+export async function compactCommand([output = '']: readonly string[], { state }: StateFlags): Promise<number> {
   const { folder, before, after } = await compactState({ output, state });
   process.stdout.write(`${number(before)} bytes before, ${number(after)} after: ${printable(folder)}\n`);
   return EXIT_DONE;
 }
 
-export async function forgetCommand(output: string, { state, before }: StateFlags & { before: string }): Promise<number> {
-  const { folder, ids, mixed } = await forgetState({ output, state, before: parseDate(before, '--before') });
+export async function forgetCommand([output = '']: readonly string[], { state, before }: StateFlags & { before: Date }): Promise<number> {
+  const { folder, ids, mixed } = await forgetState({ output, state, before });
   const rest = mixed === 0 ? '' : `; ${count(mixed, 'id')} stay, in pages with older and newer ones`;
-  process.stdout.write(`${count(ids, 'id')} forgotten that were counted before ${before}${rest}: ${printable(folder)}\n`);
+  process.stdout.write(`${count(ids, 'id')} forgotten that were counted before ${day(before)}${rest}: ${printable(folder)}\n`);
   return EXIT_DONE;
 }
 
@@ -81,6 +80,11 @@ const INPUT_HEADS = ['input', 'commit', 'when', 'rows', 'bytes'];
 
 function inputCells({ path, commit, when, rows, size: bytes }: InputRecord): string[] {
   return [printable(path), number(commit), when, number(rows), number(bytes)];
+}
+
+/** Midnight is the day that begins with it. */
+function day(moment: Date): string {
+  return moment.toISOString().replace('T00:00:00.000Z', '');
 }
 
 function rest(earlier: number): string[] {

@@ -8,11 +8,12 @@ import { count, number } from './summary.ts';
 import { table } from './table.ts';
 
 export interface ValidateFlags extends InputFlags {
-  json?: boolean;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
 }
 
 export async function validateCommand(inputs: readonly string[], flags: ValidateFlags): Promise<number> {
-  const found = await untilSignalled((signal) => validate({ ...inputOptionsOf(flags), inputs }, { signal, onGuess: tellGuess }));
+  const found = await untilSignalled((signal) => validate({ ...inputOptionsOf(flags), inputs }, { signal, ...(!flags.quiet && { onGuess: tellGuess }) }));
   process.stdout.write(flags.json ? `${printableJson(found)}\n` : formatValidation(found));
   return found.isAccepted ? EXIT_DONE : EXIT_REJECTED;
 }

@@ -94,11 +94,11 @@ export function ruledColumns(rules: readonly Rule[], columns: object): string[] 
 }
 
 /** `COLUMN:RULE`, as a user writes it. Throws ETL_USAGE. */
-export function parseRule(text: string): ColumnRules {
+export function parseRule(text: string, where = '--rule'): ColumnRules {
   // A column's name may have a colon, and so may a pattern.
   const [, column, word, key, value = ''] = /^(.+?):(?:(required|optional)|(type|min|max|pattern|one-of)=(.*))$/s.exec(text) ?? [];
   if (column === undefined) {
-    throw fault('--rule', `must be COLUMN:RULE, RULE one of required, optional, type=${fieldTypes.join('|')}, min=N, max=N, pattern=REGEXP, one-of=a|b, not ${JSON.stringify(text)}`);
+    throw fault(where, `must be COLUMN:RULE, RULE one of required, optional, type=${fieldTypes.join('|')}, min=N, max=N, pattern=REGEXP, one-of=a|b, not ${JSON.stringify(text)}`);
   }
   if (word !== undefined) return { column, [word]: true };
   return key === 'one-of' ? { column, oneOf: value.split('|') } : { column, [key!]: value };

@@ -37,8 +37,8 @@ test('names of inputs, outputs, columns and options are escaped wherever they ar
     ['a file that is missing', [`${EVIL}.none`, '-o', 'a'], 1, /\\x1b/], ['a header', [`${EVIL}.head.csv`, '-o', 'b'], 1, /\[ETL_HEADER\]/],
     ['an empty folder', [EVIL, '-o', 'c'], 1, /\\x1b/], ['a column', [input, '-o', 'd', '--id-column', EVIL], 1, /\\x1b/],
     ['a database', [input, '-o', 'e', '--geo-db', `${EVIL}.mmdb`], 1, /\[ETL_GEO_DATABASE\]/], ['a field', [input, '-o', 'f', '--geo-field', EVIL], 1, /\[ETL_GEO_DATABASE\]/],
-    ['an option', [`--${EVIL}`], 2, /unknown option/], ['a choice', [input, '--group-by', EVIL], 2, /invalid/], ['a size', [input, '--memory', EVIL], 2, /\[ETL_USAGE\]/],
-    ['an output that exists', [input, '-o', EVIL, '--no-state'], 1, /\[ETL_OUTPUT_EXISTS\]/], ['a number', [input, '-j', EVIL], 2, /invalid/],
+    ['an option', [`--${EVIL}`], 2, /Unknown option/], ['a choice', [input, '--group-by', EVIL], 2, /must be one of region, user/], ['a size', [input, '--memory', EVIL], 2, /\[ETL_USAGE\]/],
+    ['an output that exists', [input, '-o', EVIL, '--no-state'], 1, /\[ETL_OUTPUT_EXISTS\]/], ['a number', [input, '-j', EVIL], 2, /--jobs must be a whole number/],
     ['generated logs', ['generate', `${EVIL}logs`, '--size', '1KB', '--files', '1'], 0, /\\x1b/],
   ];
   for (const [what, args, code, message] of runs) {

@@ -25,7 +25,7 @@ test('one object, or one line for each rule: the same', () => {
     { column: 'watch_time(min)', min: 'none' }, { column: 'c', min: '.5', max: '+7.' },
   ];
   const sorted = (rules: ColumnRules[]): unknown => validateRules(rules, columns).sort((a, b) => (a.column + a.name < b.column + b.name ? -1 : 1));
-  assert.deepEqual(sorted(lines.map(parseRule)), sorted(given));
+  assert.deepEqual(sorted(lines.map((text) => parseRule(text))), sorted(given));
   assert.deepEqual(ruledColumns(validateRules(given, columns), columns), ['a:b', 'a', 'c']);
 });
 

@@ -1,0 +1,26 @@
+/** Options that say what is told, and how: of many commands. */
+import { file, oneOf } from './kinds.ts';
+import type { OptionSpec } from './spec.ts';
+
+export const json: OptionSpec = { name: 'json', about: 'print it as JSON on stdout' };
+export const quiet: OptionSpec = { name: 'quiet', short: 'q', about: 'print nothing but errors', isCommon: true };
+
+export const color: OptionSpec = {
+  name: 'color', about: '', negation: 'no colors; NO_COLOR says the same',
+  detail: 'No colors, which there are on a terminal unless `NO_COLOR` is set or `TERM` is `dumb`.',
+};
+
+export const logFormats = ['text', 'json'] as const;
+export const logFormat: OptionSpec = {
+  name: 'log-format', kind: oneOf('format', logFormats), about: 'messages on stderr as text or JSON lines', fallback: logFormats[0],
+  detail: 'Messages on stderr as text, or as JSON lines (level, time, code, message, hint) for whatever collects logs.',
+};
+
+/** Which configuration file is read: not in one. */
+export const config: OptionSpec = {
+  name: 'config', kind: file, about: 'configuration file', fallback: './etl-stream.config.json or .ts', negation: 'read no configuration file', isCommandLineOnly: true,
+  detail: 'The configuration file, which may have all other options; the folder that the command runs in is searched for one. `--no-config`: read none.',
+};
+
+/** Of every command. */
+export const always: readonly OptionSpec[] = [logFormat, color, config];

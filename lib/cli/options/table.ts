@@ -1,0 +1,122 @@
+/**
+ * The table: every command with its arguments and options. Nobody else says which options there are. An option of a run is
+ * one key of a configuration file for every command that has it; what a command has alone stands in its section (settings.ts).
+ */
+import { generateDefaults } from '../../generate/options.ts';
+import { date, share, size, whole } from './kinds.ts';
+import { columns, dialect, glob, parserOptions } from './input-options.ts';
+import { always, json, quiet } from './message-options.ts';
+import { output, resources, result, state, stateFolder } from './run-options.ts';
+import type { ArgumentSpec, CommandSpec, Handler, OptionGroup, OptionSpec } from './spec.ts';
+
+const inputs: ArgumentSpec = {
+  name: 'inputs', about: 'files, folders (searched for logs), or - for standard input', isOptional: true, isVariadic: true, completes: 'files',
+};
+const dataset: ArgumentSpec = { name: 'output', about: 'the dataset: a folder that a run published', completes: 'folders' };
+
+const messages = (...options: OptionSpec[]): OptionGroup => ({ title: 'Messages and configuration', options: [...options, ...always] });
+
+const stateCommands: readonly CommandSpec[] = [
+  {
+    name: 'check', about: 'verify the state and the dataset, one against the other; a line on stderr for each problem',
+    arguments: [dataset], groups: [{ title: 'Options', options: [stateFolder] }, messages()],
+    examples: [['etl-stream state check totals', 'exit code 1 when something is wrong']],
+    load: async () => handler((await import('../state.ts')).checkCommand),
+  },
+  {
+    name: 'compact', about: 'merge what the state has of ids, and give back disk space',
+    arguments: [dataset], groups: [{ title: 'Options', options: [stateFolder] }, messages()],
+    examples: [['etl-stream state compact totals', 'nothing that counts is changed']],
+    load: async () => handler((await import('../state.ts')).compactCommand),
+  },
+  {
+    name: 'forget', about: 'forget ids that were counted before a date: logs that come with them again count again; totals stay',
+    arguments: [dataset],
+    groups: [
+      { title: 'Options', options: [{ name: 'before', kind: date, about: 'such as 2026-11-01 (UTC), or 2026-11-01T12:00:00Z', isRequired: true, isCommandLineOnly: true, isCommon: true }, stateFolder] },
+      messages(),
+    ],
+    examples: [['etl-stream state forget totals --before 2026-11-01', 'says how many']],
+    load: async () => handler((await import('../state.ts')).forgetCommand),
+  },
+];
+
+const generate: CommandSpec = {
+  name: 'generate', about: 'write realistic logs, the same bytes for the same arguments',
+  arguments: [{ name: 'folder', about: 'where to write them', completes: 'folders' }],
+  groups: [
+    {
+      title: 'The logs',
+      options: [
+        { name: 'files', kind: whole(), about: 'number of files', value: generateDefaults.files, fallback: String(generateDefaults.files), isCommon: true },
+        { name: 'size', kind: size, about: 'bytes of all files together', value: generateDefaults.size, fallback: '1GB', isCommon: true },
+        { name: 'users', kind: whole(), about: 'number of different users', value: generateDefaults.users, fallback: String(generateDefaults.users), isCommon: true },
+        { name: 'duplicates', kind: share, about: 'share of rows that are copies of earlier ones, 0 to 1', value: generateDefaults.duplicates, fallback: String(generateDefaults.duplicates), isCommon: true },
+        { name: 'bad-rows', kind: share, about: 'share of rows with something wrong, 0 to 0.5', value: generateDefaults.badRows, fallback: String(generateDefaults.badRows), isCommon: true },
+        { name: 'seed', kind: whole('number'), about: 'seed of the random numbers', value: generateDefaults.seed, fallback: String(generateDefaults.seed), isCommon: true },
+        { name: 'overwrite', about: 'replace files of the same names', isCommon: true, isOwn: true },
+      ],
+    },
+    messages(quiet),
+  ],
+  examples: [['etl-stream generate logs --files 4 --size 200MB', 'and then: etl-stream logs']],
+  load: async () => handler((await import('../generate.ts')).generateCommand),
+};
+
+const runGroups: readonly OptionGroup[] = [{ title: 'Input and output', options: [output, glob] }, columns, dialect, result, state, resources];
+
+export const program: CommandSpec = {
+  name: 'etl-stream',
+  about: 'Counts activity logs exactly once; publishes watch time per user and region.',
+  arguments: [inputs],
+  groups: [...runGroups, messages({ ...json, about: 'print the summary as JSON on stdout', isCommon: true }, quiet)],
+  examples: [
+    ['cat logs.csv | etl-stream', ''],
+    ['etl-stream logs/ -o totals', 'again, when there are more logs: adds what is new'],
+    ['etl-stream logs/ -o totals --overwrite', 'begins afresh'],
+    ['etl-stream a.csv b.csv --no-state --group-by user --json', ''],
+    ['etl-stream validate logs/', 'what a run would reject'],
+    ['etl-stream generate logs/ --size 1GB && etl-stream logs/', ''],
+  ],
+  readsStandardInput: true,
+  load: async () => handler((await import('../run.ts')).runCommand),
+  commands: [
+    generate,
+    {
+      name: 'parse', about: 'print the records of a CSV file, header included; what is malformed is told on stderr, as JSON lines',
+      arguments: [{ name: 'file', about: 'standard input, if none is named', isOptional: true, completes: 'files' }],
+      groups: [
+        { title: 'Output', options: [{ ...json, about: 'each record as a JSON array, one a line', isRequired: true, isCommon: true }] },
+        parserOptions, messages(),
+      ],
+      examples: [['etl-stream parse any.csv --json --delimiter ";"', '']],
+      load: async () => handler((await import('../parse.ts')).parseCommand),
+    },
+    {
+      name: 'validate', about: 'read inputs as a run would and print what it would reject, by file and reason; publish nothing',
+      arguments: [inputs],
+      groups: [{ title: 'Input', options: [glob] }, columns, dialect, messages({ ...json, isCommon: true }, quiet)],
+      examples: [['etl-stream validate logs/ --rule timestamp:type=timestamp', 'exit code 3: a run would not take them']],
+      readsStandardInput: true,
+      load: async () => handler((await import('../validate.ts')).validateCommand),
+    },
+    {
+      name: 'state', about: 'show what the state of a dataset holds: commits, inputs, ids, sizes',
+      arguments: [dataset],
+      groups: [{ title: 'Options', options: [{ ...stateFolder, isCommon: true }, { ...json, isCommon: true }] }, messages()],
+      examples: [['etl-stream state totals', ''], ['etl-stream state ./check', 'an output that is called like one of the commands']],
+      load: async () => handler((await import('../state.ts')).showCommand),
+      commands: stateCommands,
+    },
+    {
+      name: 'config', about: 'print the effective value of each option of a run, and where it comes from: a flag, the environment, a file, or nowhere',
+      arguments: [], groups: [...runGroups, messages({ ...json, isCommon: true })],
+      examples: [['etl-stream config --memory 1GB', '']],
+      load: async () => handler((await import('../config.ts')).configCommand),
+    },
+  ],
+};
+
+function handler(run: Handler['run']): Handler {
+  return { run };
+}
