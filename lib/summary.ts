@@ -13,7 +13,8 @@ export interface Summary {
   readonly jobs: number;
   /** What parsed them: with a dialect that the kernel does not take csv-parse did, in one thread, at some 15 MB/s. */
   readonly parser: 'kernel' | 'csv-parse';
-  /** Bytes read from the inputs. */
+  /** Bytes read from the inputs: as they stand, compressed ones as such; and of text, decompressed, as UTF-8. */
+  readonly inputBytes: number;
   readonly bytes: number;
   /** read = counted + duplicates + rejected, always. */
   readonly rows: { readonly read: number; readonly duplicates: number; readonly rejected: number; readonly counted: number };
@@ -71,10 +72,11 @@ export type Outcome = Pick<Summary, 'output' | 'rejectsFile' | 'inputs' | 'jobs'
 
 /** `rules`: of the run. */
 export function summarize(counters: Readonly<Counters>, rules: readonly Rule[], memoryLimit: number, outcome: Outcome): Summary {
-  const { bytes, read, duplicate, rejected, counted, rejectedBy, emptyLines, unknownRegion, groups, files, outputBytes } = counters;
+  const { inputBytes, bytes, read, duplicate, rejected, counted, rejectedBy, emptyLines, unknownRegion, groups, files, outputBytes } = counters;
   const { seconds } = outcome;
   return {
     ...outcome,
+    inputBytes,
     bytes,
     rows: { read, duplicates: duplicate, rejected, counted },
     rejectedBy: reasonsOf(rejectedBy, rules),

@@ -5,6 +5,8 @@
 import { EtlError } from './errors.ts';
 
 export interface Counters {
+  /** Bytes of inputs as they stand, on the disk or in a pipe: compressed ones as such. What is read before the run to look at it does not count. */
+  inputBytes: number;
   /** Bytes of text that inputs have: decompressed, as UTF-8. */
   bytes: number;
   /** Records read, headers and empty lines excluded. */
@@ -44,25 +46,33 @@ export interface Counters {
 /** Counters that are kept by something. */
 const BY = ['rejectedBy', 'rejectedIn', 'readBy'] as const;
 
+/** Counters that are one number: few, however many inputs there are. */
+export type Figures = Omit<Counters, (typeof BY)[number]>;
+const FIGURES = (Object.keys(newCounters()) as (keyof Counters)[]).filter((name): name is keyof Figures => !(BY as readonly string[]).includes(name));
+
 export function newCounters(): Counters {
   return {
-    bytes: 0, read: 0, readBy: new Map(), emptyLines: 0, counted: 0, duplicate: 0, rejected: 0, rejectedBy: new Map(), rejectedIn: new Map(), unknownRegion: 0,
+    inputBytes: 0, bytes: 0, read: 0, readBy: new Map(), emptyLines: 0, counted: 0, duplicate: 0, rejected: 0, rejectedBy: new Map(), rejectedIn: new Map(), unknownRegion: 0,
     spilledBytes: 0, spilledFiles: 0, rowsSpilled: 0, splits: 0, runs: 0, runsSpilled: 0, mergePasses: 0, published: 0, groups: 0, files: 0, outputBytes: 0,
   };
 }
 
-/** Adds what another thread has counted since it told `before`. */
+/** Adds what another thread, or part of the run, has counted since it told `before`. */
 export function addCounters(total: Counters, now: Readonly<Counters>, before: Readonly<Counters> | undefined): void {
-  for (const name of Object.keys(now) as (keyof Counters)[]) {
-    if (!isBy(name)) total[name] += now[name] - (before?.[name] ?? 0);
-  }
+  addFigures(total, now, before);
   for (const name of BY) {
     for (const [key, rows] of now[name]) addTo(total[name], key, rows - (before?.[name].get(key) ?? 0));
   }
 }
 
-function isBy(name: keyof Counters): name is (typeof BY)[number] {
-  return (BY as readonly string[]).includes(name);
+/** The same of figures alone. */
+export function addFigures(total: Figures, now: Readonly<Figures>, before?: Readonly<Figures>): void {
+  for (const name of FIGURES) total[name] += now[name] - (before?.[name] ?? 0);
+}
+
+/** A copy. */
+export function figuresOf(counters: Readonly<Figures>): Figures {
+  return Object.fromEntries(FIGURES.map((name) => [name, counters[name]])) as unknown as Figures;
 }
 
 export function addTo(counts: Map<number, number>, key: number, rows: number): void {

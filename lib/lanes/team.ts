@@ -16,7 +16,7 @@ import { rangesMadeElsewhere } from '../aggregate/range-runs.ts';
 import { surveyRanges } from '../aggregate/ranges.ts';
 import type { HandedRun } from '../aggregate/runs.ts';
 import type { Scattered } from '../aggregate/scattered.ts';
-import { addCounters, type Counters } from '../core/counters.ts';
+import { addCounters, addFigures, newCounters, type Counters, type Figures } from '../core/counters.ts';
 import { EtlError } from '../core/errors.ts';
 import { SharedCell } from '../core/shared-cell.ts';
 import type { SortedRun } from '../core/stage.ts';
@@ -66,7 +66,7 @@ export class Team implements Lanes {
   readonly #options: TeamOptions;
   readonly #crew: Crew<ThreadCalls>;
   /** What each thread had counted when it told last. */
-  readonly #told: (Counters | undefined)[] = [];
+  readonly #told: Counters[];
   /** Row groups that each thread has to encode. */
   readonly #encoding: number[];
   #memory: LinearMemory | undefined;
@@ -86,6 +86,7 @@ export class Team implements Lanes {
     const { threads, signal } = options;
     this.#options = options;
     this.threads = threads;
+    this.#told = Array.from({ length: threads }, newCounters);
     this.#encoding = new Array<number>(threads).fill(0);
     this.#crew = new Crew<ThreadCalls>({
       entry: threadEntry(),
@@ -93,7 +94,7 @@ export class Team implements Lanes {
       handlers: (thread) => ({
         open: (input: number) => this.#file!.open(input),
         rejects: (lines: string) => this.#rejects!.append(lines),
-        counters: (now: Counters) => this.#count(thread, now),
+        figures: (now: Figures) => this.#countFigures(thread, now),
       }) satisfies MainCalls as Calls,
       failed: () => this.#stop(),
       limits: HEAP_LIMITS,
@@ -229,7 +230,13 @@ export class Team implements Lanes {
   }
 
   #count(thread: number, now: Counters): void {
-    addCounters(this.#options.counters, now, this.#told[thread]);
+    addCounters(this.#options.counters, now, this.#told[thread]!);
     this.#told[thread] = now;
+  }
+
+  #countFigures(thread: number, now: Figures): void {
+    const told = this.#told[thread]!;
+    addFigures(this.#options.counters, now, told);
+    this.#told[thread] = { ...told, ...now };
   }
 }

@@ -1,7 +1,7 @@
 /** A thread beside the main one (team.ts): runs lanes over its own arena, and encodes row groups, when it is called. */
 import { constants, setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
-import { newCounters, type Counters } from '../core/counters.ts';
+import { figuresOf, newCounters, type Counters, type Figures } from '../core/counters.ts';
 import { SharedCell } from '../core/shared-cell.ts';
 import type { HandedRun } from '../aggregate/runs.ts';
 import type { Scattered } from '../aggregate/scattered.ts';
@@ -33,8 +33,6 @@ export interface ThreadSetup extends LaneSetup {
   readonly yields: boolean;
   /** Ids that were counted before the run; undefined: they are no matter. */
   readonly history: HandedHistory | undefined;
-  /** Whether anybody looks at the counters before a lane is done. */
-  readonly watched: boolean;
 }
 
 /** What encoding takes. */
@@ -95,11 +93,11 @@ export type MainCalls = {
   open: (input: number) => Promise<number>;
   /** Lines of the rejects file, in order. */
   rejects: (lines: string) => Promise<void>;
-  /** Where its counters are. */
-  counters: (counters: Counters) => void;
+  /** Where its counters are, those that are few; all of them come with the end of a lane. */
+  figures: (figures: Figures) => void;
 };
 
-const COUNTERS_MILLISECONDS = 100;
+const TELL_MILLISECONDS = 100;
 const counters = newCounters();
 let memory: LinearMemory;
 let worker: LaneWorker;
@@ -107,14 +105,14 @@ let history: FiledHistory | undefined;
 let encodeTask: ((request: EncodeRequest) => EncodeResponse) | undefined;
 
 const main: Peer<MainCalls> = new Peer(parentPort as Port, {
-  begin({ arena, kernels, spill, watched, yields, history: handed, ...setup }: ThreadSetup): void {
+  begin({ arena, kernels, spill, yields, history: handed, ...setup }: ThreadSetup): void {
     // Linux has priorities of threads; others would take it for the process's.
     if (yields && process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
     adoptModules(kernels);
     memory = new LinearMemory(arena);
     history = handed && FiledHistory.of(handed);
     worker = new LaneWorker({ setup, memory, counters, history, spill: new SpillSpace({ ...spill, counters }) });
-    if (watched) setInterval(() => void main.call('counters', counters).catch(() => undefined), COUNTERS_MILLISECONDS).unref();
+    setInterval(() => void main.call('figures', figuresOf(counters)).catch(() => undefined), TELL_MILLISECONDS).unref();
   },
   async scatter({ inputs, blockBytes, ring, reading, relay, turns }: ScatterRequest) {
     const open = (input: number): Promise<number> => main.call('open', input);

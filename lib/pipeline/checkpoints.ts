@@ -20,7 +20,7 @@ export interface Part {
 }
 
 export interface PartDone {
-  /** Of this part. */
+  /** Of this part, but for the seconds of phases: of the run so far. */
   readonly outcome: Outcome;
   readonly counters: Counters;
   /** Most bytes that it was allowed to have. */
@@ -42,18 +42,16 @@ export async function inParts(run: (part: Part) => Promise<PartDone>, rules: rea
   const started = performance.now();
   const total = newCounters();
   const done = new Set<string>();
-  const phases: Record<string, number> = {};
   let forgotten = 0;
   for (let number = 0; ; number++) {
     const { outcome, counters, memory, inputs, left } = await run({ number, done, rejected: total.rejected });
     addCounters(total, counters, undefined);
     forgotten += outcome.state?.forgotten ?? 0;
-    for (const [phase, seconds] of Object.entries(outcome.phases)) phases[phase] = (phases[phase] ?? 0) + seconds;
     for (const { name } of inputs) done.add(name);
     if (left === 0) {
       const seconds = (performance.now() - started) / 1000;
       const state = outcome.state && { ...outcome.state, forgotten };
-      return summarize(total, rules, memory, { ...outcome, inputs: done.size, seconds, phases: phases as Outcome['phases'], state });
+      return summarize(total, rules, memory, { ...outcome, inputs: done.size, seconds, state });
     }
     if (pause?.aborted) throw paused(done.size, left, pause);
   }

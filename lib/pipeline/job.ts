@@ -59,11 +59,16 @@ let ranBefore = false;
  * Runs a job from start to publication. Rejects with EtlError (ETL_ABORTED when `signal` stopped it, with the reason as
  * cause); then nothing was published and nothing is left behind.
  */
-export function runJob(options: JobOptions, context: JobContext = {}): Promise<Summary> {
-  return inParts((part) => runPart(options, context, part), options.rules, context.pause);
+export async function runJob(options: JobOptions, context: JobContext = {}): Promise<Summary> {
+  const progress = new ProgressTeller(memoryLimit(options), context.events);
+  try {
+    return await inParts((part) => runPart(options, context, progress, part), options.rules, context.pause);
+  } finally {
+    progress.close();
+  }
 }
 
-async function runPart(options: JobOptions, context: JobContext, part: Part): Promise<PartDone> {
+async function runPart(options: JobOptions, context: JobContext, progress: ProgressTeller, part: Part): Promise<PartDone> {
   const warm = ranBefore;
   if (warm && residentBytes() > memoryLimit(options) * LEFT_ALONE) await collectGarbage();
   ranBefore = true;
@@ -72,7 +77,7 @@ async function runPart(options: JobOptions, context: JobContext, part: Part): Pr
   let failure: unknown;
   try {
     context.signal?.throwIfAborted();
-    done = await new Job(options, context, resources, warm).run(part);
+    done = await new Job(options, context, progress, resources, warm).run(part);
   } catch (error) {
     failure = asAborted(error, context.signal);
   }
@@ -84,12 +89,11 @@ async function runPart(options: JobOptions, context: JobContext, part: Part): Pr
 class Job {
   readonly #base: JobBase;
 
-  constructor(options: JobOptions, context: JobContext, resources: Resources, warm: boolean) {
+  constructor(options: JobOptions, context: JobContext, progress: ProgressTeller, resources: Resources, warm: boolean) {
     const process = { resident: residentBytes(), warm };
     keepHeapSmall();
     const counters = newCounters();
-    const progress = new ProgressTeller(counters, context.events);
-    resources.add(() => progress.close());
+    progress.begin(counters);
     this.#base = { options, context, resources, counters, progress, version: packageVersion(), process };
   }
 
@@ -101,6 +105,7 @@ class Job {
     if (continuation?.isUnpublished && continuation.last!.isComplete && part.number === 0) await this.#publishAgain(continuation);
     const fresh = (await continuation?.newInputs(listed) ?? listed).filter(({ name }) => !part.done.has(name));
     const known = listed.length - fresh.length - part.done.size;
+    progress.totalBytes = sizeOf(fresh, progress.counters.inputBytes);
     if (continuation && fresh.length === 0) {
       if (continuation.isUnpublished) await this.#publishAgain(continuation);
       else await pruneVersions(resolve(options.output)); // of runs that were killed
@@ -257,6 +262,11 @@ function assertOutside(output: string, temp: string | undefined, inputs: readonl
 function asAborted(error: unknown, signal: AbortSignal | undefined): unknown {
   if (!signal?.aborted) return error;
   return new EtlError('ETL_ABORTED', `The run was stopped (${messageOf(signal.reason)}); nothing was published.`, { cause: signal.reason });
+}
+
+/** Bytes on the disk, with those that were `read` before; undefined with a pipe among them. */
+function sizeOf(inputs: readonly InputFile[], read: number): number | undefined {
+  return inputs.reduce<number | undefined>((sum, { size }) => (sum === undefined || size === undefined ? undefined : sum + size), read);
 }
 
 /** What the run may have, by what it was told alone. */

@@ -93,7 +93,7 @@ class Planner {
     const { options: { groupBy }, progress, resources } = this.#base;
     const decided = this.#decided = await Decisions.about(this.#base, named, history);
     const { inputs, piped, parser } = decided;
-    progress.totalBytes = decided.totalBytes;
+    progress.memoryLimit = this.#budget.limit;
     if (this.#budget.heapGrows) letHeapGrow();
     // What takes a while is begun first: threads, unless it has to be seen whether they are worth it, or the encoder.
     let team = this.#budget.jobs > 1 && !piped ? this.#startTeam() : undefined;
@@ -157,14 +157,13 @@ class Planner {
   async #begin(team: Team, { setup, inputs, piped, memory, table, spill }: {
     setup: LaneSetup; inputs: readonly InputFile[]; piped: boolean; memory: LinearMemory; table: RangeTable; spill: ThreadSetup['spill'];
   }): Promise<void> {
-    const { options: { compression, parquetEncoding, groupBy }, context: { events } } = this.#base;
+    const { options: { compression, parquetEncoding, groupBy } } = this.#base;
     const { threadBytes, threadWorkspace } = this.#budget;
     const kernels = await compileKernels(LANE_KERNELS);
     const history = this.#history?.handOver();
     team.begin(memory, inputs, () => ({
       ...setup, kernels, spill, arena: memory.arena(threadBytes, threadWorkspace),
-      yields: piped, watched: events !== undefined,
-      history,
+      yields: piped, history,
     }));
     const started = new Promise<void>((resolve) => { setImmediate(resolve); }); // not before lane 1 has begun
     team.prepareEncoders(started.then(async () => ({

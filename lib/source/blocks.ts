@@ -159,7 +159,7 @@ export class BlockSource {
     input: InputFile, reader: TextReader, begun: Uint8Array, buffers: SlabPool, sequence: number,
   ): AsyncGenerator<Block, number> {
     const blockBytes = this.#blockBytes;
-    let offset = 0;
+    let [offset, taken] = [0, 0];
     for (let index = 0, last = false; !last; index++) {
       const buffer = await buffers.take();
       const ptr = buffer + HEADROOM;
@@ -168,6 +168,8 @@ export class BlockSource {
       bytes.set(kept);
       const length = kept.length + (kept.length < blockBytes ? await this.#fill(reader, bytes.subarray(kept.length)) : 0);
       last = length < blockBytes;
+      this.#counters.inputBytes += reader.bytesRead - taken;
+      taken = reader.bytesRead;
       this.#counters.bytes += length;
       const release = releaseOnce('A block', () => buffers.give(buffer));
       yield { input, sequence: sequence++, index, offset, ptr, length, headroom: HEADROOM, last, release };

@@ -20,6 +20,7 @@ export class TextReader implements ByteSource {
   readonly #input: InputFile;
   readonly #windowBytes: number;
   readonly #reader: InputReader;
+  readonly #bytes: WholeInput;
   /** What has to be stopped, the last one first. */
   readonly #decoders: Decoder[] = [];
   #text: ByteSource | undefined;
@@ -32,6 +33,12 @@ export class TextReader implements ByteSource {
     this.#input = input;
     this.#windowBytes = windowBytes;
     this.#reader = new InputReader(input);
+    this.#bytes = new WholeInput(input, this.#reader);
+  }
+
+  /** Bytes of the input, as they stand, that were read so far: what decoders have taken. */
+  get bytesRead(): number {
+    return this.#bytes.offset;
   }
 
   /** What stands in the input, once something was read of it. */
@@ -68,7 +75,7 @@ export class TextReader implements ByteSource {
 
   async #begin(): Promise<ByteSource> {
     const { name, encoding } = this.#input;
-    const bytes = new Lookahead(new WholeInput(this.#input, this.#reader));
+    const bytes = new Lookahead(this.#bytes);
     const compression = compressionOf(await bytes.look(HEAD_BYTES));
     const text = compression === undefined ? bytes : new Lookahead(this.#decoder(decoderFor(compression, bytes, name, this.#windowBytes)));
     const other = encodingOf(compression === undefined ? bytes.head : await text.look(BOM_BYTES), encoding);
@@ -92,7 +99,8 @@ function decoderFor(compression: Compression, source: ByteSource, name: string, 
 class WholeInput implements ByteSource {
   readonly #input: InputFile;
   readonly #reader: InputReader;
-  #offset = 0;
+  /** Bytes that were read. */
+  offset = 0;
 
   constructor(input: InputFile, reader: InputReader) {
     this.#input = input;
@@ -101,8 +109,8 @@ class WholeInput implements ByteSource {
 
   async fill(target: Uint8Array): Promise<number> {
     const length = await this.#reader.fill(target);
-    endsInput(this.#input, this.#offset, length, target.length);
-    this.#offset += length;
+    endsInput(this.#input, this.offset, length, target.length);
+    this.offset += length;
     return length;
   }
 }

@@ -81,6 +81,7 @@ async function next(options: TurnSourceOptions, buffers: SlabPool, stopped: () =
   const length = readAt(input, fd, memory.bytes(ptr, blockBytes), offset, readSync);
   const last = endsInput(input, offset, length, blockBytes);
   turns.pass(last ? { input: place.input + 1, index: 0, offset: 0, fd: -1 } : { input: place.input, index: index + 1, offset: offset + length, fd });
+  counters.inputBytes += length; // text: as it stands
   counters.bytes += length;
   const release = releaseOnce('A block', () => buffers.give(buffer));
   return { input, sequence, index, offset, ptr, length, headroom: HEADROOM, last, release };

@@ -1,6 +1,6 @@
 /** Whole runs over inputs that have to be decoded: the same bytes as from text, and nothing at all from what is damaged. */
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -54,12 +54,18 @@ function put(folder: string, form: (text: Buffer, name: string) => Buffer | unde
   return true;
 }
 
+/** Of the logs, as they stand. */
+function bytesOn(folder: string): number {
+  return readdirSync(join(folder, 'logs')).reduce((sum, name) => sum + statSync(join(folder, 'logs', name)).size, 0);
+}
+
 test('the same bytes in every form, at 1 and 3 jobs, rejects included; and then there is nothing new', async (t) => {
   const folder = await logs(t);
   put(folder, (text) => text);
   const expected = await job(folder, { state: false, overwrite: true, jobs: 1 });
   const bytes = contents(join(folder, 'out'));
   assert.ok(expected.rows.rejected > 20 && expected.rows.duplicates > 100);
+  assert.equal(expected.inputBytes, bytesOn(folder));
   const rings = t.mock.method(BlockRing, 'create').mock;
   const turns = t.mock.method(ReadTurns, 'create').mock;
   let many = 0;
@@ -72,7 +78,7 @@ test('the same bytes in every form, at 1 and 3 jobs, rejects included; and then 
     for (const jobs of [1, 3]) {
       const one = await job(folder, { state: false, overwrite: true, jobs });
       assert.equal(one.jobs, jobs);
-      assert.deepEqual([one.rows, one.bytes], [expected.rows, expected.bytes], name);
+      assert.deepEqual([one.rows, one.bytes, one.inputBytes], [expected.rows, expected.bytes, bytesOn(folder)], name);
       assert.deepEqual(contents(join(folder, 'out')), bytes, `${name}, ${jobs} jobs`);
       many += Number(jobs > 1);
 

@@ -1,7 +1,7 @@
 /** What a run promises besides its answer: the same bytes twice, balance, rejects, and an untouched output when it fails. */
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
-import { mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { generateLogs } from '../../lib/generate/generate.ts';
@@ -159,25 +159,6 @@ test('header only is an empty result, not an error; a header-only input does not
   const some = await run({ inputs: [join(folder, 'logs')], output: join(folder, 'some') });
   assert.equal(some.valueScale, 2);
   assert.equal(some.rows.counted, 1);
-});
-
-test('events tell the phases in order and growing counters', async (t) => {
-  const folder = temporaryFolder(t);
-  await generateLogs({ folder: join(folder, 'logs'), size: 50e6, files: 1 });
-  let progress = 0;
-  let bytes = 0;
-  const events = new EventEmitter<JobEvents>();
-  const heard: string[] = [];
-  events.on('phase', (phase) => heard.push(phase));
-  events.on('progress', ({ totalBytes, counters }) => {
-    assert.equal(totalBytes, statSync(join(folder, 'logs', 'logs-0001.csv')).size);
-    assert.ok(counters.bytes <= totalBytes! && counters.bytes >= bytes);
-    bytes = counters.bytes;
-    progress++;
-  });
-  await run({ inputs: [join(folder, 'logs')], output: join(folder, 'out') }, { events });
-  assert.deepEqual(heard, ['plan', 'scatter', 'reduce', 'publish']);
-  assert.ok(progress > 0, 'progress was told');
 });
 
 test('an abort in the middle of a lane, spilling or not, rejects with ETL_ABORTED and leaves no file and no descriptor', async (t) => {
