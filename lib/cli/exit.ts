@@ -37,6 +37,19 @@ export function reportError(error: unknown): number {
 }
 
 /**
+ * As process 1 of a container the kernel drops each signal that nobody listens to, so that what should stop would go on. There, whatever
+ * does not listen itself ends as it would elsewhere.
+ */
+export function endAsFirstProcess(): void {
+  if (process.pid !== 1) return;
+  for (const name of Object.keys(EXIT_SIGNAL) as StopSignal[]) {
+    process.on(name, () => {
+      if (process.listenerCount(name) === 1) process.exit(EXIT_SIGNAL[name]);
+    });
+  }
+}
+
+/**
  * Runs `work` with a signal that SIGINT, SIGTERM and SIGHUP abort. A second one ends the process without waiting for
  * what is under way; its folders are removed all the same (core/own-folder.ts). Where it `pauses`, a first SIGINT only aborts
  * `pause`.

@@ -2,7 +2,7 @@
 import { CommanderError } from 'commander';
 import { EtlError } from '../core/errors.ts';
 import { keepHeapSmall } from '../core/resident.ts';
-import { EXIT_DONE, EXIT_USAGE, reportError } from './exit.ts';
+import { endAsFirstProcess, EXIT_DONE, EXIT_USAGE, reportError } from './exit.ts';
 import { CONFIG_VARIABLE, flagsOf, settle } from './options/settings.ts';
 import type { Setting } from './options/spec.ts';
 import { createProgram, type Called } from './program.ts';
@@ -11,6 +11,7 @@ import { createProgram, type Called } from './program.ts';
 export async function main(args: readonly string[]): Promise<number> {
   keepHeapSmall();
   watchOutput();
+  endAsFirstProcess();
   let code: number = EXIT_DONE;
   try {
     await createProgram(async (called) => {
