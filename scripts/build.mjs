@@ -6,11 +6,13 @@
 //   dist/lib/<name>-<hash>.js   what those share, and what is loaded only when it is needed
 //   dist/lib/*.wasm             the kernels
 //   dist/lib/embedded.table     the range table of the embedded IP database
+//   dist/man/etl-stream.1       the man page
+//   dist/config.schema.json     the schema of configuration files, for editors
 //
 // Bundled, because Node takes 0.4 ms for every module file, in every thread. Not minified: stack traces keep their names, so there are
 // no source maps, which would be as large as the code.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -48,6 +50,14 @@ const { openRangeTable } = await import('../lib/geo/range-table.ts');
 const { writePrepared } = await import('../lib/geo/prepared-table.ts');
 const memory = new LinearMemory();
 writePrepared('dist/lib/embedded.table', await openRangeTable({}, memory, await loadKernel('geo', memory)), memory);
+
+mkdirSync('dist/man', { recursive: true });
+const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
+const { program } = await import('../lib/cli/options/table.ts');
+const { manPage } = await import('../lib/cli/man.ts');
+const { configJsonSchema } = await import('../lib/cli/options/config-schema.ts');
+writeFileSync('dist/man/etl-stream.1', manPage(program, version));
+writeFileSync('dist/config.schema.json', `${JSON.stringify(configJsonSchema(), null, 2)}\n`);
 
 chmodSync('dist/bin/etl-stream.js', 0o755);
 

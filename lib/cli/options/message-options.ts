@@ -16,6 +16,9 @@ export const logFormat: OptionSpec = {
   detail: 'Messages on stderr as text, or as JSON lines (level, time, code, message, hint) for whatever collects logs.',
 };
 
+/** That there is completion for. */
+export const shells = ['bash', 'zsh', 'fish'] as const;
+
 /** Which configuration file is read: not in one. */
 export const config: OptionSpec = {
   name: 'config', kind: file, about: 'configuration file', fallback: './etl-stream.config.json or .ts', negation: 'read no configuration file', isCommandLineOnly: true,

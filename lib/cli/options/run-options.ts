@@ -3,7 +3,7 @@ import { compressions, DEFAULT_CHECKPOINT, DEFAULT_OUTPUT, groupings, parquetEnc
 import { duration, file, folder, oneOf, size, text, whole } from './kinds.ts';
 import type { OptionGroup, OptionSpec } from './spec.ts';
 
-export const DEFAULT_STATE = '.<name of output>.state beside the output';
+export const DEFAULT_STATE = '.NAME.state beside the output NAME';
 
 export const output: OptionSpec = { name: 'output', short: 'o', kind: folder, about: 'where to publish', fallback: DEFAULT_OUTPUT, isCommon: true };
 
@@ -11,7 +11,7 @@ export const result: OptionGroup = {
   title: 'The result',
   options: [
     {
-      name: 'overwrite', about: 'begin afresh: replace an output, once the new one is complete', isCommon: true,
+      name: 'overwrite', about: 'begin afresh, and replace the output when that is done', isCommon: true,
       detail: 'Begin afresh: replace an output that exists, and what its state holds, once the new one is complete; only ever one that etl-stream wrote and that holds nothing else.',
     },
     {

@@ -5,7 +5,7 @@
 import { generateDefaults } from '../../generate/options.ts';
 import { date, share, size, whole } from './kinds.ts';
 import { columns, dialect, glob, parserOptions } from './input-options.ts';
-import { always, json, quiet } from './message-options.ts';
+import { always, json, quiet, shells } from './message-options.ts';
 import { output, resources, result, state, stateFolder } from './run-options.ts';
 import type { ArgumentSpec, CommandSpec, Handler, OptionGroup, OptionSpec } from './spec.ts';
 
@@ -113,6 +113,12 @@ export const program: CommandSpec = {
       arguments: [], groups: [...runGroups, messages({ ...json, isCommon: true })],
       examples: [['etl-stream config --memory 1GB', '']],
       load: async () => handler((await import('../config.ts')).configCommand),
+    },
+    {
+      name: 'completion', about: 'print what makes a shell complete commands and options',
+      arguments: [{ name: 'shell', about: shells.join(', '), completes: shells }], groups: [messages()],
+      examples: [['source <(etl-stream completion bash)', '']],
+      load: async () => handler((await import('../completion/command.ts')).completionCommand),
     },
   ],
 };
