@@ -1,5 +1,5 @@
 /**
- * The one error type that leaves this library on purpose. `code` is stable and documented in README; `message` is a
+ * The one error type that leaves this library on purpose. `code` is stable and has a section in docs/errors.md; `message` is a
  * whole sentence for a person; `hint` says what to do next; `cause` keeps what happened underneath, `suppressed` what
  * went wrong while cleaning up after it.
  */
@@ -16,7 +16,7 @@ export class EtlError extends Error {
   }
 }
 
-/** Every code, with what it means. README has a line for each; a test compares the two. */
+/** Every code, with what it means. docs/errors.md has a section for each; a test compares the two. */
 export const errorCodes = {
   ETL_USAGE: 'An option or argument is wrong.',
   ETL_ABORTED: 'The run was stopped by a signal or by its caller.',

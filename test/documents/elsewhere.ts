@@ -1,0 +1,20 @@
+/** Commands of documents that a test cannot enter here: each with the reason, and with what runs it instead. */
+import type { DocumentedCommand } from './commands.ts';
+
+export interface Elsewhere {
+  /** What the command begins with. */
+  readonly command: string;
+  readonly because: string;
+}
+
+export const elsewhere: readonly Elsewhere[] = [
+  { command: 'npm ci', because: 'it would replace the installation that runs this test; .ci/run begins with it, and runs the demo' },
+  { command: 'npm test', because: 'it is what runs this test' },
+  { command: 'npm run ', because: 'builds and benchmarks take minutes; .ci/run builds and type-checks, the rest is for whoever works on it. A test below looks that the script exists' },
+  { command: 'npm install ', because: 'it changes the machine; .ci/run installs the packed tarball into an empty folder, and uses it' },
+  { command: '.ci/run', because: 'it is what runs all of this' },
+];
+
+export function isElsewhere({ text }: DocumentedCommand): boolean {
+  return elsewhere.some(({ command }) => text.startsWith(command));
+}
