@@ -8,6 +8,7 @@ import { validateOptions, type RunOptions } from './core/options.ts';
 import type { StateCheck } from './pipeline/check-state.ts';
 import type { StateDescription, StateOf } from './pipeline/inspect.ts';
 import { runJob } from './pipeline/job.ts';
+import type { Reports } from './pipeline/reports.ts';
 import type { Guess } from './pipeline/sniffed.ts';
 import type { Forgot } from './pipeline/tend.ts';
 import type { JobListener } from './progress.ts';
@@ -23,6 +24,8 @@ export type { StateCheck } from './pipeline/check-state.ts';
 export type { CommitRecord, InputRecord, Published, RowCounts, StateDescription, StateOf } from './pipeline/inspect.ts';
 export type { Forgot } from './pipeline/tend.ts';
 export type { ValidatedInput, ValidatedReason, Validation } from './pipeline/validate.ts';
+export type { Reports } from './pipeline/reports.ts';
+export type { Bucket, InputReport, Listed, RegionReport, ResultReport, RunReport, TopRow } from './report/report.ts';
 export type { Summary } from './summary.ts';
 export { checkCsv, type CheckCsvOptions, type CheckedRecords, type MalformedRecord, type Repair } from './parse/checked-records.ts';
 export { describeDialect, SNIFF_BYTES, sniffDialect, type SniffOptions } from './parse/sniff.ts';
@@ -88,6 +91,11 @@ export async function compactState(of: StateOf): Promise<{ readonly folder: stri
  */
 export async function forgetState(of: StateOf & { readonly before: Date }): Promise<Forgot> {
   return (await tending()).forgetState(of);
+}
+
+/** The reports of the runs that made the dataset at `output`, and files among them that are none. No dataset has none. */
+export async function readReports(output: string): Promise<Reports> {
+  return (await import('./pipeline/reports.ts')).readReports(output);
 }
 
 /** Loaded when it is needed: a run does not pay for it. */

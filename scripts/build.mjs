@@ -5,6 +5,7 @@
 //   dist/lib/thread.js          what a thread runs
 //   dist/lib/<name>-<hash>.js   what those share, and what is loaded only when it is needed
 //   dist/lib/*.wasm             the kernels
+//   dist/lib/report.html        the template of a run's report as a page
 //   dist/lib/embedded.table     the range table of the embedded IP database
 //   dist/man/etl-stream.1       the man page
 //   dist/config.schema.json     the schema of configuration files, for editors
@@ -42,6 +43,8 @@ await build({
 for (const file of readdirSync('lib/kernels')) {
   if (file.endsWith('.wasm')) cpSync(`lib/kernels/${file}`, `dist/lib/${file}`);
 }
+
+cpSync('lib/report/report.html', 'dist/lib/report.html');
 
 register(); // what follows runs the sources
 const { LinearMemory } = await import('../lib/kernels/linear-memory.ts');

@@ -9,17 +9,17 @@ import { formatSummary } from './summary.ts';
 
 export interface RunFlags extends InputFlags, Pick<RunOptions,
   'output' | 'overwrite' | 'rejectsFormat' | 'geoDb' | 'geoField' | 'groupBy' | 'compression' | 'parquetEncoding'
-  | 'state' | 'checkpoint' | 'dedupWindow' | 'temp' | 'jobs' | 'memory' | 'maxSpill'> {
+  | 'report' | 'state' | 'checkpoint' | 'dedupWindow' | 'temp' | 'jobs' | 'memory' | 'maxSpill'> {
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
 
 export async function runCommand(inputs: readonly string[], flags: RunFlags): Promise<number> {
-  const { output, overwrite, rejectsFormat, geoDb, geoField, groupBy, compression, parquetEncoding, state, checkpoint, dedupWindow, temp, jobs, memory, maxSpill } = flags;
+  const { output, overwrite, rejectsFormat, geoDb, geoField, groupBy, compression, parquetEncoding, report, state, checkpoint, dedupWindow, temp, jobs, memory, maxSpill } = flags;
   const { json, quiet } = flags;
   const options: RunOptions = {
     ...inputOptionsOf(flags),
-    inputs, output, overwrite, rejectsFormat, geoDb, geoField, groupBy, compression, parquetEncoding, state, checkpoint, dedupWindow, temp, jobs, memory, maxSpill,
+    inputs, output, overwrite, rejectsFormat, geoDb, geoField, groupBy, compression, parquetEncoding, report, state, checkpoint, dedupWindow, temp, jobs, memory, maxSpill,
   };
 
   if (!quiet) warnOfLimit(memory);

@@ -67,6 +67,8 @@ export interface JobOptions {
   readonly groupBy: GroupBy;
   readonly compression: Compression;
   readonly parquetEncoding: ParquetEncoding;
+  /** Write a report of the run into the dataset. */
+  readonly report: boolean;
   /** Folder of the state that the run continues from; undefined = none: all inputs are read, and nothing is kept for later runs. */
   readonly state: string | undefined;
   /** With a state: bytes of inputs after which a run commits what it has. */
@@ -125,7 +127,7 @@ export function validateOptions(options: RunOptions): JobOptions {
   if (valueScale !== undefined && !(Number.isInteger(valueScale) && valueScale >= 0 && valueScale <= MAX_VALUE_SCALE)) {
     throw usage(`--value-scale must be a whole number from 0 to ${MAX_VALUE_SCALE}, not ${String(valueScale)}`);
   }
-  for (const name of ['overwrite', 'sniff'] as const) {
+  for (const name of ['overwrite', 'sniff', 'report'] as const) {
     if (typeof (options[name] ?? false) !== 'boolean') throw usage(`${name} must be true or false`);
   }
   if (options.glob !== undefined && (typeof options.glob !== 'string' || options.glob === '')) throw usage('--glob must be a pattern such as **/*.log');
@@ -161,6 +163,7 @@ export function validateOptions(options: RunOptions): JobOptions {
     groupBy: oneOf('--group-by', options.groupBy ?? 'region', groupings),
     compression: oneOf('--compression', options.compression ?? 'zstd', compressions),
     parquetEncoding: oneOf('--parquet-encoding', options.parquetEncoding ?? 'auto', parquetEncodings),
+    report: options.report ?? true,
     state: stateOf(options.state, output),
     checkpoint: options.checkpoint ?? DEFAULT_CHECKPOINT,
     dedupWindow,

@@ -1,6 +1,6 @@
 /**
  * What may be replaced: nothing, or a dataset of ours that holds nothing else. A folder is ours when every file in it is
- * named by its description (DATASET_FILE) or is one that each dataset has.
+ * named by its description (DATASET_FILE), is one that each dataset has, or a report of a run.
  */
 import { readdirSync } from 'node:fs';
 import { lstat, readFile } from 'node:fs/promises';
@@ -8,6 +8,7 @@ import { dirname, join, relative, sep } from 'node:path';
 import { EtlError } from '../core/errors.ts';
 import { DATASET_FILE, type DatasetDescription } from './description.ts';
 import { REJECTS_FILES } from './rejects-file.ts';
+import { isReport } from './reports.ts';
 import { STATE_MARK } from './state-mark.ts';
 import { isThere, linkedVersion } from './versions.ts';
 
@@ -52,7 +53,7 @@ async function firstForeign(output: string): Promise<string | undefined> {
   }
   for (const entry of entries) {
     const path = relative(output, join(entry.parentPath, entry.name)).split(sep).join('/');
-    if (!entry.isDirectory() && !ours.has(path)) return `it holds ${path}, which etl-stream did not write`;
+    if (!entry.isDirectory() && !ours.has(path) && !isReport(path)) return `it holds ${path}, which etl-stream did not write`;
   }
   return undefined;
 }

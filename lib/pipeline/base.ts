@@ -4,6 +4,7 @@ import type { MemoryBudget } from '../core/memory-budget.ts';
 import type { JobOptions } from '../core/options.ts';
 import type { Resources } from '../core/resources.ts';
 import type { JobListener, ProgressTeller } from '../progress.ts';
+import type { RunRecorder } from '../report/recorder.ts';
 import type { Guess } from './sniffed.ts';
 
 export interface JobContext {
@@ -26,6 +27,8 @@ export interface JobBase {
   readonly resources: Resources;
   readonly counters: Counters;
   readonly progress: ProgressTeller;
+  /** Of the run, for its report; undefined: there is none. */
+  readonly recorder: RunRecorder | undefined;
   /** Of etl-stream. */
   readonly version: string;
   /** Of the process before the run. */

@@ -10,6 +10,7 @@ import { messageOf } from '../core/errors.ts';
 import { DATASET_FILE, readDescription, type DatasetDescription } from '../dataset/description.ts';
 import { ALWAYS, REJECTS } from '../dataset/replaceable.ts';
 import { REJECTS_FILE } from '../dataset/rejects-file.ts';
+import { isReport } from '../dataset/reports.ts';
 import { partitionFolder } from '../parquet/hive-path.ts';
 import { openPart } from '../parquet/read-part.ts';
 import type { Committed, Schema } from './state-content.ts';
@@ -92,7 +93,7 @@ function checkNames(folder: string, { files }: DatasetDescription, tell: (proble
   const there = readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => !entry.isDirectory())
     .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/'));
-  for (const path of there) if (!named.has(path) && !ALWAYS.has(path) && !REJECTS.has(path)) tell(`The dataset has a file that etl-stream did not write: ${path}.`);
+  for (const path of there) if (!named.has(path) && !ALWAYS.has(path) && !REJECTS.has(path) && !isReport(path)) tell(`The dataset has a file that etl-stream did not write: ${path}.`);
   for (const path of ALWAYS) if (!there.includes(path)) tell(`The dataset's file ${path} is missing.`);
   const rejects = there.filter((path) => REJECTS.has(path));
   if (rejects.length === 0) tell(`The dataset's file ${REJECTS_FILE} is missing.`);

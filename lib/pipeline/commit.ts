@@ -22,6 +22,7 @@ import type { JobBase } from './base.ts';
 import type { Addition, Continuation } from './continuation.ts';
 import { planPublishing, type PublishPlan } from './plan.ts';
 import { describe, rejectsForm, writeFiles, type Runs } from './publish.ts';
+import { keepEarlierReports } from './reports.ts';
 import { renumbered } from './renumbered-run.ts';
 
 export interface AddedTotals {
@@ -135,6 +136,7 @@ export async function publishAgain(shared: JobBase, continuation: Continuation):
       });
     }
     await describe(base, plan, written, { ...rows });
+    await keepEarlierReports(base.options, plan.staging.folder);
     await complete(base, plan, continuation, commit, rejects);
     await plan.staging.publish();
   } catch (error) {

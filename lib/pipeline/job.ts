@@ -6,7 +6,7 @@
  *   lane 1   source -> parse -> geo -> scatter         until the inputs end
  *   lane 2   partitions -> dedup -> aggregate          one partition at a time
  *   lane 3   merge -> count users -> parquet           one region at a time        publish.ts
- *   commit   balance, description, publish
+ *   commit   balance, description, report, publish
  *
  * With a state (continuation.ts) lane 1 reads only inputs that are new, lane 2 asks it for ids of earlier runs, and between
  * lanes 2 and 3 their totals are merged with the new ones.
@@ -34,6 +34,7 @@ import { loadKernel } from '../kernels/loader.ts';
 import type { AggregateKernel } from '../kernels/twins/aggregate.ts';
 import type { SpillKernel } from '../kernels/twins/spill.ts';
 import { ProgressTeller } from '../progress.ts';
+import { RunRecorder } from '../report/recorder.ts';
 import { listInputs, type InputFile } from '../source/inputs.ts';
 import { RunFiles } from '../spill/run-files.ts';
 import type { RowCounts } from '../state/records.ts';
@@ -43,13 +44,20 @@ import { inParts, nextPart, type Part, type PartDone } from './checkpoints.ts';
 import { addTotals, addTotalsAlone, commitAddition, commitCheckpoint, publishAgain } from './commit.ts';
 import { Continuation } from './continuation.ts';
 import { planJob, type Plan } from './plan.ts';
-import { describe, rejectsForm, writeFiles, type Runs } from './publish.ts';
+import { describe, rejectsForm, writeFiles, type Runs, type Written } from './publish.ts';
+import { addReport, keepEarlierReports } from './reports.ts';
 import { NO_ROWS } from './state-content.ts';
 import { assertStateOutside } from './state-folder.ts';
 
 export type { JobContext } from './base.ts';
 
-const NOTHING = { users: 0, regions: 0 };
+/** What the dataset has. */
+interface Published {
+  readonly users: number;
+  readonly regions: number;
+}
+
+const NOTHING: Published = { users: 0, regions: 0 };
 /** Of its memory, how much a process may have before a run without garbage being collected, which takes from 20 to 100 ms. */
 const LEFT_ALONE = 0.25;
 /** Whether a run of this process may have left garbage. */
@@ -61,14 +69,19 @@ let ranBefore = false;
  */
 export async function runJob(options: JobOptions, context: JobContext = {}): Promise<Summary> {
   const progress = new ProgressTeller(memoryLimit(options), context.events);
+  const recorder = options.report ? new RunRecorder(options) : undefined;
   try {
-    return await inParts((part) => runPart(options, context, progress, part), options.rules, context.pause);
+    return await inParts((part) => runPart({ options, context, progress, recorder }, part), options.rules, context.pause);
   } finally {
     progress.close();
   }
 }
 
-async function runPart(options: JobOptions, context: JobContext, progress: ProgressTeller, part: Part): Promise<PartDone> {
+/** What all parts of a run share. */
+type RunBase = Pick<JobBase, 'options' | 'context' | 'progress' | 'recorder'>;
+
+async function runPart(run: RunBase, part: Part): Promise<PartDone> {
+  const { options, context } = run;
   const warm = ranBefore;
   if (warm && residentBytes() > memoryLimit(options) * LEFT_ALONE) await collectGarbage();
   ranBefore = true;
@@ -77,7 +90,7 @@ async function runPart(options: JobOptions, context: JobContext, progress: Progr
   let failure: unknown;
   try {
     context.signal?.throwIfAborted();
-    done = await new Job(options, context, progress, resources, warm).run(part);
+    done = await new Job(run, resources, warm).run(part);
   } catch (error) {
     failure = asAborted(error, context.signal);
   }
@@ -89,27 +102,30 @@ async function runPart(options: JobOptions, context: JobContext, progress: Progr
 class Job {
   readonly #base: JobBase;
 
-  constructor(options: JobOptions, context: JobContext, progress: ProgressTeller, resources: Resources, warm: boolean) {
+  readonly #started = performance.now();
+  /** Inputs that were counted before. */
+  #known = 0;
+
+  constructor(run: RunBase, resources: Resources, warm: boolean) {
     const process = { resident: residentBytes(), warm };
     keepHeapSmall();
     const counters = newCounters();
-    progress.begin(counters);
-    this.#base = { options, context, resources, counters, progress, version: packageVersion(), process };
+    run.progress.begin(counters);
+    this.#base = { ...run, resources, counters, version: packageVersion(), process };
   }
 
   async run(part: Part): Promise<PartDone> {
-    const started = performance.now();
-    const { counters, progress, version, options } = this.#base;
+    const { counters, progress, options } = this.#base;
     const listed = await this.#listInputs();
     const continuation = await this.#openState(part);
     if (continuation?.isUnpublished && continuation.last!.isComplete && part.number === 0) await this.#publishAgain(continuation);
     const fresh = (await continuation?.newInputs(listed) ?? listed).filter(({ name }) => !part.done.has(name));
-    const known = listed.length - fresh.length - part.done.size;
+    this.#known = listed.length - fresh.length - part.done.size;
     progress.totalBytes = sizeOf(fresh, progress.counters.inputBytes);
     if (continuation && fresh.length === 0) {
       if (continuation.isUnpublished) await this.#publishAgain(continuation);
       else await pruneVersions(resolve(options.output)); // of runs that were killed
-      return this.#nothingNew(continuation, known, started);
+      return this.#nothingNew(continuation);
     }
     const inputs = continuation?.take(nextPart(fresh, options.checkpoint)) ?? fresh;
     const left = fresh.length - inputs.length;
@@ -119,30 +135,35 @@ class Job {
     const runs = await progress.during('reduce', () => this.#reduce(plan));
     continuation?.ids.startSync();
     const isUnchanged = continuation && counters.counted === 0 && left === 0 && await continuation.isRepeated(inputs);
-    const { users, regions } = isUnchanged ? NOTHING : await progress.during('publish', () => (
+    const published = isUnchanged ? NOTHING : await progress.during('publish', () => (
       continuation && left > 0 ? this.#checkpoint(plan, runs, continuation) : this.#publish(plan, runs, continuation)
     ));
-    const { limit, jobs } = plan.budget;
-    const outcome: Outcome = {
+    const outcome = this.#outcome(plan, continuation, { ...published, isUnchanged: isUnchanged === true, commit: continuation ? continuation.next - 1 : 0 });
+    return { outcome, counters, memory: plan.budget.limit, inputs, left };
+  }
+
+  /** `commit`: number of the last one. */
+  #outcome(plan: Plan, continuation: Continuation | undefined, { users, regions, isUnchanged, commit }: Published & { isUnchanged: boolean; commit: number }): Outcome {
+    const { counters, progress, version, options } = this.#base;
+    return {
       output: options.output,
       rejectsFile: REJECTS_FILES[options.rejectsFormat],
       inputs: plan.inputs.length,
-      jobs,
+      jobs: plan.budget.jobs,
       parser: plan.parser,
       users,
       regions,
       valueScale: plan.scale,
       geoDatabase: plan.geoDatabase,
-      seconds: (performance.now() - started) / 1000,
+      seconds: (performance.now() - this.#started) / 1000,
       phases: progress.seconds,
       leftBehind: plan.leftBehind,
       state: continuation && {
-        folder: continuation.folder, commit: continuation.next - 1, isUnchanged: isUnchanged === true, knownInputs: known,
+        folder: continuation.folder, commit, isUnchanged, knownInputs: this.#known,
         logs: continuation.before.counted + counters.counted, forgotten: continuation.ids.forgets,
       },
       version,
     };
-    return { outcome, counters, memory: limit, inputs, left };
   }
 
   async #listInputs(): Promise<InputFile[]> {
@@ -175,13 +196,13 @@ class Job {
   }
 
   /** Every input was counted before. */
-  #nothingNew(continuation: Continuation, known: number, started: number): PartDone {
+  #nothingNew(continuation: Continuation): PartDone {
     const { counters, progress, version, options } = this.#base;
     const { scale, geoDatabase, commit, rows } = continuation.last!;
     const outcome: Outcome = {
       output: options.output, rejectsFile: REJECTS_FILES[options.rejectsFormat], inputs: 0, jobs: 1, parser: 'kernel', users: 0, regions: 0, valueScale: scale, geoDatabase,
-      seconds: (performance.now() - started) / 1000, phases: progress.seconds, leftBehind: [...removeTempFolders(options.temp ?? dirname(resolve(options.output))), ...removeStagings(options.output)],
-      state: { folder: continuation.folder, commit, isUnchanged: true, knownInputs: known, logs: rows.counted, forgotten: 0 }, version,
+      seconds: (performance.now() - this.#started) / 1000, phases: progress.seconds, leftBehind: [...removeTempFolders(options.temp ?? dirname(resolve(options.output))), ...removeStagings(options.output)],
+      state: { folder: continuation.folder, commit, isUnchanged: true, knownInputs: this.#known, logs: rows.counted, forgotten: 0 }, version,
     };
     return { outcome, counters, memory: memoryLimit(options), inputs: [], left: 0 };
   }
@@ -212,34 +233,53 @@ class Job {
   }
 
   /** Lane 3 and the commit. */
-  async #publish(plan: Plan, runs: Runs, continuation: Continuation | undefined): Promise<{ users: number; regions: number }> {
-    const { counters, context: { signal } } = this.#base;
+  async #publish(plan: Plan, runs: Runs, continuation: Continuation | undefined): Promise<Published> {
+    const { counters, recorder, context: { signal } } = this.#base;
+    const began = performance.now();
     const { inputs } = plan;
     if (counters.bytes === 0 && !continuation?.last) {
       throw new EtlError('ETL_HEADER', `${inputs.length === 1 ? `The input ${inputs[0]!.name} is` : 'All inputs are'} empty: not even a header.`);
     }
     const before = continuation?.before ?? NO_ROWS;
     const added = continuation && await addTotals(this.#base, plan, runs, continuation);
-    const written = await writeFiles(this.#base, plan, added?.runs ?? runs, { durable: continuation !== undefined, keep: added?.keep });
+    const written = await writeFiles(this.#base, plan, added?.runs ?? runs, { durable: continuation !== undefined, keep: added?.keep, result: recorder?.startResult() });
     assertBalanced(counters, before.counted);
     const rows = this.#rowsWith(before);
     await describe(this.#base, plan, written, { ...rows });
-    const users = await written.users();
+    const published = { users: await written.users(), regions: written.regions };
     signal?.throwIfAborted();
     if (!continuation) await formRejects(plan.staging.folder, rejectsForm(this.#base.options));
+    if (recorder) await this.#report(recorder, plan, continuation, { ...published, files: written.files, seconds: (performance.now() - began) / 1000 });
     if (added) await commitAddition(this.#base, plan, continuation, { rows, totals: await added.totals() });
     await plan.staging.publish();
     await continuation?.tidy();
-    return { users, regions: written.regions };
+    return published;
   }
 
   /** A commit without a dataset: more is to come. */
-  async #checkpoint(plan: Plan, runs: Runs, continuation: Continuation): Promise<{ users: number; regions: number }> {
+  async #checkpoint(plan: Plan, runs: Runs, continuation: Continuation): Promise<Published> {
     const totals = await addTotalsAlone(this.#base, plan, runs, continuation);
     assertRead(this.#base.counters);
     this.#base.context.signal?.throwIfAborted();
     await commitCheckpoint(this.#base, plan, continuation, { rows: this.#rowsWith(continuation.before), totals });
-    return { users: 0, regions: 0 };
+    this.#base.recorder?.addPart(this.#base.counters, plan.inputs, continuation.ids.forgets);
+    return NOTHING;
+  }
+
+  /** Reports go where the dataset's files are. `seconds`: of the phase, which has not ended. */
+  async #report(
+    recorder: RunRecorder, plan: Plan, continuation: Continuation | undefined, { files, seconds, ...published }: Published & { files: Written['files']; seconds: number },
+  ): Promise<void> {
+    const { counters, options, progress } = this.#base;
+    const { folder } = plan.staging;
+    const lost = await keepEarlierReports(options, folder);
+    recorder.addPart(counters, plan.inputs, continuation?.ids.forgets);
+    progress.sample();
+    const { samples } = progress;
+    const outcome = this.#outcome(plan, continuation, { ...published, isUnchanged: false, commit: continuation?.next ?? 0 });
+    const phases = { ...progress.seconds, publish: progress.seconds.publish + seconds };
+    const report = recorder.finish({ outcome: { ...outcome, phases, seconds: samples.at(-1)!.seconds }, budget: plan.budget, samples, files, lost });
+    await addReport(folder, report, { durable: continuation !== undefined });
   }
 
   #rowsWith(before: RowCounts): RowCounts {

@@ -12,6 +12,7 @@ import { DistinctUsers } from '../merge/distinct-users.ts';
 import type { KeepTotals } from '../merge/keep-totals.ts';
 import { mergeRuns } from '../merge/merge.ts';
 import { createParquetStage, ROW_GROUP_BYTES, ROW_GROUP_ROWS, type PartFile } from '../parquet/stage.ts';
+import type { ResultCollector } from '../report/result.ts';
 import type { RunFiles } from '../spill/run-files.ts';
 import { stoppable, type JobBase } from './base.ts';
 import type { PublishPlan } from './plan.ts';
@@ -35,10 +36,12 @@ export interface WriteOptions {
   readonly durable?: boolean;
   /** Has the totals, too. */
   readonly keep?: KeepTotals | undefined;
+  /** Is shown them, for the report. */
+  readonly result?: ResultCollector | undefined;
 }
 
 /** Merges the runs into Parquet files. */
-export async function writeFiles(base: JobBase, plan: PublishPlan, { runs, files }: Runs, { durable = false, keep }: WriteOptions = {}): Promise<Written> {
+export async function writeFiles(base: JobBase, plan: PublishPlan, { runs, files }: Runs, { durable = false, keep, result }: WriteOptions = {}): Promise<Written> {
   const { options: { groupBy, columns, compression, parquetEncoding }, counters, resources, version } = base;
   const { staging, spill, encoders, scale, memory, geoDatabase } = plan;
   const { fanIn, runBufferBytes, columnAreas, distinctBytes, writesAtOnce } = plan.budget;
@@ -67,7 +70,9 @@ export async function writeFiles(base: JobBase, plan: PublishPlan, { runs, files
     }),
     async function* count(batches: AsyncIterable<ResultBatch>) {
       for await (const batch of batches) {
-        counters.published += sum(batch.counts);
+        const logs = sum(batch.counts);
+        counters.published += logs;
+        result?.add(batch, logs);
         if (batch.region !== undefined) {
           regions.add(batch.region);
           await distinct.add(batch);

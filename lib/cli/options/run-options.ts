@@ -32,6 +32,10 @@ export const result: OptionGroup = {
       name: 'rejects-format', kind: oneOf('format', rejectsFormats), about: 'how rejected rows are written', fallback: rejectsFormats[0],
       detail: 'How rejects are written: `_rejects.jsonl`, or `_rejects.csv` to be mended and fed back.',
     },
+    {
+      name: 'report', about: '', negation: 'write no report of the run',
+      detail: 'Write no report of the run: neither `_etl/report.html` nor its JSON in `_etl/reports`.',
+    },
   ],
 };
 

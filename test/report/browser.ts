@@ -1,0 +1,67 @@
+/** A real browser, offline, for the page of a report: Chromium of this machine, if it has one. */
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { delimiter, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { chromium, type Browser, type Page } from 'playwright-core';
+
+const NAMES = ['chromium', 'chromium-browser', 'google-chrome'];
+
+/** What environment variable CHROMIUM names, or what stands in PATH. */
+export function chromiumPath(): string | undefined {
+  const { CHROMIUM, PATH = '' } = process.env;
+  return [CHROMIUM, ...PATH.split(delimiter).flatMap((folder) => NAMES.map((name) => join(folder, name)))].find((path) => path && existsSync(path));
+}
+
+export function launch(executablePath: string): Promise<Browser> {
+  return chromium.launch({ executablePath, args: process.getuid?.() === 0 ? ['--no-sandbox'] : [] });
+}
+
+export interface Opened {
+  readonly page: Page;
+  /** What the browser complained of. */
+  readonly complaints: readonly string[];
+  /** What it asked for, the page itself left out. */
+  readonly requests: readonly string[];
+  close(): Promise<void>;
+}
+
+export interface View {
+  readonly theme: 'light' | 'dark';
+  readonly width: number;
+}
+
+/** Opens a file as it is, its policy in force, and waits until all charts are drawn. */
+export async function open(browser: Browser, path: string, { theme, width }: View): Promise<Opened> {
+  const context = await browser.newContext({ colorScheme: theme, viewport: { width, height: 900 }, offline: true });
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  const requests: string[] = [];
+  const url = pathToFileURL(path).href;
+  page.on('console', (message) => complaints.push(`${message.type()}: ${message.text()}`));
+  page.on('pageerror', (error) => complaints.push(String(error)));
+  page.on('request', (request) => {
+    if (request.url() !== url) requests.push(request.url());
+  });
+  await page.goto(url);
+  await page.waitForFunction("document.querySelector('footer') && [...document.querySelectorAll('.drawing')].every((drawing) => drawing.querySelector('svg'))");
+  return { page, complaints, requests, close: () => context.close() };
+}
+
+interface Violation {
+  readonly id: string;
+  readonly help: string;
+  readonly nodes: readonly { readonly html: string; readonly failureSummary?: string }[];
+}
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** What axe finds wrong, of the page with all that can be opened in it open. Run by the debugger: the page's policy stays in force. */
+export async function violations(page: Page): Promise<string[]> {
+  await page.evaluate(axe);
+  const found = await page.evaluate(async () => {
+    const { axe } = globalThis as unknown as { axe: { run(): Promise<{ violations: Violation[] }> } };
+    return (await axe.run()).violations;
+  });
+  return found.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.slice(0, 3).map(({ html, failureSummary }) => `${html.slice(0, 200)} ${failureSummary ?? ''}`).join(' | ')}`);
+}
