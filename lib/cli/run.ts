@@ -1,9 +1,11 @@
 /** `etl-stream [inputs...]`: the job, its progress and its summary. */
-import { run, type RunOptions } from '../index.ts';
+import { run, type RunOptions, type Summary } from '../index.ts';
 import { availableMemory, defaultMemory } from '../core/memory-limit.ts';
+import { DEFAULT_OUTPUT } from '../core/options.ts';
 import { EXIT_DONE, untilSignalled } from './exit.ts';
 import { tellGuess } from './guess.ts';
 import { inputOptionsOf, type InputFlags } from './inputs.ts';
+import { withMetrics } from './metrics.ts';
 import { printableJson } from './printable.ts';
 import { formatSummary } from './summary.ts';
 
@@ -12,18 +14,20 @@ export interface RunFlags extends InputFlags, Pick<RunOptions,
   | 'report' | 'state' | 'checkpoint' | 'dedupWindow' | 'temp' | 'jobs' | 'memory' | 'maxSpill'> {
   readonly json?: boolean;
   readonly quiet?: boolean;
+  readonly metricsFile?: string;
 }
 
 export async function runCommand(inputs: readonly string[], flags: RunFlags): Promise<number> {
   const { output, overwrite, rejectsFormat, geoDb, geoField, groupBy, compression, parquetEncoding, report, state, checkpoint, dedupWindow, temp, jobs, memory, maxSpill } = flags;
-  const { json, quiet } = flags;
+  const { json, quiet, metricsFile } = flags;
   const options: RunOptions = {
     ...inputOptionsOf(flags),
     inputs, output, overwrite, rejectsFormat, geoDb, geoField, groupBy, compression, parquetEncoding, report, state, checkpoint, dedupWindow, temp, jobs, memory, maxSpill,
   };
 
   if (!quiet) warnOfLimit(memory);
-  const summary = await untilSignalled((signal, pause) => run(options, { signal, pause, onGuess: quiet ? undefined : tellGuess }), state !== false);
+  const work = (): Promise<Summary> => untilSignalled((signal, pause) => run(options, { signal, pause, onGuess: quiet ? undefined : tellGuess }), state !== false);
+  const summary = await (metricsFile === undefined ? work() : withMetrics(metricsFile, output ?? DEFAULT_OUTPUT, work));
   if (json) process.stdout.write(`${printableJson(summary)}\n`);
   else if (!quiet) process.stderr.write(formatSummary(summary));
   return EXIT_DONE;

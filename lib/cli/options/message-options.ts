@@ -16,6 +16,11 @@ export const logFormat: OptionSpec = {
   detail: 'Messages on stderr as text, or as JSON lines (level, time, code, message, hint) for whatever collects logs.',
 };
 
+export const metricsFile: OptionSpec = {
+  name: 'metrics-file', kind: file, about: 'write what the run did in the format of Prometheus',
+  detail: 'Write what the run did, also when it failed, in the text format of Prometheus, for the textfile collector of node_exporter: name it `*.prom`.',
+};
+
 /** That there is completion for. */
 export const shells = ['bash', 'zsh', 'fish'] as const;
 

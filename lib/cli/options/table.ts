@@ -5,7 +5,7 @@
 import { generateDefaults } from '../../generate/options.ts';
 import { date, share, size, whole } from './kinds.ts';
 import { columns, dialect, glob, parserOptions } from './input-options.ts';
-import { always, json, quiet, shells } from './message-options.ts';
+import { always, json, metricsFile, quiet, shells } from './message-options.ts';
 import { output, resources, result, state, stateFolder } from './run-options.ts';
 import type { ArgumentSpec, CommandSpec, Handler, OptionGroup, OptionSpec } from './spec.ts';
 
@@ -69,7 +69,7 @@ export const program: CommandSpec = {
   name: 'etl-stream',
   about: 'Counts activity logs exactly once; publishes watch time per user and region.',
   arguments: [inputs],
-  groups: [...runGroups, messages({ ...json, about: 'print the summary as JSON on stdout', isCommon: true }, quiet)],
+  groups: [...runGroups, messages({ ...json, about: 'print the summary as JSON on stdout', isCommon: true }, quiet, metricsFile)],
   examples: [
     ['cat logs.csv | etl-stream', ''],
     ['etl-stream logs/ -o totals', 'again, when there are more logs: adds what is new'],
