@@ -6,6 +6,7 @@
  */
 import { validateOptions, type RunOptions } from './core/options.ts';
 import type { StateCheck } from './pipeline/check-state.ts';
+import type { Explanation } from './pipeline/explanation.ts';
 import type { StateDescription, StateOf } from './pipeline/inspect.ts';
 import { runJob } from './pipeline/job.ts';
 import type { Reports } from './pipeline/reports.ts';
@@ -21,6 +22,7 @@ export type { RejectRecord } from './core/rejects.ts';
 export type { ColumnRules, FieldType } from './core/rules.ts';
 export type { JobEvents, JobListener, Phase, Progress } from './progress.ts';
 export type { StateCheck } from './pipeline/check-state.ts';
+export type { ExplainedInput, Explanation, ShareName } from './pipeline/explanation.ts';
 export type { CommitRecord, InputRecord, Published, RowCounts, StateDescription, StateOf } from './pipeline/inspect.ts';
 export type { Forgot } from './pipeline/tend.ts';
 export type { ValidatedInput, ValidatedReason, Validation } from './pipeline/validate.ts';
@@ -64,6 +66,15 @@ export type ValidateOptions = Pick<RunOptions,
 export async function validate(options: ValidateOptions, context: ValidationContext = {}): Promise<Validation> {
   const { validateInputs } = await import('./pipeline/validate.ts');
   return validateInputs(validateOptions({ ...options, state: false }), context);
+}
+
+/**
+ * Says what `run` would do with these options, and does none of it: nothing is written, made or removed, and standard input is not read. Rejects with what
+ * the run would fail with before its first row (ETL_HEADER for every input), and ETL_ABORTED when `signal` stopped it.
+ */
+export async function explain(options: RunOptions, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<Explanation> {
+  const { explainJob } = await import('./pipeline/explain.ts');
+  return explainJob(validateOptions(options), { signal });
 }
 
 /**

@@ -12,6 +12,7 @@ import { formatSummary } from './summary.ts';
 export interface RunFlags extends InputFlags, Pick<RunOptions,
   'output' | 'overwrite' | 'rejectsFormat' | 'geoDb' | 'geoField' | 'groupBy' | 'compression' | 'parquetEncoding'
   | 'report' | 'state' | 'checkpoint' | 'dedupWindow' | 'temp' | 'jobs' | 'memory' | 'maxSpill'> {
+  readonly explain?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly metricsFile?: string;
@@ -25,6 +26,7 @@ export async function runCommand(inputs: readonly string[], flags: RunFlags): Pr
     inputs, output, overwrite, rejectsFormat, geoDb, geoField, groupBy, compression, parquetEncoding, report, state, checkpoint, dedupWindow, temp, jobs, memory, maxSpill,
   };
 
+  if (flags.explain) return (await import('./explain.ts')).explainCommand(options, { json });
   if (!quiet) warnOfLimit(memory);
   const work = (): Promise<Summary> => untilSignalled((signal, pause) => run(options, { signal, pause, onGuess: quiet ? undefined : tellGuess }), state !== false);
   const summary = await (metricsFile === undefined ? work() : withMetrics(metricsFile, output ?? DEFAULT_OUTPUT, work));

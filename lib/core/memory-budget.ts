@@ -153,12 +153,33 @@ export function regionBytes(regions: number, groupBy: GroupBy): number {
   return Math.max(regions - 500, 0) * (groupBy === 'region' ? 2600 : 900);
 }
 
+/** What of a limit is not for linear memory, in bytes. */
+export interface Outside {
+  readonly process: number;
+  readonly heap: number;
+  readonly state: number;
+  readonly decompression: number;
+  readonly encoder: number;
+  readonly threads: number;
+}
+
+export function outsideLinear(request: BudgetRequest, { frugal, heapGrows, jobs }: Pick<MemoryBudget, 'frugal' | 'heapGrows' | 'jobs'>): Outside {
+  return {
+    process: before(request),
+    heap: HEAP_BYTES + (heapGrows ? HEAP_GROWTH : 0),
+    state: stateBytes(request),
+    decompression: request.decodingBytes ?? 0,
+    encoder: ENCODER_BYTES[frugal ? 'frugal' : 'free'],
+    threads: jobs > 1 ? jobs * THREAD_BYTES : 0,
+  };
+}
+
 /**
  * Divides `limit`. Fewer jobs than asked for when they do not fit. Throws ETL_USAGE, naming the floor, when not even one
  * does.
  */
 export function planMemory(request: BudgetRequest): MemoryBudget {
-  const { limit, jobs, piped = false, resident = 0, maxRecord, decodingBytes = 0 } = request;
+  const { limit, jobs, piped = false, resident = 0, maxRecord } = request;
   const floor = leastMemory(request);
   if (limit < floor) {
     const enough = Math.ceil((floor + RESIDENT_VARIES) / (5 * MB)) * 5;
@@ -167,14 +188,14 @@ export function planMemory(request: BudgetRequest): MemoryBudget {
     });
   }
   const room = limit - before(request);
-  const mode = room < FRUGAL_BELOW ? 'frugal' : 'free';
+  const frugal = room < FRUGAL_BELOW;
   const heapGrows = room >= HEAP_GROWS_FROM;
-  const spare = room - HEAP_BYTES - stateBytes(request) - decodingBytes - (heapGrows ? HEAP_GROWTH : 0) - ENCODER_BYTES[mode];
   // Where one job has to be frugal there is nothing to divide.
-  for (let wanted = mode === 'frugal' ? 1 : Math.min(jobs, MAX_JOBS); ; wanted--) {
-    const linear = Math.min(LINEAR_MOST, wholePages(spare - (wanted > 1 ? wanted * THREAD_BYTES : 0)));
+  for (let wanted = frugal ? 1 : Math.min(jobs, MAX_JOBS); ; wanted--) {
+    const outside = Object.values(outsideLinear(request, { frugal, heapGrows, jobs: wanted })).reduce((sum, bytes: number) => sum + bytes, 0);
+    const linear = Math.min(LINEAR_MOST, wholePages(limit - outside));
     const shares = divide(linear, wanted, GEO_BYTES, piped, maxRecord);
-    if (shares.jobs === wanted) return { limit, frugal: mode === 'frugal', heapGrows, ...shares };
+    if (shares.jobs === wanted) return { limit, frugal, heapGrows, ...shares };
   }
 }
 

@@ -4,8 +4,18 @@ import { join } from 'node:path';
 import { controlGroups, linesOf } from './control-groups.ts';
 import { DEFAULT_MEMORY_LEAST, DEFAULT_MEMORY_MOST } from './memory-budget.ts';
 
+export interface AvailableMemory {
+  readonly bytes: number;
+  readonly of: 'machine' | 'control group';
+}
+
 /** Bytes. `root` stands for `/`, for tests. */
 export function availableMemory(root = '/', physical: number = totalmem()): number {
+  return findAvailableMemory(root, physical).bytes;
+}
+
+/** And whose they are. */
+export function findAvailableMemory(root = '/', physical: number = totalmem()): AvailableMemory {
   let available = physical;
   for (const { folder, version } of controlGroups('memory', root)) {
     for (const file of version === 2 ? ['memory.max', 'memory.high'] : ['memory.limit_in_bytes']) {
@@ -13,7 +23,7 @@ export function availableMemory(root = '/', physical: number = totalmem()): numb
       if (bytes > 0) available = Math.min(available, bytes); // not `max`, not missing
     }
   }
-  return available;
+  return { bytes: available, of: available < physical ? 'control group' : 'machine' };
 }
 
 /** What a run may have unless it is told: half of what there is, within bounds. */

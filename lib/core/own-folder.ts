@@ -11,7 +11,7 @@
  *   while it is removed       some of it, maybe no mark       as above
  */
 import { randomBytes } from 'node:crypto';
-import { lstatSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { accessSync, constants, lstatSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isLeftBehind, OwnerMark } from './owner.ts';
@@ -106,6 +106,15 @@ export function makeFolders(folder: string): string | undefined {
   const above = makeFolders(dirname(folder));
   const made = makeFolders(folder);
   return above ?? made;
+}
+
+/** The folder that `path` is, or would be made in. Throws what the file system throws when nothing can be made there, as far as it says so. */
+export function nearestFolder(path: string): string {
+  const info = statSync(path, { throwIfNoEntry: false });
+  if (!info && dirname(path) !== path) return nearestFolder(dirname(path));
+  if (!info?.isDirectory()) throw new Error(`${path} is not a folder`);
+  accessSync(path, constants.W_OK | constants.X_OK);
+  return path;
 }
 
 /**

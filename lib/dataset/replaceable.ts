@@ -17,10 +17,10 @@ export const ALWAYS: ReadonlySet<string> = new Set(['_SUCCESS', DATASET_FILE, ST
 /** It has one of these. */
 export const REJECTS: ReadonlySet<string> = new Set(Object.values(REJECTS_FILES));
 
-/** Throws ETL_OUTPUT_EXISTS unless the path `output` is free, or may be replaced and `overwrite` says so. */
-export async function checkReplaceable(output: string, overwrite: boolean): Promise<void> {
-  if (!(await isThere(output))) return;
-  const folder = await linkedVersion(output) ?? output;
+/** Throws ETL_OUTPUT_EXISTS unless the path `output` is free, or may be replaced and `overwrite` says so. `at`: where that is just now. */
+export async function checkReplaceable(output: string, overwrite: boolean, at = output): Promise<void> {
+  if (!(await isThere(at))) return;
+  const folder = await linkedVersion(at) ?? at;
   const foreign = await firstForeign(folder);
   if (foreign !== undefined) {
     throw new EtlError('ETL_OUTPUT_EXISTS', `The output ${output} exists already and is never replaced: ${foreign}.`, {

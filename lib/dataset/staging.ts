@@ -13,7 +13,7 @@
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { EtlError, messageOf, withCleanupError } from '../core/errors.ts';
-import { OwnFolder, removeLeftBehind } from '../core/own-folder.ts';
+import { nearestFolder, OwnFolder, removeLeftBehind } from '../core/own-folder.ts';
 import { checkReplaceable, exists, isDataset } from './replaceable.ts';
 import { linkedVersion, pruneVersions, publishVersion, versionsOf } from './versions.ts';
 
@@ -58,7 +58,18 @@ export class Staging {
       const own = OwnFolder.create(linked ? { parent: versionsOf(output), prefix: VERSION_STAGING } : { parent, prefix: `.${name}.staging` });
       return new Staging(own, output, options.overwrite, linked);
     } catch (cause) {
-      throw cause instanceof EtlError ? cause : writeError(`Cannot prepare the output ${path}`, cause);
+      throw cannotPrepare(path, cause);
+    }
+  }
+
+  /** Throws as `open` would, as far as that can be told without making anything. */
+  static async check(path: string, { overwrite }: { overwrite: boolean }): Promise<void> {
+    const output = resolve(path);
+    try {
+      await checkReplaceable(output, overwrite, await standsAt(output));
+      nearestFolder(dirname(output));
+    } catch (cause) {
+      throw cannotPrepare(path, cause);
     }
   }
 
@@ -115,13 +126,24 @@ export function removeStagings(path: string): string[] {
 /** Undoes the first half of a replacement that a killed process left. Throws what the file system throws. */
 export async function putBack(path: string): Promise<void> {
   const output = resolve(path);
+  const standing = await standsAt(output);
+  if (standing !== output) await rename(standing, output);
+}
+
+/** Where the dataset of an output is: at the output, unless a killed process left it aside. Absolute. Throws what the file system throws. */
+export async function standsAt(path: string): Promise<string> {
+  const output = resolve(path);
   const previous = setAside(output);
-  if (!(await exists(output)) && (await isDataset(previous))) await rename(previous, output);
+  return !(await exists(output)) && (await isDataset(previous)) ? previous : output;
 }
 
 /** Where an output is while another one takes its place. */
 function setAside(output: string): string {
   return join(dirname(output), `.${basename(output)}.previous`);
+}
+
+function cannotPrepare(path: string, cause: unknown): EtlError {
+  return cause instanceof EtlError ? cause : writeError(`Cannot prepare the output ${path}`, cause);
 }
 
 function writeError(what: string, cause: unknown): EtlError {

@@ -16,10 +16,8 @@ import { tierOf } from './page-tiers.ts';
 export interface IdStoreOptions {
   /** Where the files are; it exists. */
   readonly folder: string;
-  /** Of the last commit. */
+  /** Of the last commit, without what the run knows no more. */
   readonly index: PageIndex;
-  /** Pages that are no more: not of these ids. Default: none. */
-  readonly forgotten?: ReadonlySet<number> | undefined;
   /** Number of the commit that the run makes. */
   readonly commit: number;
   /** log2 of the files that the run writes: one of PART_BITS. */
@@ -39,9 +37,9 @@ export class IdStore implements IdHistory, CommittedPages<PageRef> {
   readonly #replaced = new Set<number>();
   #isClosed = false;
 
-  constructor({ folder, index, forgotten, commit, partBits }: IdStoreOptions) {
+  constructor({ folder, index, commit, partBits }: IdStoreOptions) {
     this.#folder = folder;
-    this.#index = forgotten && forgotten.size > 0 ? index.with([], forgotten) : index;
+    this.#index = index;
     this.#commit = commit;
     this.#reader = new IdFileReader(folder);
     this.#writer = new IdFileWriter({ folder, edition: this.#index.edition + 1, partBits });

@@ -22,6 +22,8 @@ export interface SampleFindings {
   readonly scale: number;
   /** See UserPrefix. */
   readonly userPrefix: Uint8Array;
+  /** Such records, the bytes of text that they were found in, and of their users. */
+  readonly seen: { readonly rows: number; readonly bytes: number; readonly userBytes: number };
 }
 
 export interface SampleOptions {
@@ -29,6 +31,8 @@ export interface SampleOptions {
   readonly dialect?: Dialect | undefined;
   /** What error messages call the input. */
   readonly name?: string;
+  /** The sample is all of the input. Default: it is if it is shorter than SAMPLE_BYTES. */
+  readonly whole?: boolean;
   /** Where the sample is parsed; default: a memory of its own, by the kernel's twin. */
   readonly memory?: LinearMemory;
   readonly kernel?: ParseKernel;
@@ -44,9 +48,15 @@ const KERNEL_READS_PAST = 128;
  * when there is no such record, so that nothing can be told. Throws ETL_HEADER, as the stage would.
  */
 export function readSample(sample: Uint8Array, columns: ColumnNames, options: SampleOptions = {}): SampleFindings | undefined {
-  const { dialect = RFC_4180, name = 'the input', memory = new LinearMemory(), kernel = createParseTwin(memory) } = options;
+  const { name = 'the input', dialect = RFC_4180 } = options;
+  return scanSample(sample, options, (scanner, whole) => findingsOf(scanner, whole, columns, name, dialect));
+}
+
+/** Scans a sample from its start, behind lines that are skipped. */
+export function scanSample<T>(sample: Uint8Array, options: SampleOptions, scan: (scanner: Scanner, whole: boolean) => T): T {
+  const { dialect = RFC_4180, memory = new LinearMemory(), kernel = createParseTwin(memory) } = options;
   const bytes = sample.subarray(0, SAMPLE_BYTES);
-  const whole = bytes.length < SAMPLE_BYTES;
+  const { whole = bytes.length < SAMPLE_BYTES } = options;
   const slabBytes = bytes.length + KERNEL_READS_PAST;
   const ptr = memory.slab(slabBytes, 'sample');
   let scanner: Scanner | undefined;
@@ -54,7 +64,7 @@ export function readSample(sample: Uint8Array, columns: ColumnNames, options: Sa
     memory.bytes(ptr, bytes.length).set(bytes);
     scanner = new Scanner({ memory, kernel, recordLimit: SAMPLE_BYTES, delimiter: dialect.delimiter, quote: dialect.quote });
     scanner.open(ptr, bytes.length, whole, { ...INPUT_START, skip: dialect.skipLines });
-    return findingsOf(scanner, whole, columns, name, dialect);
+    return scan(scanner, whole);
   } finally {
     scanner?.close();
     memory.giveSlab(ptr, slabBytes);
@@ -67,6 +77,7 @@ function findingsOf(scanner: Scanner, whole: boolean, columns: ColumnNames, name
   scanner.expected = header?.fields ?? 0;
   scanner.oneRecord = !header;
   let scale: number | undefined;
+  let [rows, bytes, userBytes] = [0, 0, 0];
   const users = new UserPrefix();
   while (scanner.scan(whole) === 'records') {
     const { record, index, window } = scanner;
@@ -84,14 +95,17 @@ function findingsOf(scanner: Scanner, whole: boolean, columns: ColumnNames, name
         const [from, to] = [startOf(header.value), value & ENTRY_POSITION];
         const places = hasPoint(window, from, to) ? decimals(fieldText(window, from, to, value, quote)) : 0;
         scale = Math.max(scale ?? 0, places);
-        if (users.full) continue;
         const user = index[record.first + header.user]!;
         const quotes = isQuoted(user) ? 1 : 0;
-        users.add(window, startOf(header.user) + quotes, (user & ENTRY_POSITION) - quotes);
+        const [userFrom, userTo] = [startOf(header.user) + quotes, (user & ENTRY_POSITION) - quotes];
+        rows++;
+        bytes += (index[record.next - 1]! & ENTRY_POSITION) + 1 - record.start;
+        userBytes += userTo - userFrom;
+        users.add(window, userFrom, userTo);
       }
     }
   }
-  return scale === undefined ? undefined : { scale: Math.min(scale, MAX_VALUE_SCALE), userPrefix: users.choose() };
+  return scale === undefined ? undefined : { scale: Math.min(scale, MAX_VALUE_SCALE), userPrefix: users.choose(), seen: { rows, bytes, userBytes } };
 }
 
 function hasPoint(bytes: Uint8Array, from: number, to: number): boolean {

@@ -1,9 +1,9 @@
-/** Whether a state, the dataset at a run's output and the run's options belong together. */
+/** Whether a state, the dataset at a run's output and the run's options belong together, and what the run then goes on from. */
 import { EtlError } from '../core/errors.ts';
 import type { JobOptions } from '../core/options.ts';
-import type { StateMark } from '../dataset/state-mark.ts';
+import { readStateMark, type StateMark } from '../dataset/state-mark.ts';
 import type { Head } from '../state/records.ts';
-import { idOf, schemaOf } from './state-content.ts';
+import { committed, idOf, schemaOf, type Committed } from './state-content.ts';
 
 export interface ToAgree {
   readonly options: JobOptions;
@@ -17,8 +17,33 @@ export interface ToAgree {
   readonly outputExists: boolean;
 }
 
-/** Throws ETL_STATE_MISMATCH, ETL_STATE_DAMAGED, ETL_OUTPUT_EXISTS. */
-export function assertAgree({ options, folder, head, mark, outputExists }: ToAgree): void {
+export interface Standing {
+  /** The last commit; undefined when there is none, or when the run begins afresh. */
+  readonly last: Committed | undefined;
+  /** What the state has counts no more. */
+  readonly isAfresh: boolean;
+  /** The dataset is not what the last commit says. */
+  readonly isUnpublished: boolean;
+}
+
+/** What a run goes on from, in the `first` of its parts or a later one. Throws ETL_STATE_MISMATCH, ETL_STATE_DAMAGED, ETL_OUTPUT_EXISTS. */
+export function standingOf(all: ToAgree, first: boolean): Standing {
+  const { options: { overwrite }, head, mark } = all;
+  if (first && !overwrite) assertAgree(all);
+  const afresh = overwrite && first;
+  const last = head && !afresh ? committed(head) : undefined;
+  return { last, isAfresh: afresh && head !== undefined, isUnpublished: last !== undefined && mark?.commit !== last.commit };
+}
+
+/** Of the dataset at `path`; with `overwrite` one that says nothing is none. Throws ETL_OUTPUT_EXISTS. */
+export async function markAt(path: string, { overwrite }: JobOptions): Promise<StateMark | undefined> {
+  return readStateMark(path).catch((error: unknown) => {
+    if (!overwrite) throw error;
+    return undefined;
+  });
+}
+
+function assertAgree({ options, folder, head, mark, outputExists }: ToAgree): void {
   const { output } = options;
   if (mark && mark.state !== (head && idOf(head))) {
     throw mismatch(`The dataset ${output} was not made with the state ${folder}`, 'Name its own state with --state, or another output with -o. If that state is gone, --overwrite begins afresh.');

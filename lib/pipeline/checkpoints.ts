@@ -37,6 +37,13 @@ export function nextPart(inputs: readonly InputFile[], checkpoint: number): Inpu
   return inputs.slice(0, end < 0 || inputs.slice(end + 1).every(({ size }) => size === undefined) ? undefined : end + 1);
 }
 
+/** All parts of a run over these inputs. */
+export function partsOf(inputs: readonly InputFile[], checkpoint: number): InputFile[][] {
+  const parts: InputFile[][] = [];
+  for (let left = inputs; left.length > 0; left = left.slice(parts.at(-1)!.length)) parts.push(nextPart(left, checkpoint));
+  return parts;
+}
+
 /** Runs part after part until nothing is left; throws ETL_ABORTED when `pause` says so between two of them. */
 export async function inParts(run: (part: Part) => Promise<PartDone>, rules: readonly Rule[], pause: AbortSignal | undefined): Promise<Summary> {
   const started = performance.now();

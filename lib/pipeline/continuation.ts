@@ -15,16 +15,17 @@ import { EtlError } from '../core/errors.ts';
 import type { JobOptions } from '../core/options.ts';
 import { putBack } from '../dataset/staging.ts';
 import { rejectsIn } from '../dataset/rejects-file.ts';
-import { readStateMark, type StateMark } from '../dataset/state-mark.ts';
+import type { StateMark } from '../dataset/state-mark.ts';
 import { isThere } from '../dataset/versions.ts';
 import type { PageIndex } from '../dedup/page-index.ts';
-import { fingerprintOf, sameFile, type Fingerprint } from '../source/fingerprint.ts';
+import type { Fingerprint } from '../source/fingerprint.ts';
 import type { InputFile } from '../source/inputs.ts';
 import type { RowCounts } from '../state/records.ts';
 import { stateError } from '../state/errors.ts';
 import { DATABASE_FOLDER } from '../state/open-state.ts';
 import { State } from '../state/state.ts';
-import { assertAgree } from './agreement.ts';
+import { markAt, standingOf, type Standing } from './agreement.ts';
+import { newInputs } from './new-inputs.ts';
 import { Retention } from './retention.ts';
 import { RunIds } from './run-ids.ts';
 import { committed, contentOf, idOf, indexOf, NO_ROWS, type Committed } from './state-content.ts';
@@ -38,7 +39,7 @@ export class Continuation {
   /** undefined when there is none, or when the run begins afresh. */
   readonly last: Committed | undefined;
   /** The dataset is not what the last commit says. */
-  isUnpublished = false;
+  isUnpublished: boolean;
   readonly #options: JobOptions;
   readonly #state: State;
   readonly #id: string;
@@ -54,14 +55,15 @@ export class Continuation {
   #ids: RunIds | undefined;
   #isCommitted = false;
 
-  private constructor({ state, index }: Opened, options: JobOptions, afresh: boolean, retention: Retention | undefined) {
+  private constructor({ state, index }: Opened, options: JobOptions, { last, isAfresh, isUnpublished }: Standing, retention: Retention | undefined) {
     const { head, folder } = state;
     this.folder = folder;
     this.#state = state;
     this.#options = options;
-    this.#isAfresh = afresh && head !== undefined;
+    this.#isAfresh = isAfresh;
     this.#id = head ? idOf(head) : randomUUID();
-    this.last = head && !afresh ? committed(head) : undefined;
+    this.last = last;
+    this.isUnpublished = isUnpublished;
     this.#index = index;
     this.#retention = retention;
   }
@@ -75,17 +77,13 @@ export class Continuation {
     const folder = resolve(options.state!);
     const made = await makeStateFolder(folder);
     await atWrite(folder, () => putBack(output));
-    const mark = await readStateMark(output).catch((error: unknown) => {
-      if (!overwrite) throw error;
-      return undefined;
-    });
+    const mark = await markAt(output, options);
     const opened = await openState(folder, overwrite && first);
     const { state } = opened;
     try {
-      const continuation = new Continuation(opened, options, overwrite && first, dedupWindow === undefined ? undefined : await Retention.of(state));
-      if (first && !overwrite) assertAgree({ options, folder, head: state.head, mark, outputExists: await isThere(output) });
+      const standing = standingOf({ options, folder, head: state.head, mark, outputExists: await isThere(output) }, first);
+      const continuation = new Continuation(opened, options, standing, dedupWindow === undefined ? undefined : await Retention.of(state));
       continuation.#made = made;
-      continuation.isUnpublished = continuation.last !== undefined && mark?.commit !== continuation.last.commit;
       await continuation.#removeLeftovers();
       return continuation;
     } catch (error) {
@@ -122,15 +120,9 @@ export class Continuation {
 
   /** Those that no commit has read as they are. Throws ETL_INPUT_READ, ETL_STATE_READ, ETL_STATE_DAMAGED. */
   async newInputs(inputs: readonly InputFile[]): Promise<InputFile[]> {
-    const fresh: InputFile[] = [];
-    for (const input of inputs) {
-      const fingerprint = input.size === undefined ? undefined : await fingerprintOf(input.path!);
-      const known = fingerprint && !this.#isAfresh ? await this.#state.input(fingerprint.path) : undefined;
-      if (known && sameFile(fingerprint!, { ...known, ends: known.fingerprint })) continue;
-      fresh.push(input);
-      if (fingerprint) this.#fingerprints.set(input, fingerprint);
-    }
-    return fresh;
+    const fresh = await newInputs(inputs, this.#isAfresh ? undefined : this.#state);
+    for (const [input, fingerprint] of fresh) if (fingerprint) this.#fingerprints.set(input, fingerprint);
+    return [...fresh.keys()];
   }
 
   /** Some of `newInputs`, as the inputs of the run: numbered, and in the ledger by its commit. Once; and the run's ids. */

@@ -6,8 +6,9 @@
  *   survey   by the IP database and a sample of the inputs                        final
  */
 import { isKernelDialect } from '../core/dialect.ts';
-import { divide, leastMemory, planMemory, regionBytes, type MemoryBudget } from '../core/memory-budget.ts';
+import { divide, leastMemory, outsideLinear, planMemory, regionBytes, type MemoryBudget, type Outside } from '../core/memory-budget.ts';
 import { availableMemory, defaultMemory } from '../core/memory-limit.ts';
+import type { JobOptions } from '../core/options.ts';
 import { availableProcessors } from '../core/processors.ts';
 import type { IdStore } from '../dedup/id-store.ts';
 import { openRangeTable, type RangeTable } from '../geo/range-table.ts';
@@ -58,8 +59,9 @@ export class Decisions {
   budget: MemoryBudget;
   readonly #base: DecisionBase;
   readonly #known: KnownIds | undefined;
-  /** Most of a window of Zstandard; what decompressing files takes, that included. */
-  readonly #window: number;
+  /** Most of a window of Zstandard. */
+  readonly windowBytes: number;
+  /** What decompressing files takes, that included. */
   readonly #decodingBytes: number;
 
   private constructor(base: DecisionBase, inputs: readonly InputFile[], known: KnownIds | undefined) {
@@ -71,8 +73,8 @@ export class Decisions {
     this.parser = inputs.every(({ dialect }) => !dialect || isKernelDialect(dialect)) ? 'kernel' : 'csv-parse';
     this.jobsAsked = base.options.jobs ?? availableProcessors();
     this.#decodingBytes = 0;
-    this.#window = windowBytes(this.#limit());
-    this.#decodingBytes = decodingBytes(inputs.map(({ content }) => content).filter(isCompressed), this.#window);
+    this.windowBytes = windowBytes(this.#limit());
+    this.#decodingBytes = decodingBytes(inputs.map(({ content }) => content).filter(isCompressed), this.windowBytes);
     this.budget = this.#plan();
   }
 
@@ -89,7 +91,7 @@ export class Decisions {
     const { options: { columns, geoDb, geoField, groupBy, sniff }, context } = this.#base;
     const { inputs, budget: { linear, workspace, blockBytes, blocks } } = this;
     const memory = new LinearMemory({ limit: linear, workspace });
-    const source = new BlockSource({ inputs, memory, counters, signal: context.signal, blockBytes, blocks, windowBytes: this.#window });
+    const source = new BlockSource({ inputs, memory, counters, signal: context.signal, blockBytes, blocks, windowBytes: this.windowBytes });
     resources.add(() => source.close());
     // First: a pipe may keep the sample waiting, and what is wrong with the database is to be said at once.
     const table = await openRangeTable({ file: geoDb, field: geoField }, memory, await loadKernel<GeoKernel>('geo', memory));
@@ -114,7 +116,7 @@ export class Decisions {
 
   /** What a pipe turned out to need is known only when the budget was made. Throws ETL_MEMORY. */
   #reserveForPipes(memory: LinearMemory, contents: readonly Content[]): void {
-    const bytes = decodingBytes(contents.filter(isCompressed), this.#window) - this.#decodingBytes;
+    const bytes = decodingBytes(contents.filter(isCompressed), this.windowBytes) - this.#decodingBytes;
     if (bytes <= 0) return;
     memory.reserve(bytes, 'decompression');
     this.#divideAgain(memory, this.budget.jobs, 'memory');
@@ -126,9 +128,14 @@ export class Decisions {
     return { ...process, stateIndex, decodingBytes: this.#decodingBytes };
   }
 
+  /** What of the limit is not for linear memory. */
+  get outside(): Outside {
+    return outsideLinear({ limit: this.budget.limit, jobs: this.jobsAsked, ...this.#process }, this.budget);
+  }
+
   /** What the run was told, or else the default, though never less than what this process takes to run at all. */
   #limit(): number {
-    return this.#base.options.memory ?? Math.max(defaultMemory(availableMemory()), leastMemory(this.#process));
+    return this.#base.options.memory ?? Math.max(memoryLimit(this.#base.options), leastMemory(this.#process));
   }
 
   #needsThreads(bytes: number | undefined): boolean {
@@ -150,6 +157,11 @@ export class Decisions {
       this.fewerJobs = 'ids';
     }
   }
+}
+
+/** What a run may have, by what it was told alone. */
+export function memoryLimit({ memory }: JobOptions): number {
+  return memory ?? defaultMemory(availableMemory());
 }
 
 /** Whether a partition's known ids fit the table of a thread: fewer threads have larger ones, and reading ids again and again takes longer. */

@@ -16,14 +16,13 @@
  * scattered, a total only when all partitions have been reduced. On any error or abort every resource is closed, the staging
  * and temporary folders are removed, and the first error is thrown.
  */
-import { dirname, resolve, sep } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { openRun } from '../aggregate/runs.ts';
 import { assertBalanced, assertRead, newCounters } from '../core/counters.ts';
 import { EtlError, messageOf } from '../core/errors.ts';
-import { availableMemory, defaultMemory } from '../core/memory-limit.ts';
 import type { JobOptions } from '../core/options.ts';
 import { RejectLimit } from '../core/reject-limit.ts';
-import { collectGarbage, keepHeapSmall, residentBytes } from '../core/resident.ts';
+import { keepHeapSmall } from '../core/resident.ts';
 import { Resources } from '../core/resources.ts';
 import { packageVersion } from '../core/version.ts';
 import { formRejects, REJECTS_FILES } from '../dataset/rejects-file.ts';
@@ -35,7 +34,7 @@ import type { AggregateKernel } from '../kernels/twins/aggregate.ts';
 import type { SpillKernel } from '../kernels/twins/spill.ts';
 import { ProgressTeller } from '../progress.ts';
 import { RunRecorder } from '../report/recorder.ts';
-import { listInputs, type InputFile } from '../source/inputs.ts';
+import type { InputFile } from '../source/inputs.ts';
 import { RunFiles } from '../spill/run-files.ts';
 import type { RowCounts } from '../state/records.ts';
 import type { Outcome, Summary } from '../summary.ts';
@@ -43,11 +42,13 @@ import type { JobBase, JobContext } from './base.ts';
 import { inParts, nextPart, type Part, type PartDone } from './checkpoints.ts';
 import { addTotals, addTotalsAlone, commitAddition, commitCheckpoint, publishAgain } from './commit.ts';
 import { Continuation } from './continuation.ts';
+import { memoryLimit } from './decisions.ts';
+import { allEmpty, inputsOf } from './job-inputs.ts';
 import { planJob, type Plan } from './plan.ts';
+import { processBefore, runBegins } from './process-before.ts';
 import { describe, rejectsForm, writeFiles, type Runs, type Written } from './publish.ts';
 import { addReport, keepEarlierReports } from './reports.ts';
 import { NO_ROWS } from './state-content.ts';
-import { assertStateOutside } from './state-folder.ts';
 
 export type { JobContext } from './base.ts';
 
@@ -58,10 +59,6 @@ interface Published {
 }
 
 const NOTHING: Published = { users: 0, regions: 0 };
-/** Of its memory, how much a process may have before a run without garbage being collected, which takes from 20 to 100 ms. */
-const LEFT_ALONE = 0.25;
-/** Whether a run of this process may have left garbage. */
-let ranBefore = false;
 
 /**
  * Runs a job from start to publication. Rejects with EtlError (ETL_ABORTED when `signal` stopped it, with the reason as
@@ -82,15 +79,14 @@ type RunBase = Pick<JobBase, 'options' | 'context' | 'progress' | 'recorder'>;
 
 async function runPart(run: RunBase, part: Part): Promise<PartDone> {
   const { options, context } = run;
-  const warm = ranBefore;
-  if (warm && residentBytes() > memoryLimit(options) * LEFT_ALONE) await collectGarbage();
-  ranBefore = true;
+  const process = await processBefore(options);
+  runBegins();
   const resources = new Resources();
   let done: PartDone | undefined;
   let failure: unknown;
   try {
     context.signal?.throwIfAborted();
-    done = await new Job(run, resources, warm).run(part);
+    done = await new Job(run, resources, process).run(part);
   } catch (error) {
     failure = asAborted(error, context.signal);
   }
@@ -106,8 +102,7 @@ class Job {
   /** Inputs that were counted before. */
   #known = 0;
 
-  constructor(run: RunBase, resources: Resources, warm: boolean) {
-    const process = { resident: residentBytes(), warm };
+  constructor(run: RunBase, resources: Resources, process: JobBase['process']) {
     keepHeapSmall();
     const counters = newCounters();
     run.progress.begin(counters);
@@ -116,7 +111,7 @@ class Job {
 
   async run(part: Part): Promise<PartDone> {
     const { counters, progress, options } = this.#base;
-    const listed = await this.#listInputs();
+    const listed = await inputsOf(options);
     const continuation = await this.#openState(part);
     if (continuation?.isUnpublished && continuation.last!.isComplete && part.number === 0) await this.#publishAgain(continuation);
     const fresh = (await continuation?.newInputs(listed) ?? listed).filter(({ name }) => !part.done.has(name));
@@ -164,14 +159,6 @@ class Job {
       },
       version,
     };
-  }
-
-  async #listInputs(): Promise<InputFile[]> {
-    const { inputs: paths, output, temp, state, glob, encoding, dialect } = this.#base.options;
-    const inputs = await listInputs(paths, { glob, encoding, dialect });
-    assertOutside(output, temp, inputs);
-    if (state !== undefined) assertStateOutside(output, state);
-    return inputs;
   }
 
   async #openState(part: Part): Promise<Continuation | undefined> {
@@ -238,7 +225,7 @@ class Job {
     const began = performance.now();
     const { inputs } = plan;
     if (counters.bytes === 0 && !continuation?.last) {
-      throw new EtlError('ETL_HEADER', `${inputs.length === 1 ? `The input ${inputs[0]!.name} is` : 'All inputs are'} empty: not even a header.`);
+      throw allEmpty(inputs);
     }
     const before = continuation?.before ?? NO_ROWS;
     const added = continuation && await addTotals(this.#base, plan, runs, continuation);
@@ -290,14 +277,6 @@ class Job {
   }
 }
 
-/** Nothing that is read, and no temporary file, may stand in the folder that is replaced as a whole. */
-function assertOutside(output: string, temp: string | undefined, inputs: readonly InputFile[]): void {
-  const inside = (path: string): boolean => `${resolve(path)}${sep}`.startsWith(`${resolve(output)}${sep}`);
-  const input = inputs.find(({ path }) => path !== undefined && inside(path));
-  if (input) throw new EtlError('ETL_USAGE', `The input ${input.name} lies in the output folder ${output}.`);
-  if (temp !== undefined && inside(temp)) throw new EtlError('ETL_USAGE', `The folder for temporary files, ${temp}, lies in the output folder ${output}.`);
-}
-
 /** What stopped the run: its caller, if it did so, since what fails after that fails because of it. */
 function asAborted(error: unknown, signal: AbortSignal | undefined): unknown {
   if (!signal?.aborted) return error;
@@ -307,9 +286,4 @@ function asAborted(error: unknown, signal: AbortSignal | undefined): unknown {
 /** Bytes on the disk, with those that were `read` before; undefined with a pipe among them. */
 function sizeOf(inputs: readonly InputFile[], read: number): number | undefined {
   return inputs.reduce<number | undefined>((sum, { size }) => (sum === undefined || size === undefined ? undefined : sum + size), read);
-}
-
-/** What the run may have, by what it was told alone. */
-function memoryLimit({ memory }: JobOptions): number {
-  return memory ?? defaultMemory(availableMemory());
 }

@@ -27,6 +27,15 @@ export interface RunIdsOptions {
   readonly bytes: number;
 }
 
+/** Of an index, the ids that a run knows, and how many are forgotten by it: none of a run that begins afresh, which had none. */
+export function knownTo(
+  { index, isAfresh, window, retention }: Pick<RunIdsOptions, 'index' | 'isAfresh' | 'window' | 'retention'>,
+): { readonly index: PageIndex; readonly forgets: number } {
+  if (isAfresh) return { index: index.with([], new Set(Array.from(index.all(), ({ entry }) => entry))), forgets: 0 };
+  const old = window === undefined ? undefined : retention?.before(Date.now() - window, index);
+  return old && old.entries.size > 0 ? { index: index.with([], old.entries), forgets: old.ids } : { index, forgets: 0 };
+}
+
 export class RunIds {
   readonly store: IdStore;
   /** How many ids are known no more. */
@@ -35,13 +44,12 @@ export class RunIds {
   #syncing: Promise<void> | undefined;
 
   constructor(options: RunIdsOptions) {
-    const { folder, index, isAfresh, window, retention, commit, bytes } = options;
-    const old = isAfresh || window === undefined ? undefined : retention?.before(Date.now() - window, index);
+    const { folder, commit, bytes } = options;
+    const { index, forgets } = knownTo(options);
     this.#options = options;
-    this.forgets = old?.ids ?? 0;
+    this.forgets = forgets;
     this.store = new IdStore({
       folder, index, commit, partBits: bytes < MANY_FILES_FROM ? PART_BITS.one : PART_BITS.many,
-      forgotten: isAfresh ? new Set(Array.from(index.all(), ({ entry }) => entry)) : old?.entries,
     });
   }
 

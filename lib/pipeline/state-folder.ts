@@ -30,13 +30,18 @@ export function assertStateOutside(output: string, state: string): void {
 /** Makes it where there is none; gives the topmost folder that it made. Throws ETL_USAGE when it is a folder of something else, ETL_STATE_WRITE. */
 export async function makeStateFolder(folder: string): Promise<string | undefined> {
   const made = await atWrite(folder, async () => makeFolders(folder));
-  const names = made === undefined ? await atWrite(folder, () => readdir(folder)) : [];
+  if (made === undefined) await assertStateFolder(folder);
+  return made;
+}
+
+/** That a folder that is there is one of a state, or empty. Throws ETL_USAGE, ETL_STATE_WRITE. */
+export async function assertStateFolder(folder: string): Promise<void> {
+  const names = await atWrite(folder, () => readdir(folder));
   if (names.length > 0 && !names.includes(DATABASE_FOLDER)) {
     throw new EtlError('ETL_USAGE', `The folder for the state, ${folder}, has other things in it.`, {
       hint: 'Name one with --state that is empty or not there, or that of an earlier run.',
     });
   }
-  return made;
 }
 
 /** Removes a folder that this run made, if it did, and what it made above it as far as that is empty. */

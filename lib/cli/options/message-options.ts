@@ -5,6 +5,12 @@ import type { OptionSpec } from './spec.ts';
 export const json: OptionSpec = { name: 'json', about: 'print it as JSON on stdout' };
 export const quiet: OptionSpec = { name: 'quiet', short: 'q', about: 'print nothing but errors', isCommon: true };
 
+export const explain: OptionSpec = {
+  name: 'explain', about: 'say what a run would do, and do nothing', isCommon: true, isCommandLineOnly: true,
+  detail: 'Say what a run would do, and do nothing: inputs and their columns, what was counted before, jobs, shares of the memory, what is at the output. '
+    + 'Nothing is written, and standard input is not read; what the run would fail with before its first row is the error of this, too. With `--json`: all of it.',
+};
+
 export const color: OptionSpec = {
   name: 'color', about: '', negation: 'no colors; NO_COLOR says the same',
   detail: 'No colors, which there are on a terminal unless `NO_COLOR` is set or `TERM` is `dumb`.',

@@ -5,7 +5,7 @@
 import { generateDefaults } from '../../generate/options.ts';
 import { date, share, size, whole } from './kinds.ts';
 import { columns, dialect, glob, parserOptions } from './input-options.ts';
-import { always, json, metricsFile, quiet, shells } from './message-options.ts';
+import { always, explain, json, metricsFile, quiet, shells } from './message-options.ts';
 import { output, resources, result, state, stateFolder } from './run-options.ts';
 import type { ArgumentSpec, CommandSpec, Handler, OptionGroup, OptionSpec } from './spec.ts';
 
@@ -69,11 +69,12 @@ export const program: CommandSpec = {
   name: 'etl-stream',
   about: 'Counts activity logs exactly once; publishes watch time per user and region.',
   arguments: [inputs],
-  groups: [...runGroups, messages({ ...json, about: 'print the summary as JSON on stdout', isCommon: true }, quiet, metricsFile)],
+  groups: [...runGroups, messages(explain, { ...json, about: 'print the summary as JSON on stdout', isCommon: true }, quiet, metricsFile)],
   examples: [
     ['cat logs.csv | etl-stream', ''],
     ['etl-stream logs/ -o totals', 'again, when there are more logs: adds what is new'],
     ['etl-stream logs/ -o totals --overwrite', 'begins afresh'],
+    ['etl-stream logs/ -o totals --explain', 'what that would do'],
     ['etl-stream a.csv b.csv --no-state --group-by user --json', ''],
     ['etl-stream validate logs/', 'what a run would reject'],
     ['etl-stream generate logs/ --size 1GB && etl-stream logs/', ''],
