@@ -51,7 +51,7 @@ function wouldOf({ inputs, knownInputs, bytes, output }: Explanation): string {
   const pipes = inputs.filter((input) => input.bytes === undefined).length;
   const files = inputs.length - pipes;
   const read = [...(files > 0 ? [`${count(files, 'file')}, ${size(bytes)} on the disk`] : []), ...(pipes > 0 ? [`${count(pipes, 'pipe')}, unknown until read`] : [])];
-  return `read ${read.join(', and ')}, and publish them at ${output.folder}${known === '' ? '' : `; ${known}`}`;
+  return `read ${read.join(', and ')}, and publish the totals at ${output.folder}${known === '' ? '' : `; ${known}`}`;
 }
 
 function inputLines(inputs: readonly ExplainedInput[]): string[] {

@@ -20,7 +20,8 @@ export async function readGeneralSample(
   const users = new UserPrefix();
   let header: HeaderMap | undefined = dialect.header ? undefined : mapHeader(dialect.names, columns, name);
   let scale: number | undefined;
-  let [rows, userBytes, bytes] = [0, 0, 0];
+  const bytes = Math.min(sample.length, SAMPLE_BYTES);
+  let [rows, userBytes] = [0, 0];
   for (const fields of recordsOf(sample, dialect, await loadFieldReader(dialect))) {
     if (!header) {
       if (!fields) return undefined; // the stage says what is wrong with it
@@ -29,7 +30,6 @@ export async function readGeneralSample(
       scale = Math.max(scale ?? 0, decimals(fields[header.value]!));
       const user = Buffer.from(fields[header.user]!, 'latin1');
       rows++;
-      bytes += fields.reduce((sum, field) => sum + field.length + 1, 0);
       userBytes += user.length;
       users.add(user, 0, user.length);
     }

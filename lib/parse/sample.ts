@@ -22,7 +22,7 @@ export interface SampleFindings {
   readonly scale: number;
   /** See UserPrefix. */
   readonly userPrefix: Uint8Array;
-  /** Such records, the bytes of text that they were found in, and of their users. */
+  /** Such records, the bytes of the sample, all of it, and of their users. */
   readonly seen: { readonly rows: number; readonly bytes: number; readonly userBytes: number };
 }
 
@@ -49,7 +49,7 @@ const KERNEL_READS_PAST = 128;
  */
 export function readSample(sample: Uint8Array, columns: ColumnNames, options: SampleOptions = {}): SampleFindings | undefined {
   const { name = 'the input', dialect = RFC_4180 } = options;
-  return scanSample(sample, options, (scanner, whole) => findingsOf(scanner, whole, columns, name, dialect));
+  return scanSample(sample, options, (scanner, whole) => findingsOf(scanner, whole, columns, name, dialect, Math.min(sample.length, SAMPLE_BYTES)));
 }
 
 /** Scans a sample from its start, behind lines that are skipped. */
@@ -71,13 +71,13 @@ export function scanSample<T>(sample: Uint8Array, options: SampleOptions, scan: 
   }
 }
 
-function findingsOf(scanner: Scanner, whole: boolean, columns: ColumnNames, name: string, dialect: Dialect): SampleFindings | undefined {
+function findingsOf(scanner: Scanner, whole: boolean, columns: ColumnNames, name: string, dialect: Dialect, bytes: number): SampleFindings | undefined {
   const { quote } = dialect;
   let header: HeaderMap | undefined = dialect.header ? undefined : mapHeader(dialect.names, columns, name);
   scanner.expected = header?.fields ?? 0;
   scanner.oneRecord = !header;
   let scale: number | undefined;
-  let [rows, bytes, userBytes] = [0, 0, 0];
+  let [rows, userBytes] = [0, 0];
   const users = new UserPrefix();
   while (scanner.scan(whole) === 'records') {
     const { record, index, window } = scanner;
@@ -99,7 +99,6 @@ function findingsOf(scanner: Scanner, whole: boolean, columns: ColumnNames, name
         const quotes = isQuoted(user) ? 1 : 0;
         const [userFrom, userTo] = [startOf(header.user) + quotes, (user & ENTRY_POSITION) - quotes];
         rows++;
-        bytes += (index[record.next - 1]! & ENTRY_POSITION) + 1 - record.start;
         userBytes += userTo - userFrom;
         users.add(window, userFrom, userTo);
       }
