@@ -62,10 +62,12 @@ test('it goes to stdout, errors and their exit codes are those of a run, and no 
   assert.deepEqual([explained.status, explained.stderr], [0, '']);
   assert.match(explained.stdout, /^would {7}read 1 file, 70 B on the disk, and publish the totals at made\/out\n/);
   assert.equal((JSON.parse(call('--explain', '--json').stdout) as Explanation).valueScale, 1);
-  for (const args of [['--user-column', 'nobody'], ['--memory', '20MB'], ['--geo-db', 'a.csv']]) {
-    const [of, run] = [call(...args, '--explain'), call(...args)];
-    assert.deepEqual([of.status, of.stdout, of.stderr.split(' needs: ')[0]], [run.status, '', run.stderr.split(' needs: ')[0]]);
-    assert.match(of.stderr, /\[ETL_(HEADER|USAGE|GEO_DATABASE)\]/);
-  }
+  const wrong = [['--user-column', 'nobody'], ['--memory', '20MB'], ['--geo-db', 'a.csv']];
+  const told = wrong.map((args) => call(...args, '--explain'));
   assert.deepEqual(treeOf(folder), before);
+  for (const [at, { status, stdout, stderr }] of told.entries()) {
+    const run = call(...wrong[at]!);
+    assert.deepEqual([status, stdout, stderr.split(' needs: ')[0]], [run.status, '', run.stderr.split(' needs: ')[0]]);
+    assert.match(stderr, /\[ETL_(HEADER|USAGE|GEO_DATABASE)\]/);
+  }
 });
