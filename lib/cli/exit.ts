@@ -1,6 +1,7 @@
 /** How a command ends: exit codes, and messages of errors for a person. */
-import { EtlError, messageOf } from '../core/errors.ts';
-import { printable, printableLines } from './printable.ts';
+import { EtlError, messageOf, nextSteps } from '../core/errors.ts';
+import { isJsonLog, tell, tellBlock, tellProblem } from './messages.ts';
+import { printableLines } from './printable.ts';
 
 export const EXIT_DONE = 0;
 export const EXIT_FAILED = 1;
@@ -25,15 +26,24 @@ export class StoppedBySignal extends Error {
 export function reportError(error: unknown): number {
   if (error instanceof EtlError) {
     const stopped = error.cause instanceof StoppedBySignal ? error.cause : undefined;
-    process.stderr.write(`etl-stream: ${printable(error.message)} [${error.code}]\n`);
-    if (error.hint) process.stderr.write(`  ${printable(error.hint)}\n`);
-    for (const extra of error.suppressed) process.stderr.write(`  cleaning up failed too: ${printable(messageOf(extra))}\n`);
+    tellError(error);
     if (stopped) return EXIT_SIGNAL[stopped.signal];
     return error.code === 'ETL_USAGE' ? EXIT_USAGE : error.code === 'ETL_REJECTED' ? EXIT_REJECTED : EXIT_FAILED;
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  process.stderr.write(`etl-stream: an unexpected error, which is a bug in etl-stream [ETL_INTERNAL]\n${printableLines(text)}\n`);
+  if (isJsonLog()) tellProblem('An unexpected error, which is a bug in etl-stream.', { code: 'ETL_INTERNAL', hint: nextSteps.ETL_INTERNAL, stack: text });
+  else tellBlock(`etl-stream: an unexpected error, which is a bug in etl-stream [ETL_INTERNAL]\n${printableLines(text)}\n`, '', {});
   return EXIT_FAILED;
+}
+
+function tellError({ message, code, hint = nextSteps[code], cause, suppressed }: EtlError): void {
+  if (isJsonLog()) {
+    tellProblem(message, { code, hint, ...(cause !== undefined && { cause: messageOf(cause) }), ...(suppressed.length > 0 && { suppressed: suppressed.map(messageOf) }) });
+    return;
+  }
+  tellProblem(`etl-stream: ${message} [${code}]`);
+  tellProblem(`  ${hint}`);
+  for (const extra of suppressed) tellProblem(`  cleaning up failed too: ${messageOf(extra)}`);
 }
 
 /**
@@ -61,7 +71,7 @@ export async function untilSignalled<T>(work: (signal: AbortSignal, pause: Abort
     const reason = new StoppedBySignal(signal);
     if (pauses && signal === 'SIGINT' && !pause.signal.aborted) {
       pause.abort(reason);
-      process.stderr.write('etl-stream: stops at the next checkpoint, or when it is done; once more stops it at once\n');
+      tell('stops at the next checkpoint, or when it is done; once more stops it at once');
       return;
     }
     if (controller.signal.aborted) process.exit(EXIT_SIGNAL[signal]);

@@ -1,6 +1,7 @@
 /** `etl-stream generate <folder>`. */
 import { generateLogs } from '../index.ts';
 import { EXIT_DONE, untilSignalled } from './exit.ts';
+import { tellBlock } from './messages.ts';
 import { printable } from './printable.ts';
 
 export interface GenerateFlags {
@@ -24,10 +25,9 @@ export async function generateCommand([folder = '']: readonly string[], flags: G
   const seconds = (performance.now() - started) / 1000;
   const count = (value: number): string => value.toLocaleString('en-US');
   if (!quiet) {
-    process.stderr.write(
-      `${count(rows)} rows (${count(duplicates)} duplicates, ${count(bad)} bad) in ${files.length} files in ${printable(folder)}: ` +
-        `${seconds.toFixed(2)} s, ${Math.round(size / 1e6 / seconds)} MB/s\n`,
-    );
+    const text = `${count(rows)} rows (${count(duplicates)} duplicates, ${count(bad)} bad) in ${files.length} files in ${printable(folder)}: ` +
+      `${seconds.toFixed(2)} s, ${Math.round(size / 1e6 / seconds)} MB/s\n`;
+    tellBlock(text, 'generated', { folder, files, rows, duplicates, bad, seconds });
   }
   return EXIT_DONE;
 }

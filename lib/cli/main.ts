@@ -3,8 +3,11 @@ import { CommanderError } from 'commander';
 import { EtlError } from '../core/errors.ts';
 import { keepHeapSmall } from '../core/resident.ts';
 import { endAsFirstProcess, EXIT_DONE, EXIT_USAGE, reportError } from './exit.ts';
-import { CONFIG_VARIABLE, flagsOf, settle } from './options/settings.ts';
+import { isJsonLog, setLogFormat } from './messages.ts';
+import { logFormat } from './options/message-options.ts';
+import { CONFIG_VARIABLE, flagsOf, settle, variableOf } from './options/settings.ts';
 import type { Setting } from './options/spec.ts';
+import { program } from './options/table.ts';
 import { createProgram, type Called } from './program.ts';
 
 /** Runs the command line `args` (without node and script) and gives the exit code. */
@@ -20,6 +23,7 @@ export async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT_DONE;
     if (error instanceof CommanderError && error.code.startsWith('commander.help')) return EXIT_USAGE;
+    if (!isJsonLog() && wantsJson(args)) await setLogFormat('json');
     code = reportError(error instanceof CommanderError ? usageOf(error) : error);
     // A read from an idle device cannot be taken back and would keep the process alive, on Windows one from a pipe, too.
     process.exit(code);
@@ -31,6 +35,7 @@ async function runCalled({ command, values, flags }: Called): Promise<number> {
   const environment = process.env;
   const file = await configFile(flags.config, environment);
   const settings = settle(command, { flags, environment, file });
+  await setLogFormat(settings.find(({ option }) => option === logFormat)?.value);
   const taken = flagsOf(settings);
   const handler = await command.load();
   try {
@@ -59,11 +64,17 @@ function withOrigin(error: unknown, settings: readonly Setting[]): unknown {
   return error;
 }
 
+/** Of a command line that could not be understood. */
+function wantsJson(args: readonly string[]): boolean {
+  const at = args.indexOf('--log-format');
+  return args.includes('--log-format=json') || (at < 0 ? process.env[variableOf(program, logFormat)] : args[at + 1]) === 'json';
+}
+
 /** As every other error of usage. */
 function usageOf(error: CommanderError): EtlError {
   const [said = '', meant] = error.message.replace(/^error: /, '').replace(/\.$/, '').split('\n');
   return new EtlError('ETL_USAGE', `${said.charAt(0).toUpperCase()}${said.slice(1)}.`, {
-    hint: meant === undefined ? 'etl-stream --help lists what is accepted.' : meant.replace(/^\((.*)\)$/, '$1'),
+    ...(meant !== undefined && { hint: meant.replace(/^\((.*)\)$/, '$1') }),
   });
 }
 

@@ -8,7 +8,7 @@ import type { DialectOptions } from '../core/dialect.ts';
 import { checkCsv, describeDialect, EtlError, readText, SNIFF_BYTES, sniffDialect } from '../index.ts';
 import { dialectOf, type DialectFlags } from './dialect.ts';
 import { EXIT_DONE } from './exit.ts';
-import { printable } from './printable.ts';
+import { tellGuess } from './guess.ts';
 
 export interface ParseFlags extends DialectFlags {
   json: true;
@@ -47,7 +47,7 @@ async function openInput(file: string, name: string, flags: ParseFlags): Promise
     ended = done === true;
   }
   const { names, ...dialect } = sniffDialect(Buffer.concat(begun), { given, name, whole: ended });
-  process.stderr.write(`etl-stream: sniffed: ${printable(describeDialect(dialect))} (${printable(name)})\n`);
+  tellGuess({ dialect: describeDialect(dialect), inputs: 1, first: name });
   async function* all(): AsyncGenerator<Uint8Array> {
     yield* begun;
     yield* { [Symbol.asyncIterator]: () => chunks };

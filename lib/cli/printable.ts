@@ -18,6 +18,10 @@ export function printableLines(text: string): string {
 
 /** A value as indented JSON, which means the same with or without it. */
 export function printableJson(value: unknown): string {
-  const escaped = (control: string): string => (control === '\n' ? control : `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`);
-  return JSON.stringify(value, null, 2).replace(ACTED_ON, escaped);
+  return printableJsonLine(JSON.stringify(value, null, 2));
+}
+
+/** JSON that is text already. Line ends in it are between its values. */
+export function printableJsonLine(json: string): string {
+  return json.replace(ACTED_ON, (control) => (control === '\n' ? control : `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`));
 }

@@ -5,6 +5,7 @@ import { DEFAULT_OUTPUT } from '../core/options.ts';
 import { EXIT_DONE, untilSignalled } from './exit.ts';
 import { tellGuess } from './guess.ts';
 import { inputOptionsOf, type InputFlags } from './inputs.ts';
+import { tellBlock, warn } from './messages.ts';
 import { withMetrics } from './metrics.ts';
 import { printableJson } from './printable.ts';
 import { formatSummary } from './summary.ts';
@@ -31,7 +32,7 @@ export async function runCommand(inputs: readonly string[], flags: RunFlags): Pr
   const work = (): Promise<Summary> => untilSignalled((signal, pause) => run(options, { signal, pause, onGuess: quiet ? undefined : tellGuess }), state !== false);
   const summary = await (metricsFile === undefined ? work() : withMetrics(metricsFile, output ?? DEFAULT_OUTPUT, work));
   if (json) process.stdout.write(`${printableJson(summary)}\n`);
-  else if (!quiet) process.stderr.write(formatSummary(summary));
+  else if (!quiet) tellBlock(formatSummary(summary), 'done', { summary });
   return EXIT_DONE;
 }
 
@@ -41,5 +42,5 @@ function warnOfLimit(memory: number | undefined): void {
   const limit = memory ?? defaultMemory(available);
   if (limit <= available) return;
   const megabytes = (bytes: number): string => `${Math.floor(bytes / 1e6)}MB`;
-  process.stderr.write(`etl-stream: the run may take ${megabytes(limit)}, its control group or machine has ${megabytes(available)}: the system may kill it.\n`);
+  warn(`the run may take ${megabytes(limit)}, its control group or machine has ${megabytes(available)}: the system may kill it`, { limit, available });
 }

@@ -44,6 +44,32 @@ export const errorCodes = {
 
 export type ErrorCode = keyof typeof errorCodes;
 
+/** What to do next, where an error has no hint of its own. docs/errors.md says more of each. */
+export const nextSteps: Readonly<Record<ErrorCode, string>> = {
+  ETL_USAGE: 'etl-stream --help lists what is accepted.',
+  ETL_ABORTED: 'Nothing was lost: run the same command again.',
+  ETL_INPUT_NOT_FOUND: 'Check the path. A folder is searched for *.csv and *.tsv, unless --glob says otherwise.',
+  ETL_INPUT_READ: 'Check that the input can be read to its end, and is not changed meanwhile.',
+  ETL_HEADER: 'Name the columns with --id-column, --user-column, --ip-column and --value-column, or say --no-header.',
+  ETL_REJECTED: 'etl-stream validate shows what is rejected and why; --max-rejects says how much may be.',
+  ETL_VALUE_OVERFLOW: 'Look for values that are too large: --rule bounds them.',
+  ETL_GEO_DATABASE: 'Check --geo-db and --geo-field, or leave them out: a database is embedded.',
+  ETL_OUTPUT_EXISTS: 'Name another --output, or say --overwrite.',
+  ETL_OUTPUT_WRITE: 'Check that there is space on the disk, and that the folder may be written to.',
+  ETL_TEMP_WRITE: 'Check that there is space on the disk, or name another folder with --temp.',
+  ETL_TEMP_DAMAGED: 'Check the disk, and run the same command again.',
+  ETL_MAX_SPILL: 'Raise --max-spill or --memory.',
+  ETL_STATE_LOCKED: 'Wait until the other run has ended, and run the same command again.',
+  ETL_STATE_MISMATCH: 'Use the options of the earlier runs, another --output, or --overwrite to begin afresh.',
+  ETL_STATE_READ: 'Check --state, and that its files may be read.',
+  ETL_STATE_WRITE: 'Check that there is space on the disk, and run the same command again.',
+  ETL_STATE_DAMAGED: 'etl-stream state check says what is damaged; --overwrite builds dataset and state anew from all inputs.',
+  ETL_MEMORY: 'Raise --memory, or lower --jobs.',
+  ETL_WORKER: 'Run the same command again; if it comes again, please report it.',
+  ETL_UNBALANCED: 'Nothing was published. Please report this with the input, if you can share it.',
+  ETL_INTERNAL: 'Please report this with the command and, if you can share it, the input.',
+};
+
 /** What a caught value says, whatever was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

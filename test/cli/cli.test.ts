@@ -36,7 +36,7 @@ test('cat logs.csv | etl-stream publishes into ./etl-output', async (t) => {
 
 test('more --memory than there is, is said; what went to disk has a line of its own', async (t) => {
   const folder = temporaryFolder(t);
-  assert.match((await etlStream(['-o', 'one', '--memory', '10TB'], folder, LOGS)).stderr, /^etl-stream: the run may take 10000000MB, .* has \d+MB/);
+  assert.match((await etlStream(['-o', 'one', '--memory', '10TB'], folder, LOGS)).stderr, /^etl-stream: warning: the run may take 10000000MB, .* has \d+MB/);
   assert.equal((await etlStream(['-o', 'two', '--memory', '10TB', '-q'], folder, LOGS)).stderr, '');
   const { stdout } = await etlStream(['-o', 'three', '--json'], folder, LOGS);
   const summary = JSON.parse(stdout) as Summary;
