@@ -236,7 +236,8 @@ class Job {
     const published = { users: await written.users(), regions: written.regions };
     signal?.throwIfAborted();
     if (!continuation) await formRejects(plan.staging.folder, rejectsForm(this.#base.options));
-    if (recorder) await this.#report(recorder, plan, continuation, { ...published, files: written.files, seconds: (performance.now() - began) / 1000 });
+    const lost = await keepEarlierReports(this.#base.options, plan.staging.folder);
+    if (recorder) await this.#report(recorder, plan, continuation, { ...published, lost, files: written.files, seconds: (performance.now() - began) / 1000 });
     if (added) await commitAddition(this.#base, plan, continuation, { rows, totals: await added.totals() });
     await plan.staging.publish();
     await continuation?.tidy();
@@ -253,20 +254,19 @@ class Job {
     return NOTHING;
   }
 
-  /** Reports go where the dataset's files are. `seconds`: of the phase, which has not ended. */
+  /** Goes where the dataset's files are. `seconds`: of the phase, which has not ended; `lost`: reports of earlier runs that could not be kept. */
   async #report(
-    recorder: RunRecorder, plan: Plan, continuation: Continuation | undefined, { files, seconds, ...published }: Published & { files: Written['files']; seconds: number },
+    recorder: RunRecorder, plan: Plan, continuation: Continuation | undefined,
+    { files, seconds, lost, ...published }: Published & { files: Written['files']; seconds: number; lost: number },
   ): Promise<void> {
-    const { counters, options, progress } = this.#base;
-    const { folder } = plan.staging;
-    const lost = await keepEarlierReports(options, folder);
+    const { counters, progress } = this.#base;
     recorder.addPart(counters, plan.inputs, continuation?.ids.forgets);
     progress.sample();
     const { samples } = progress;
     const outcome = this.#outcome(plan, continuation, { ...published, isUnchanged: false, commit: continuation?.next ?? 0 });
     const phases = { ...progress.seconds, publish: progress.seconds.publish + seconds };
     const report = recorder.finish({ outcome: { ...outcome, phases, seconds: samples.at(-1)!.seconds }, budget: plan.budget, samples, files, lost });
-    await addReport(folder, report, { durable: continuation !== undefined });
+    await addReport(plan.staging.folder, report, { durable: continuation !== undefined });
   }
 
   #rowsWith(before: RowCounts): RowCounts {

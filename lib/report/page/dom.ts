@@ -14,7 +14,7 @@ export function outside(text: string): HTMLElement {
   return h('bdi', {}, visible(text));
 }
 
-/** What cannot be seen, or changes how other characters are shown, by its number. */
+/** What cannot be seen, or changes how other characters are shown, by its number; no text is told as such. */
 export function visible(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cs}\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`);
+  return text === '' ? '(empty)' : text.replace(/[\p{Cc}\p{Cs}\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`);
 }

@@ -24,7 +24,8 @@ export function seconds(value: number): string {
 }
 
 export function percent(part: number, whole: number): string {
-  return whole === 0 ? '0\u00a0%' : `${((100 * part) / whole).toFixed(2)}\u00a0%`;
+  const share = whole === 0 ? 0 : (100 * part) / whole;
+  return `${share.toFixed(2).replace(/^-(?=0\.00$)/, '')}\u00a0%`;
 }
 
 /** `12,345.60`: the digits of a decimal text are kept, all of them. */

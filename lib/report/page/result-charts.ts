@@ -79,7 +79,7 @@ function distribution({ result, options }: RunReport): HTMLElement {
   const draw = (width: number): Element => {
     const every = Math.ceil(buckets.length / (width / 46));
     return drawn({
-      width, height: 240, marginLeft: 52, marginBottom: 44, marginTop: 24,
+      width: Math.min(width, 90 + 110 * buckets.length), height: 240, marginLeft: 52, marginBottom: 44, marginTop: 24,
       x: { domain: buckets.map((_, place) => place), label: 'watch time, from', labelArrow: 'none', labelAnchor: 'right', padding: 0.08, tickSize: 0, tickFormat: (place: number) => (place % every === 0 ? compact(Number(buckets[place]!.from)) : '') },
       y: { label: what, labelArrow: 'none', tickFormat: compact, ticks: 5 },
       marks: [

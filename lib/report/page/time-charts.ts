@@ -72,7 +72,7 @@ function legend(steps: readonly Step[]): HTMLElement {
 function overTime(width: number, label: string, end: number, marks: readonly Markish[], more: PlotOptions = {}): Element {
   return drawn({
     width, height: HEIGHT, marginLeft: 52, marginBottom: 34,
-    x: { domain: [0, Math.max(end, 1e-3)], label: 'seconds', labelAnchor: 'right', labelArrow: 'none', ticks: width < 500 ? 5 : 10 },
+    x: { domain: [0, end], label: 'seconds', labelAnchor: 'right', labelArrow: 'none', ticks: width < 500 ? 5 : 10 },
     y: { label, labelArrow: 'none', tickFormat: compact, ticks: 5, zero: true, nice: true },
     marks: [gridY({ stroke: 'var(--line)', strokeOpacity: 1, ticks: 5 }), ...marks],
     ...more,
@@ -81,6 +81,7 @@ function overTime(width: number, label: string, end: number, marks: readonly Mar
 
 export function throughput({ samples, summary }: RunReport): HTMLElement {
   const steps = stepsOf(samples);
+  if (steps.length === 0) return h('p', {}, 'The run was too short to be looked at while it ran.');
   const end = steps.at(-1)?.to ?? 0;
   const most = Math.max(0, ...steps.map(({ bytes }) => bytes));
   const draw = (label: string, of: (step: Step) => number) => (width: number): Element => overTime(width, label, end, [
@@ -102,8 +103,10 @@ export function throughput({ samples, summary }: RunReport): HTMLElement {
   });
 }
 
-export function memory({ samples, memory: { limitBytes, peakBytes } }: RunReport): HTMLElement {
+/** None without steps: that is said where throughput would be. */
+export function memory({ samples, memory: { limitBytes, peakBytes } }: RunReport): HTMLElement | undefined {
   const steps = stepsOf(samples);
+  if (steps.length === 0) return undefined;
   const points = samples.map(({ seconds, resident, phase }) => ({ seconds, phase, megabytes: resident / 1e6 }));
   const limit = limitBytes / 1e6;
   const draw = (width: number): Element => overTime(width, 'MB', steps.at(-1)?.to ?? 0, [
