@@ -19,7 +19,17 @@ export interface DatasetDescription {
   readonly valueScale: number;
   readonly geoDatabase: { readonly type: string; readonly buildDate: string };
   readonly rows: Readonly<Record<string, number>>;
-  readonly files: readonly { readonly path: string; readonly rows: number; readonly bytes: number }[];
+  readonly files: readonly DescribedFile[];
+}
+
+/** A Parquet file of a dataset. */
+export interface DescribedFile {
+  /** Below the dataset's folder, with `/`. */
+  readonly path: string;
+  readonly rows: number;
+  readonly bytes: number;
+  /** Of its bytes, in hexadecimal; undefined in a dataset of an earlier version. */
+  readonly sha256?: string;
 }
 
 /** Writes the description into the staging folder. */
@@ -33,13 +43,40 @@ export async function describeDataset(folder: string, description: DatasetDescri
   }
 }
 
-/** That of a dataset. Throws an Error that says why there is none. */
-export async function readDescription(folder: string): Promise<DatasetDescription> {
-  const description = JSON.parse(await readFile(join(folder, DATASET_FILE), 'utf8')) as DatasetDescription;
-  if (description?.format !== 1) throw new Error(`it has format ${String(description?.format)}, and this version of etl-stream reads format 1`);
-  const { files } = description;
-  const isFile = (file: Partial<DatasetDescription['files'][0]> | null): boolean =>
-    typeof file?.path === 'string' && Number.isSafeInteger(file.rows) && Number.isSafeInteger(file.bytes);
-  if (!Array.isArray(files) || !files.every(isFile)) throw new Error('its list of files is none');
-  return description;
+/** What each Parquet file of a dataset says of it. */
+export function fileMetadata({ version, columns, geoDatabase }: Pick<DatasetDescription, 'version' | 'columns' | 'geoDatabase'>): Record<string, string> {
+  return {
+    'etl-stream.version': version,
+    'etl-stream.columns': JSON.stringify(columns),
+    'etl-stream.geo_database': geoDatabase.type,
+    'etl-stream.geo_database_build_date': geoDatabase.buildDate,
+  };
 }
+
+/** That of a dataset. Throws what the file system throws, and an Error that says why it is none. */
+export async function readDescription(folder: string): Promise<DatasetDescription> {
+  const description = JSON.parse(await readFile(join(folder, DATASET_FILE), 'utf8')) as Partial<DatasetDescription> | null;
+  if (description?.format !== 1) throw new Error(`it has format ${String(description?.format)}, and this version of etl-stream reads format 1`);
+  for (const [name, isRight] of Object.entries(FIELDS)) {
+    if (!isRight(description[name as keyof typeof FIELDS])) throw new Error(`its ${name} is not what it can be`);
+  }
+  return description as DatasetDescription;
+}
+
+/** Nothing outside of the dataset. */
+const PATH = /^(geo_region=[^/\0]+\/)?part-\d{5,}\.parquet$/;
+
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+const hasTexts = (value: unknown, keys: readonly string[]): boolean => isRecord(value) && keys.every((key) => typeof value[key] === 'string');
+
+const FIELDS: Readonly<Record<Exclude<keyof DatasetDescription, 'format'>, (value: unknown) => boolean>> = {
+  version: (value) => typeof value === 'string',
+  groupBy: (value) => value === 'region' || value === 'user',
+  columns: (value) => hasTexts(value, ['id', 'user', 'ip', 'value']),
+  valueScale: isCount,
+  geoDatabase: (value) => hasTexts(value, ['type', 'buildDate']),
+  rows: (value) => isRecord(value) && ['read', 'counted', 'duplicates', 'rejected'].every((name) => isCount(value[name])),
+  files: (value) => Array.isArray(value) && value.every((file: unknown) => isRecord(file) && PATH.test(String(file.path)) && isCount(file.rows) && isCount(file.bytes)
+    && (file.sha256 === undefined || /^[0-9a-f]{64}$/.test(String(file.sha256)))),
+};

@@ -3,6 +3,7 @@
  * will hold is decided at once; the writing itself is handed out as a job, to be run whenever there is a free hand.
  * Jobs of a file run one after the other, in the order in which they are started.
  */
+import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EtlError, messageOf } from '../core/errors.ts';
@@ -45,6 +46,7 @@ export class PartWriter {
   readonly options: PartOptions;
   readonly #fullPath: string;
   readonly #footer: Footer;
+  readonly #hash = createHash('sha256');
   /** The last row group waits, to be written with the footer if there is no other. */
   #waiting: { parts: Uint8Array[]; group: PendingRowGroup } | undefined;
   #handle: PartHandle | undefined;
@@ -60,8 +62,9 @@ export class PartWriter {
   append(group: PendingRowGroup): void {
     const begins = this.bytes === 0;
     const pages = this.#footer.add(group, begins ? MAGIC.length : this.bytes);
-    this.#waiting = { parts: begins ? [MAGIC, pages] : [pages], group };
-    this.bytes += pages.length + (begins ? MAGIC.length : 0);
+    const parts = begins ? [MAGIC, pages] : [pages];
+    this.#waiting = { parts, group };
+    this.#count(parts);
     this.rows += group.rows;
     this.rowGroups++;
   }
@@ -71,14 +74,15 @@ export class PartWriter {
     return this.#job([], async () => undefined);
   }
 
-  /** Ends the file; gives the job that writes what is left and closes it. */
-  finish(): Job {
+  /** Ends the file; gives the job that writes what is left and closes it, and the SHA-256 of all of it, in hexadecimal. */
+  finish(): { job: Job; sha256: string } {
     const footer = this.#footer.finish(this.bytes);
-    for (const { length } of footer) this.bytes += length;
-    return this.#job(footer, async () => {
+    this.#count(footer);
+    const job = this.#job(footer, async () => {
       if (this.options.durable) await onDisk('sync', this.#fullPath, this.#handle!.sync());
       await this.close();
     });
+    return { job, sha256: this.#hash.digest('hex') };
   }
 
   /** Closes the file as it is, none of its jobs running; idempotent. */
@@ -86,6 +90,13 @@ export class PartWriter {
     const handle = this.#handle;
     this.#handle = undefined;
     if (handle) await onDisk('close', this.#fullPath, handle.close());
+  }
+
+  #count(parts: readonly Uint8Array[]): void {
+    for (const part of parts) {
+      this.#hash.update(part);
+      this.bytes += part.length;
+    }
   }
 
   /** Writes what waits, then `more`. */

@@ -87,6 +87,8 @@ export interface PartFile {
   readonly rows: number;
   readonly bytes: number;
   readonly rowGroups: number;
+  /** Of its bytes, in hexadecimal. */
+  readonly sha256: string;
 }
 
 export interface ParquetStage extends Writable {
@@ -256,9 +258,9 @@ class PartitionedWriter extends Writable implements ParquetStage {
     const part = this.#part;
     if (!part) return;
     this.#part = undefined;
-    const finish = part.finish();
+    const { job: finish, sha256 } = part.finish();
     const { rows, bytes, rowGroups, options: { path, region } } = part;
-    this.files.push({ path, region, rows, bytes, rowGroups });
+    this.files.push({ path, region, rows, bytes, rowGroups, sha256 });
     this.#options.counters.files++;
     this.#options.counters.outputBytes += bytes;
     await this.#start(async () => {

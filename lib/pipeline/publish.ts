@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { pipeline } from 'node:stream/promises';
 import type { JobOptions } from '../core/options.ts';
 import type { ResultBatch, RegionColumn, SortedRun } from '../core/stage.ts';
-import { describeDataset } from '../dataset/description.ts';
+import { describeDataset, fileMetadata } from '../dataset/description.ts';
 import type { RejectsForm } from '../dataset/rejects-file.ts';
 import { loadKernel } from '../kernels/loader.ts';
 import type { MergeKernel } from '../kernels/twins/merge.ts';
@@ -55,12 +55,7 @@ export async function writeFiles(base: JobBase, plan: PublishPlan, { runs, files
     folder: staging.folder, groupBy, scale, compression, encoding: parquetEncoding, counters, version,
     writesAtOnce, durable, tier: plan.tier,
     ...(encoders && { encode: encoders.encode, encodesAtOnce: Math.max(encoders.count, columnAreas - 2) }),
-    metadata: {
-      'etl-stream.version': version,
-      'etl-stream.columns': JSON.stringify(columns),
-      'etl-stream.geo_database': geoDatabase.type,
-      'etl-stream.geo_database_build_date': geoDatabase.buildDate,
-    },
+    metadata: fileMetadata({ version, columns: { ...columns }, geoDatabase }),
   });
   await pipeline(
     mergeRuns({
@@ -100,7 +95,7 @@ export async function describe(
 ): Promise<void> {
   await describeDataset(staging.folder, {
     format: 1, version, groupBy, columns: { ...columns }, valueScale: scale, geoDatabase, rows: { ...rows },
-    files: files.map(({ path, rows, bytes }) => ({ path, rows, bytes })),
+    files: files.map(({ path, rows, bytes, sha256 }) => ({ path, rows, bytes, sha256 })),
   });
 }
 

@@ -12,7 +12,7 @@ export async function publishedAt(folder: string): Promise<Dataset> {
     const region = metadata.key_value_metadata?.find(({ key }) => key === 'geo_region')?.value;
     // The reader drops a byte order mark from what is in the file; the folder has it.
     const marked = region !== undefined && file.path.startsWith('geo_region=%EF%BB%BF') ? `\ufeff${region}` : region;
-    return { ...file, rowGroups: metadata.row_groups.length, region: marked };
+    return { ...file, sha256: file.sha256 ?? '', rowGroups: metadata.row_groups.length, region: marked };
   }));
   return { folder, files: parts, scale: valueScale };
 }

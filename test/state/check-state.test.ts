@@ -123,7 +123,7 @@ test(`a bit of a Parquet file: it is found, or no row depends on it (seed ${SEED
       const path = files[Math.floor(next() * files.length)]!;
       const bit = 8 * 4 + Math.floor(next() * 8 * (pages.get(path)! - 4));
       const bytes = readFileSync(path);
-      const lines = (): Promise<string[]> => hyparquetLines({ folder: '/', files: [{ path, region: options.groupBy ? undefined : '', rows: 0, bytes: 0, rowGroups: 1 }], scale: 0 });
+      const lines = (): Promise<string[]> => hyparquetLines({ folder: '/', files: [{ path, region: options.groupBy ? undefined : '', rows: 0, bytes: 0, rowGroups: 1, sha256: '' }], scale: 0 });
       const before = await lines();
       writeFileSync(path, flipped(bit)(Buffer.from(bytes)));
       const problems = await problemsOf(place);
