@@ -7,6 +7,7 @@
 import { validateOptions, type RunOptions } from './core/options.ts';
 import type { StateCheck } from './pipeline/check-state.ts';
 import type { Explanation } from './pipeline/explanation.ts';
+import type { DatasetInspection } from './pipeline/inspect-dataset.ts';
 import type { StateDescription, StateOf } from './pipeline/inspect.ts';
 import { runJob } from './pipeline/job.ts';
 import type { Reports } from './pipeline/reports.ts';
@@ -14,6 +15,7 @@ import type { Guess } from './pipeline/sniffed.ts';
 import type { Forgot } from './pipeline/tend.ts';
 import type { JobListener } from './progress.ts';
 import type { Validation, ValidationContext } from './pipeline/validate.ts';
+import type { Verification, VerifyOptions } from './pipeline/verify.ts';
 import type { Summary } from './summary.ts';
 
 export { EtlError, errorCodes, type ErrorCode } from './core/errors.ts';
@@ -21,13 +23,16 @@ export type { ColumnNames, Compression, GroupBy, MaxRejects, OnError, ParquetEnc
 export type { RejectRecord } from './core/rejects.ts';
 export type { ColumnRules, FieldType } from './core/rules.ts';
 export type { JobEvents, JobListener, Phase, Progress } from './progress.ts';
+export type { DatasetFound } from './pipeline/check-dataset.ts';
 export type { StateCheck } from './pipeline/check-state.ts';
 export type { ExplainedInput, Explanation, ShareName } from './pipeline/explanation.ts';
+export type { DatasetInspection, InspectedFile, InspectedRegion, InspectedRun } from './pipeline/inspect-dataset.ts';
 export type { CommitRecord, InputRecord, Published, RowCounts, StateDescription, StateOf } from './pipeline/inspect.ts';
 export type { Forgot } from './pipeline/tend.ts';
 export type { ValidatedInput, ValidatedReason, Validation } from './pipeline/validate.ts';
 export type { Reports } from './pipeline/reports.ts';
 export type { Bucket, InputReport, Listed, RegionReport, ResultReport, RunReport, TopRow } from './report/report.ts';
+export type { Verification, VerifiedState, VerifyOptions } from './pipeline/verify.ts';
 export type { Summary } from './summary.ts';
 export { checkCsv, type CheckCsvOptions, type CheckedRecords, type MalformedRecord, type Repair } from './parse/checked-records.ts';
 export { describeDialect, SNIFF_BYTES, sniffDialect, type SniffOptions } from './parse/sniff.ts';
@@ -107,6 +112,23 @@ export async function forgetState(of: StateOf & { readonly before: Date }): Prom
 /** The reports of the runs that made the dataset at `output`, and files among them that are none. No dataset has none. */
 export async function readReports(output: string): Promise<Reports> {
   return (await import('./pipeline/reports.ts')).readReports(output);
+}
+
+/**
+ * What the dataset at `output` is: schema, files, regions with their totals, IP database, state. Reads two columns of numbers of it
+ * (by user: three), and no state. Rejects with ETL_INPUT_NOT_FOUND when there is no dataset, ETL_INPUT_READ when it cannot be read.
+ */
+export async function inspectDataset(output: string): Promise<DatasetInspection> {
+  return (await import('./pipeline/inspect-dataset.ts')).inspectDataset(output);
+}
+
+/**
+ * Verifies all of the dataset `of.output`, and of its state, if it is there and `of.state` is not false; gives what is wrong. While a run has
+ * the state only the dataset is verified, and the result says so. Rejects with ETL_INPUT_NOT_FOUND when there is no dataset, and as describeState
+ * does when a state cannot be read.
+ */
+export async function verifyDataset(of: VerifyOptions): Promise<Verification> {
+  return (await import('./pipeline/verify.ts')).verifyDataset(of);
 }
 
 /** Loaded when it is needed: a run does not pay for it. */

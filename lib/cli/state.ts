@@ -27,10 +27,13 @@ export async function showCommand([output = '']: readonly string[], { state, jso
   return EXIT_DONE;
 }
 
-export async function checkCommand([output = '']: readonly string[], { state }: StateFlags): Promise<number> {
-  const { problems, checked } = await checkState({ output, state });
+export async function checkCommand([output = '']: readonly string[], { state, json }: StateFlags): Promise<number> {
+  const check = await checkState({ output, state });
+  const { problems, checked } = check;
+  if (json) process.stdout.write(`${printableJson(check)}\n`);
   for (const problem of problems) process.stderr.write(`${printable(problem)}\n`);
   if (problems.length > 0) return EXIT_FAILED;
+  if (json) return EXIT_DONE;
   const { commits, ids, pages, totals, dataset } = checked;
   process.stdout.write(
     `nothing wrong: ${count(commits, 'commit')}, ${count(ids, 'id')} in ${count(pages, 'page')}, ${count(totals, 'row')} of totals; ` +

@@ -20,7 +20,7 @@ export class EtlError extends Error {
 export const errorCodes = {
   ETL_USAGE: 'An option or argument is wrong.',
   ETL_ABORTED: 'The run was stopped by a signal or by its caller.',
-  ETL_INPUT_NOT_FOUND: 'An input does not exist, or a folder holds no logs.',
+  ETL_INPUT_NOT_FOUND: 'An input does not exist, or a folder holds no logs, or no dataset.',
   ETL_INPUT_READ: 'Reading an input failed.',
   ETL_HEADER: 'The header of an input is empty, ambiguous or lacks a needed column.',
   ETL_REJECTED: 'More rows were rejected than --max-rejects or --on-error fail allow.',

@@ -33,7 +33,8 @@ function csvLine(fields: readonly string[]): string {
   return `${fields.map((field) => (/[",\r\n]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field)).join(',')}\n`;
 }
 
-async function* wholeLines(pieces: AsyncIterable<Buffer>): AsyncGenerator<string[]> {
+/** Pieces of a file as its whole lines; what is behind the last line end is left out. */
+export async function* wholeLines(pieces: AsyncIterable<Buffer>): AsyncGenerator<string[]> {
   let begun: Buffer[] = [];
   for await (const piece of pieces) {
     const end = piece.lastIndexOf(LF) + 1;

@@ -5,9 +5,9 @@
  *   ids        every page's checksum; pages hold ids, none twice, as many as were counted and not forgotten
  *   totals     every block's checksum; rows in order, that add up to what was counted
  *   rejects    as many lines as rows were rejected
- *   dataset    of the last commit; its files are there, and hold, read by another reader, what the totals hold
+ *   dataset    of the last commit; all that check-dataset.ts says, and it holds, read by another reader, what the totals hold
  *
- * Goes on after what it finds. What it does not see: a bit of a Parquet file that no row depends on, of its statistics, say.
+ * Goes on after what it finds.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
@@ -15,10 +15,11 @@ import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EtlError, messageOf } from '../core/errors.ts';
 import type { ColumnNames } from '../core/options.ts';
+import { isDataset } from '../dataset/replaceable.ts';
 import { inForm, REJECTS_FILES } from '../dataset/rejects-file.ts';
 import type { Head } from '../state/records.ts';
 import type { State } from '../state/state.ts';
-import { checkDataset, type DatasetFound } from './check-dataset.ts';
+import { checkDataset, NOTHING_FOUND, type DatasetFound } from './check-dataset.ts';
 import { checkIds, type IdsFound } from './check-ids.ts';
 import { checkTotals } from './check-totals.ts';
 import { rejectsForm } from './publish.ts';
@@ -49,11 +50,14 @@ export interface StateCheck {
  * opened: ETL_STATE_LOCKED, ETL_STATE_READ (there is none), ETL_STATE_DAMAGED, ETL_STATE_WRITE; and ETL_USAGE, ETL_MEMORY.
  */
 export async function checkState(of: StateOf): Promise<StateCheck> {
-  return withState(of, async (state, output) => {
-    const problems = await state.check();
-    const checked = await new Check(state, output, (problem) => problems.push(problem)).run();
-    return { folder: state.folder, output, problems, checked };
-  });
+  return withState(of, checkOpenState);
+}
+
+/** Of one that is open. `output`: absolute. */
+export async function checkOpenState(state: State, output: string): Promise<StateCheck> {
+  const problems = await state.check();
+  const checked = await new Check(state, output, (problem) => problems.push(problem)).run();
+  return { folder: state.folder, output, problems, checked };
 }
 
 class Check {
@@ -72,8 +76,10 @@ class Check {
     const ids = await this.#checkIds();
     const published = await publishedAt(this.#output, head);
     this.#checkPublished(published, head);
-    if (!head) return { ...ids, commits: 0, totals: 0, dataset: NO_DATASET };
-    return this.#checkCommit(head, ids, published);
+    const isThere = published === 'foreign' ? await isDataset(this.#output) : published !== 'nothing';
+    const dataset = isThere ? await realpath(this.#output) : undefined;
+    if (head) return this.#checkCommit(head, ids, published, dataset);
+    return { ...ids, commits: 0, totals: 0, dataset: dataset === undefined ? NOTHING_FOUND : await checkDataset({ folder: dataset, hasState: false, tell: this.#tell }) };
   }
 
   async #checkIds(): Promise<IdsFound> {
@@ -87,7 +93,7 @@ class Check {
     }
   }
 
-  async #checkCommit(head: Head, ids: IdsFound, published: Published): Promise<StateCheck['checked']> {
+  async #checkCommit(head: Head, ids: IdsFound, published: Published, dataset: string | undefined): Promise<StateCheck['checked']> {
     const { folder } = this.#state;
     const last = committed(head);
     const schema = schemaOf(head);
@@ -98,10 +104,10 @@ class Check {
     const sums = await RegionSums.load();
     const good = await checkTotals({ folder, last, byUser: schema.groupBy === 'user', sums, tell: this.#tell });
     const isLast = published === 'last';
-    const dataset = isLast || published === 'earlier' ? await realpath(this.#output) : undefined;
     await this.#checkRejects(last, schema.columns, isLast ? dataset : undefined);
-    const found = dataset === undefined ? NO_DATASET : await checkDataset({
-      folder: dataset, last: isLast ? last : undefined, schema, expected: good ? sums : undefined, tell: this.#tell,
+    const found = dataset === undefined ? NOTHING_FOUND : await checkDataset({
+      folder: dataset, hasState: published !== 'foreign', tell: this.#tell,
+      ...(isLast && { commit: { last, schema }, expected: good ? sums : undefined }),
     });
     return { ...ids, commits: head.commit, totals: good ? last.totals.rows : 0, dataset: found };
   }
@@ -131,8 +137,6 @@ class Check {
     }
   }
 }
-
-const NO_DATASET: DatasetFound = { files: 0, rows: 0, bytes: 0 };
 
 /** Of files, one behind the other. */
 async function* bytesOf(paths: readonly string[]): AsyncGenerator<Buffer> {

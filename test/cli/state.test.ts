@@ -102,7 +102,6 @@ test('what is no state, in use, damaged, or not said rightly', async (t) => {
   const cases: [string[], number, RegExp][] = [
     [[], 2, /output/],
     [['check'], 2, /output/],
-    [['check', 'out', '--json'], 2, /--json/],
     [['out', 'more'], 2, /Too many arguments for 'state'/],
     [[''], 2, /output must be the path of a folder.*\[ETL_USAGE\]/],
     [['out', '--state', 'out/state'], 2, /lies in the output folder.*\[ETL_USAGE\]/],

@@ -16,6 +16,9 @@ const VARYING: readonly RegExp[] = [
   /()[\d,]+ (?=bytes before,)/g,
   /(bytes before, )[\d,]+/g,
   /()\d{4}-\d\d-\d\dT[\d:.]+Z/g,
+  /(^\d{4}-\d\d-\d\d [\d:]{8} .* )[\d.]+$/gm,
+  /^()\d{4}-\d\d-\d\d [\d:]{8}(?= )/gm,
+  /()\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g,
   /(\bv-)[0-9a-f]{6,}/g,
 ];
 

@@ -19,7 +19,7 @@ const messages = (...options: OptionSpec[]): OptionGroup => ({ title: 'Messages 
 const stateCommands: readonly CommandSpec[] = [
   {
     name: 'check', about: 'verify the state and the dataset, one against the other; a line on stderr for each problem',
-    arguments: [dataset], groups: [{ title: 'Options', options: [stateFolder] }, messages()],
+    arguments: [dataset], groups: [{ title: 'Options', options: [stateFolder, json] }, messages()],
     examples: [['etl-stream state check totals', 'exit code 1 when something is wrong']],
     load: async () => handler((await import('../state.ts')).checkCommand),
   },
@@ -77,6 +77,7 @@ export const program: CommandSpec = {
     ['etl-stream logs/ -o totals --explain', 'what that would do'],
     ['etl-stream a.csv b.csv --no-state --group-by user --json', ''],
     ['etl-stream validate logs/', 'what a run would reject'],
+    ['etl-stream inspect totals', 'what is in it; etl-stream verify totals: is it whole?'],
     ['etl-stream generate logs/ --size 1GB && etl-stream logs/', ''],
   ],
   readsStandardInput: true,
@@ -100,6 +101,20 @@ export const program: CommandSpec = {
       examples: [['etl-stream validate logs/ --rule timestamp:type=timestamp', 'exit code 3: a run would not take them']],
       readsStandardInput: true,
       load: async () => handler((await import('../validate.ts')).validateCommand),
+    },
+    {
+      name: 'inspect', about: 'show what a dataset is: columns, files, regions with their totals, IP database, state',
+      arguments: [dataset],
+      groups: [{ title: 'Options', options: [{ ...json, isCommon: true }] }, messages()],
+      examples: [['etl-stream inspect totals', '']],
+      load: async () => handler((await import('../inspect.ts')).inspectCommand),
+    },
+    {
+      name: 'verify', about: 'verify that files, footers, order, sums and state of a dataset agree; a line on stderr for each problem',
+      arguments: [dataset],
+      groups: [{ title: 'Options', options: [{ ...stateFolder, negation: 'verify the dataset without its state', isCommon: true }, { ...json, isCommon: true }] }, messages()],
+      examples: [['etl-stream verify totals', 'exit code 1 when something is wrong'], ['etl-stream verify totals --no-state', 'also while a run goes on']],
+      load: async () => handler((await import('../verify.ts')).verifyCommand),
     },
     {
       name: 'state', about: 'show what the state of a dataset holds: commits, inputs, ids, sizes',
