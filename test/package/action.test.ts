@@ -40,7 +40,7 @@ test('outputs, the table of the summary, and annotations at the first rejected r
   assert.deepEqual(outputs, { rows: '101', counted: '97', duplicates: '1', rejected: '3', output: join(workspace, 'totals'), summary: outputs['summary'], 'exit-code': '0' });
   assert.equal(json.rows.read, 101);
   assert.ok(existsSync(join(outputs['output']!, '_SUCCESS')));
-  for (const line of ['| rows read | 101 |', '| duplicates | 1 |', '| rejected | 3 |', '| counted | 97 |', '| bad&#95;value | 3 |']) assert.ok(summary.includes(`${line}\n`), summary);
+  for (const line of ['| rows read | 101 |', '| duplicates | 1 |', '| rejected | 3 |', '| counted | 97 |', '| bad&#95;value | 3 |', '| biggest regions | watch time | logs | share |', '| US | 970 | 97 | 100.0 % |']) assert.ok(summary.includes(`${line}\n`), summary);
   assert.deepEqual(annotations, [20, 30].map((line) => ({
     kind: 'warning', properties: { file: 'logs/a.csv', line: String(line), title: 'bad_value' }, message: 'The value "many" is not a decimal number.',
   })));
