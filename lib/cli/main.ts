@@ -1,4 +1,4 @@
-/** Arguments in, exit code out. Nothing else in the project touches the process's arguments, environment or exit code. */
+/** Arguments in, exit code out. Nothing else in the project touches the process's arguments, exit code or, but for colors (color.ts), environment. */
 import { CommanderError } from 'commander';
 import { EtlError } from '../core/errors.ts';
 import { keepHeapSmall } from '../core/resident.ts';

@@ -1,5 +1,6 @@
 /** `etl-stream [inputs...]`: the job, its progress and its summary. */
-import { run, type RunOptions, type Summary } from '../index.ts';
+import { EventEmitter } from 'node:events';
+import { run, type JobEvents, type RunOptions, type Summary } from '../index.ts';
 import { availableMemory, defaultMemory } from '../core/memory-limit.ts';
 import { DEFAULT_OUTPUT } from '../core/options.ts';
 import { EXIT_DONE, untilSignalled } from './exit.ts';
@@ -8,6 +9,7 @@ import { inputOptionsOf, type InputFlags } from './inputs.ts';
 import { tellBlock, warn } from './messages.ts';
 import { withMetrics } from './metrics.ts';
 import { printableJson } from './printable.ts';
+import { showProgress } from './progress/show.ts';
 import { formatSummary } from './summary.ts';
 
 export interface RunFlags extends InputFlags, Pick<RunOptions,
@@ -17,11 +19,12 @@ export interface RunFlags extends InputFlags, Pick<RunOptions,
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly metricsFile?: string;
+  readonly color?: boolean;
 }
 
 export async function runCommand(inputs: readonly string[], flags: RunFlags): Promise<number> {
   const { output, overwrite, rejectsFormat, geoDb, geoField, groupBy, compression, parquetEncoding, report, state, checkpoint, dedupWindow, temp, jobs, memory, maxSpill } = flags;
-  const { json, quiet, metricsFile } = flags;
+  const { json, quiet, metricsFile, color } = flags;
   const options: RunOptions = {
     ...inputOptionsOf(flags),
     inputs, output, overwrite, rejectsFormat, geoDb, geoField, groupBy, compression, parquetEncoding, report, state, checkpoint, dedupWindow, temp, jobs, memory, maxSpill,
@@ -29,7 +32,11 @@ export async function runCommand(inputs: readonly string[], flags: RunFlags): Pr
 
   if (flags.explain) return (await import('./explain.ts')).explainCommand(options, { json });
   if (!quiet) warnOfLimit(memory);
-  const work = (): Promise<Summary> => untilSignalled((signal, pause) => run(options, { signal, pause, onGuess: quiet ? undefined : tellGuess }), state !== false);
+  const show = quiet ? undefined : showProgress({ color });
+  const events = new EventEmitter<JobEvents>().on('progress', (progress) => show?.update(progress));
+  const onGuess = quiet ? undefined : tellGuess;
+  const work = (): Promise<Summary> => untilSignalled((signal, pause) => run(options, { signal, pause, events, onGuess }), state !== false)
+    .finally(() => show?.end()); // what is told next stands alone
   const summary = await (metricsFile === undefined ? work() : withMetrics(metricsFile, output ?? DEFAULT_OUTPUT, work));
   if (json) process.stdout.write(`${printableJson(summary)}\n`);
   else if (!quiet) tellBlock(formatSummary(summary), 'done', { summary });

@@ -13,7 +13,7 @@ export const explain: OptionSpec = {
 
 export const color: OptionSpec = {
   name: 'color', about: '', negation: 'no colors; NO_COLOR says the same',
-  detail: 'No colors, which there are on a terminal unless `NO_COLOR` is set or `TERM` is `dumb`.',
+  detail: 'No colors, which there are on a terminal unless `NO_COLOR` is set or `TERM` is `dumb`, and everywhere where `FORCE_COLOR` is set.',
 };
 
 export const logFormats = ['text', 'json'] as const;

@@ -1,0 +1,44 @@
+/**
+ * How the progress of a run is shown on stderr: on a terminal as one line that is drawn again and again (terminal-line.ts), elsewhere as
+ * a plain line every ten seconds. The libraries for it draw bars of several lines, or log to a terminal whose size they are told once; one line needs
+ * none of that.
+ */
+import type { Progress } from '../../index.ts';
+import { hasColors, painter, takesControls } from '../color.ts';
+import { setLine } from '../messages.ts';
+import { PlainLines } from './plain-lines.ts';
+import { TerminalLine, type Terminal } from './terminal-line.ts';
+
+export interface ProgressShow {
+  /** Takes what the run tells, in order. */
+  update(progress: Progress): void;
+  /** Makes room for something else on stderr; the next update may show progress again. */
+  clear(): void;
+  /** Nothing is shown any more, and nothing is left of it on a terminal. Idempotent. */
+  end(): void;
+}
+
+export interface ShowOptions {
+  /** false: --no-color. */
+  readonly color?: boolean | undefined;
+  readonly stream?: Terminal;
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+}
+
+/** Begins to show: until `end`, messages of messages.ts clear the line. */
+export function showProgress({ color, stream = process.stderr, environment = process.env }: ShowOptions = {}): ProgressShow {
+  if (!takesControls(stream, environment)) return new PlainLines(stream);
+  const line = new TerminalLine(stream, painter(hasColors({ flag: color, environment, stream })));
+  setLine(line);
+  const end = (): void => line.end();
+  process.once('exit', end); // a second signal ends the process at once
+  return {
+    update: (progress) => line.update(progress),
+    clear: () => line.clear(),
+    end: () => {
+      process.off('exit', end);
+      setLine(undefined);
+      line.end();
+    },
+  };
+}
