@@ -16,7 +16,7 @@ export interface Progress {
   readonly phase: Phase;
   /** Since the run began. */
   readonly seconds: number;
-  /** Bytes on the disk of all inputs that the run reads, against `counters.inputBytes`; undefined while a pipe is to be read: nobody knows before. */
+  /** Bytes on the disk of all inputs that the run reads, against `counters.inputBytes`; undefined before they are listed, and while a pipe is to be read. */
   readonly totalBytes: number | undefined;
   /** What was counted so far, by all parts of the run. */
   readonly counters: Figures;

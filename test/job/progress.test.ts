@@ -43,6 +43,12 @@ function assertGrows(progress: readonly Progress[]): void {
   }
 }
 
+/** Those that are told, once the inputs are listed. */
+function totals(progress: readonly Progress[]): (number | undefined)[] {
+  const from = progress.findIndex(({ totalBytes }) => totalBytes !== undefined);
+  return from < 0 ? [] : [...new Set(progress.slice(from).map(({ totalBytes }) => totalBytes))];
+}
+
 async function logs(t: TestContext, files: number): Promise<{ folder: string; paths: string[]; bytes: number }> {
   const folder = temporaryFolder(t);
   await generateLogs({ folder: join(folder, 'logs'), size: 1e6, users: 2000, files, duplicates: 0.2, badRows: 0.01 });
@@ -56,7 +62,7 @@ for (const jobs of [1, 3]) {
     const heard = await listen({ inputs: paths, output: join(folder, 'out'), state: false, jobs }, { threadsFrom: 0 });
     assert.deepEqual(heard.phases, ['plan', 'scatter', 'reduce', 'publish']);
     assertGrows(heard.progress);
-    assert.deepEqual(new Set(heard.progress.map(({ totalBytes }) => totalBytes)), new Set([bytes]));
+    assert.deepEqual(totals(heard.progress), [bytes]);
     const { counters, memory } = heard.progress.findLast(({ phase }) => phase === 'reduce')!;
     const { rows, memory: { limit, peakRss } } = heard.summary;
     assert.deepEqual([counters.inputBytes, counters.read, counters.rejected], [bytes, rows.read, rows.rejected]);
@@ -73,7 +79,7 @@ test('a run in parts goes on with what it told before, and what earlier runs rea
   const bytes = paths.slice(1).reduce((sum, path) => sum + statSync(path).size, 0);
   assert.deepEqual(told, [...phases, ...phases, ...phases]);
   assertGrows(progress);
-  assert.deepEqual(new Set(progress.map(({ totalBytes }) => totalBytes)), new Set([bytes]));
+  assert.deepEqual(totals(progress), [bytes]);
   assert.equal(progress.at(-1)!.counters.inputBytes, bytes);
   assert.equal(progress.at(-1)!.counters.read, summary.rows.read);
   const seconds = Object.values(summary.phases).reduce((sum, part) => sum + part);
@@ -88,7 +94,7 @@ test('with a pipe nobody knows the total before; compressed bytes count as they 
   const bytes = gzipSync(readFileSync(paths[1]!));
   createWriteStream(fifo).end(bytes);
   const { progress, summary } = await listen({ inputs: [paths[0]!, fifo], output: join(folder, 'out'), state: false, jobs: 1 });
-  assert.deepEqual(new Set(progress.map(({ totalBytes }) => totalBytes)), new Set([undefined]));
+  assert.deepEqual(totals(progress), []);
   assert.equal(summary.inputBytes, statSync(paths[0]!).size + bytes.length);
 });
 
@@ -127,14 +133,14 @@ function tellerOf(t: TestContext, events?: EventEmitter<JobEvents>) {
   return { teller, wait };
 }
 
-test('a run of a day is remembered in a few hundred samples, evenly, from its beginning to its end', async (t) => {
+test('a run of hours is remembered in a few hundred samples, evenly, from its beginning to its end', async (t) => {
   const { teller, wait } = tellerOf(t);
   const counters = newCounters();
   teller.begin(counters);
   wait(5000);
   assert.equal(teller.samples.length, 51, 'one at the beginning, then ten a second');
   await teller.during('scatter', async () => {
-    for (let hour = 0; hour < 24; hour++) {
+    for (let hour = 0; hour < 3; hour++) {
       counters.read += 1000;
       wait(3600e3);
       assert.ok(teller.samples.length < 600);
@@ -142,7 +148,7 @@ test('a run of a day is remembered in a few hundred samples, evenly, from its be
   });
   const { samples } = teller;
   assert.ok(samples.length > 290, `${samples.length} samples`);
-  assert.deepEqual([samples[0]!.seconds, samples[0]!.phase, samples.at(-1)!.seconds, samples.at(-1)!.read], [0, 'plan', 86405, 24000]);
+  assert.deepEqual([samples[0]!.seconds, samples[0]!.phase, samples.at(-1)!.seconds, samples.at(-1)!.read], [0, 'plan', 10805, 3000]);
   const steps = samples.slice(1, -1).map(({ seconds }, index) => seconds - samples[index]!.seconds);
   assert.ok(Math.max(...steps) <= 2.01 * Math.min(...steps.slice(0, -1)), `from ${Math.min(...steps)} to ${Math.max(...steps)} s apart`);
 });

@@ -1,26 +1,24 @@
-/** Progress where no terminal is: a line of text every ten seconds, without control characters, for logs. */
-import type { Progress } from '../../index.ts';
+/** Progress where no terminal is: a message every ten seconds. As JSON for programs, it has the figures, and the beginning of each phase is told as well. */
+import type { Phase, Progress } from '../../index.ts';
+import { isJsonLog, tell } from '../messages.ts';
 import { factsOf } from './facts.ts';
 import { Speed } from './speed.ts';
-import type { Terminal } from './terminal-line.ts';
 
 const PERIOD_SECONDS = 10;
 
 export class PlainLines {
-  readonly #stream: Pick<Terminal, 'write'>;
   readonly #speed = new Speed();
   #next = PERIOD_SECONDS;
-
-  constructor(stream: Pick<Terminal, 'write'>) {
-    this.#stream = stream;
-  }
+  #phase: Phase | undefined;
 
   update(progress: Progress): void {
     const speeds = this.#speed.add(progress);
-    if (progress.seconds < this.#next) return;
-    this.#next = (Math.floor(progress.seconds / PERIOD_SECONDS) + 1) * PERIOD_SECONDS;
-    const { facts } = factsOf(progress, speeds);
-    this.#stream.write(`etl-stream: ${facts.map(({ long }) => long).join(', ')}\n`);
+    const { phase, seconds } = progress;
+    if (isJsonLog() && phase !== this.#phase) tell(`phase ${phase}`, { phase, seconds });
+    this.#phase = phase;
+    if (seconds < this.#next) return;
+    this.#next = (Math.floor(seconds / PERIOD_SECONDS) + 1) * PERIOD_SECONDS;
+    tell(factsOf(progress, speeds).facts.map(({ long }) => long).join(', '), { progress: { ...progress, ...speeds } });
   }
 
   clear(): void {

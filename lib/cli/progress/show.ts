@@ -1,11 +1,11 @@
 /**
- * How the progress of a run is shown on stderr: on a terminal as one line that is drawn again and again (terminal-line.ts), elsewhere as
- * a plain line every ten seconds. The libraries for it draw bars of several lines, or log to a terminal whose size they are told once; one line needs
+ * How the progress of a run is shown on stderr: on a terminal as one line that is drawn again and again (terminal-line.ts), elsewhere, and
+ * with --log-format json, as a message every ten seconds. The libraries for it draw bars of several lines, or log to a terminal whose size they are told once; one line needs
  * none of that.
  */
 import type { Progress } from '../../index.ts';
 import { hasColors, painter, takesControls } from '../color.ts';
-import { setLine } from '../messages.ts';
+import { isJsonLog, setLine } from '../messages.ts';
 import { PlainLines } from './plain-lines.ts';
 import { TerminalLine, type Terminal } from './terminal-line.ts';
 
@@ -27,7 +27,7 @@ export interface ShowOptions {
 
 /** Begins to show: until `end`, messages of messages.ts clear the line. */
 export function showProgress({ color, stream = process.stderr, environment = process.env }: ShowOptions = {}): ProgressShow {
-  if (!takesControls(stream, environment)) return new PlainLines(stream);
+  if (isJsonLog() || !takesControls(stream, environment)) return new PlainLines();
   const line = new TerminalLine(stream, painter(hasColors({ flag: color, environment, stream })));
   setLine(line);
   const end = (): void => line.end();

@@ -1,8 +1,8 @@
 /** When progress is shown, and as what: a line on a terminal, lines elsewhere; and in colors or not. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { hasColors, painter } from '../../../lib/cli/color.ts';
-import { tell } from '../../../lib/cli/messages.ts';
+import { setLogFormat, tell } from '../../../lib/cli/messages.ts';
 import { showProgress, type ShowOptions } from '../../../lib/cli/progress/show.ts';
 import { told } from './told.ts';
 
@@ -12,6 +12,18 @@ const ESCAPES = '\x1b';
 function stream(isTTY: boolean, columns = 80) {
   const writes: string[] = [];
   return { isTTY, columns, writes, write: (text: string) => writes.push(text) };
+}
+
+/** The process's own for as long as the test takes; what node:test writes meanwhile goes there, too, but it does not. */
+function stderr(t: TestContext, isTTY: boolean): { writes: string[] } {
+  const writes: string[] = [];
+  const { isTTY: before } = process.stderr;
+  process.stderr.isTTY = isTTY as true;
+  t.after(() => {
+    process.stderr.isTTY = before;
+  });
+  t.mock.method(process.stderr, 'write', (text: string) => Boolean(writes.push(text)));
+  return { writes };
 }
 
 const environment: ShowOptions['environment'] = { TERM: 'xterm' };
@@ -29,10 +41,10 @@ test('a terminal has one line, a write each time, at most ten times a second, an
   assert.deepEqual(terminal.writes, ['\r\x1b[J']);
 });
 
-test('nothing is written for a run that ends at once, in a terminal or not', () => {
+test('nothing is written for a run that ends at once, in a terminal or not', (t) => {
   for (const [isTTY, seconds] of [[true, 0.4], [false, 9.9]] as const) {
-    const output = stream(isTTY);
-    const show = showProgress({ stream: output, environment });
+    const output = stderr(t, isTTY);
+    const show = showProgress({ environment });
     for (let at = 0; at <= seconds; at += 0.1) show.update(told({ seconds: at }));
     show.clear();
     show.end();
@@ -57,26 +69,24 @@ test('the width is the one that the terminal has now; one that does not say has 
 });
 
 test('a message has the line to itself, and is written after it is gone', (t) => {
-  const written: string[] = [];
-  const terminal = { isTTY: true, columns: 80, write: (text: string) => written.push(text) };
-  t.mock.method(process.stderr, 'write', (text: string) => Boolean(written.push(text)));
-  const show = showProgress({ stream: terminal, environment });
-  tell('first\n');
+  const { writes: written } = stderr(t, true);
+  const show = showProgress({ environment });
+  tell('first');
   show.update(told({ seconds: 1 }));
-  tell('second\n');
-  tell('third\n');
+  tell('second');
+  tell('third');
   show.update(told({ seconds: 2 }));
   show.end();
-  tell('last\n');
+  tell('last');
   const line = written[1]!;
   assert.match(line, /scatter/);
-  assert.deepEqual(written.map((text) => (text.includes('scatter') ? 'line' : text)), ['first\n', 'line', '\r\x1b[J', 'second\n', 'third\n', 'line', '\r\x1b[J', 'last\n']);
+  assert.deepEqual(written.map((text) => (text.includes('scatter') ? 'line' : text)), ['etl-stream: first\n', 'line', '\r\x1b[J', 'etl-stream: second\n', 'etl-stream: third\n', 'line', '\r\x1b[J', 'etl-stream: last\n']);
 });
 
-test('elsewhere, and on a terminal that is dumb, there is a plain line every ten seconds', () => {
+test('elsewhere, and on a terminal that is dumb, there is a plain line every ten seconds', (t) => {
   for (const [isTTY, TERM] of [[false, 'xterm'], [true, 'dumb']] as const) {
-    const output = stream(isTTY);
-    const show = showProgress({ stream: output, environment: { TERM, FORCE_COLOR: '1' } });
+    const output = stderr(t, isTTY);
+    const show = showProgress({ environment: { TERM, FORCE_COLOR: '1' } });
     for (let seconds = 0; seconds <= 45; seconds += 0.1) {
       if (seconds > 21 && seconds < 33) continue; // held up
       show.update(told({ seconds, totalBytes: 100e6, counters: { inputBytes: seconds * 1e6, read: seconds * 1e4 } }));
@@ -90,6 +100,23 @@ test('elsewhere, and on a terminal that is dumb, there is a plain line every ten
     assert.deepEqual([first, second, third, last], [at(10, '1:30'), at(20, '1:20'), at(33, '1:07'), at(40, '1:00')]);
     assert.ok(!output.writes.join('').includes(ESCAPES));
   }
+});
+
+test('as JSON there are figures every ten seconds, and phases, whatever stderr is', async (t) => {
+  const { writes } = stderr(t, true);
+  await setLogFormat('json');
+  t.after(() => setLogFormat('text'));
+  const show = showProgress({ environment });
+  for (const [phase, seconds] of [['plan', 0], ['scatter', 1], ['scatter', 5], ['scatter', 11], ['reduce', 12]] as const) {
+    show.update(told({ phase, seconds, totalBytes: 1e9, counters: { inputBytes: 1e7 * seconds, read: seconds } }));
+  }
+  show.end();
+  const messages = writes.map((line) => JSON.parse(line) as { msg: string; level: string; phase?: string; progress?: Record<string, unknown> });
+  assert.deepEqual(messages.map(({ msg, phase }) => phase ?? msg), [
+    'plan', 'scatter', 'scatter, 11 %, 10 MB/s, 1 rows/s, 0 rejected, 412.0 MB of 2.0 GB memory, all read in 1:29', 'reduce',
+  ]);
+  const { progress } = messages[2]!;
+  assert.deepEqual([progress!['totalBytes'], progress!['secondsLeft'], (progress!['counters'] as Record<string, unknown>)['read']], [1e9, 89, 11]);
 });
 
 test('colors: --no-color, else FORCE_COLOR, else NO_COLOR, else a terminal that takes them', () => {
