@@ -16,7 +16,7 @@ import { ResultCollector } from './result.ts';
 import { warningsOf } from './warnings.ts';
 
 /** Inputs and files that are told one by one: what else there is tells the state's ledger, and _etl/dataset.json. */
-export const MOST_LISTED = 5000;
+export const MOST_LISTED = 1000;
 /** Paths as they were given. */
 const MOST_PATHS = 100;
 

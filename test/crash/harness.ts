@@ -1,8 +1,9 @@
 /** A dataset with a state that a run adds to, in a folder of its own; and that run, interrupted and not. */
 import { spawn } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { REPORTS_FOLDER } from '../../lib/dataset/reports.ts';
 import { contents } from '../job/contents.ts';
 import { random } from '../random.ts';
 
@@ -81,8 +82,14 @@ export function restore(place: Place, aside: string): void {
   for (const name of readdirSync(aside)) cpSync(join(aside, name), join(place.folder, name), { recursive: true, verbatimSymlinks: true });
 }
 
-/** All files of the dataset but the mark, which has the number of the commit; of the version that it is when this is called. */
-export function answer(place: Place): Record<string, string> {
-  const { [join('_etl', 'state.json')]: mark, ...rest } = contents(realpathSync(place.output));
+/** How many runs a version of the dataset has reports of, each of which is whole. */
+export function reportsIn(version: string): number {
+  const folder = join(version, REPORTS_FOLDER);
+  return readdirSync(folder).filter((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')).format === 1).length;
+}
+
+/** All files of the dataset but reports and the mark, which has the number of the commit; of the version that it is when this is called. */
+export function answer(place: Place, version = realpathSync(place.output)): Record<string, string> {
+  const { [join('_etl', 'state.json')]: mark, ...rest } = contents(version);
   return { ...rest, mark: mark === undefined ? 'missing' : 'there' };
 }

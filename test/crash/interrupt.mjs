@@ -49,7 +49,7 @@ function patch(object, name, isPromise) {
 }
 
 if (isMainThread && at >= 0 && below !== '') {
-  for (const name of ['open', 'rename', 'symlink', 'readlink', 'mkdir', 'writeFile', 'rm', 'rmdir', 'unlink', 'readFile', 'readdir', 'lstat', 'stat', 'realpath']) patch(fs.promises, name, true);
+  for (const name of ['open', 'rename', 'symlink', 'readlink', 'mkdir', 'writeFile', 'rm', 'rmdir', 'unlink', 'readFile', 'readdir', 'lstat', 'stat', 'realpath', 'link', 'copyFile']) patch(fs.promises, name, true);
   for (const name of ['mkdirSync', 'writeFileSync', 'readdirSync', 'rmSync', 'rmdirSync', 'renameSync', 'lstatSync', 'statSync', 'readFileSync', 'unlinkSync']) patch(fs, name, false);
   const probe = await fs.promises.open(process.execPath, 'r');
   const prototype = Object.getPrototypeOf(probe);
