@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { transformSync } from 'esbuild';
 import { blocksOf, outputAfter, ROOT, textOf, type Block } from './documents.ts';
 import { commandsOf, type DocumentedCommand } from './commands.ts';
 import { isElsewhere } from './elsewhere.ts';
@@ -24,6 +25,8 @@ export interface PlayedBlock {
 
 /** A line of its own before and after each command's output; no output has it. */
 const MARK = '\u0001';
+/** Of a run that takes more than ten seconds: where other work is under way, any of them may. */
+const PROGRESS = /^(?:etl-stream: )?(?:plan|scatter|reduce|publish), .*\n/gm;
 
 export async function play(document: string): Promise<PlayedBlock[]> {
   const markdown = textOf(document);
@@ -40,9 +43,8 @@ export async function play(document: string): Promise<PlayedBlock[]> {
     await writeShims(join(folder, 'bin'));
     await mkdir(join(folder, 'node_modules'));
     await symlink(ROOT, join(folder, 'node_modules/etl-stream'));
-    await symlink(join(ROOT, 'node_modules/@types'), join(folder, 'node_modules/@types'));
     await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
-    for (const { block, number } of entered) if (block.language === 'ts') await writeFile(join(folder, moduleName(number)), block.text);
+    for (const { block, number } of entered) if (block.language === 'ts') await writeFile(join(folder, moduleName(number)), transformSync(block.text, { loader: 'ts' }).code);
     await prepare(home);
     const script = entered.flatMap(({ commands }) => commands).map(({ text }) => `${text}\nprintf '\\n${MARK}%s\\n' $?\n`).join('');
     await writeFile(join(folder, 'session.sh'), `exec 2>&1\n${script}`);
@@ -54,7 +56,7 @@ export async function play(document: string): Promise<PlayedBlock[]> {
       for (const { text, exitCode } of commands) {
         const result = results.shift();
         if (result?.code !== exitCode) failures.push(`${text}\n  ended with ${result?.code ?? 'nothing'}, not ${exitCode}:\n${result?.output ?? ''}`);
-        output += result?.output.replaceAll(folder + '/you', HOME) ?? '';
+        output += result?.output.replaceAll(folder + '/you', HOME).replace(PROGRESS, '') ?? '';
       }
       return { block, output: commands.length === 0 ? undefined : output.trimEnd(), documented: outputAfter(markdown, block), failures };
     });
@@ -65,12 +67,12 @@ export async function play(document: string): Promise<PlayedBlock[]> {
 
 /** Commands with which the block is entered here. */
 function enteredOf(block: Block, number: number): DocumentedCommand[] {
-  if (block.language === 'ts') return [{ text: `node --import ${import.meta.resolve('tsx')} "$MODULES/${moduleName(number)}"`, exitCode: 0 }];
+  if (block.language === 'ts') return [{ text: `node "$MODULES/${moduleName(number)}"`, exitCode: 0 }];
   return commandsOf(block.text).filter((command) => !isElsewhere(command));
 }
 
 function moduleName(number: number): string {
-  return `block-${number}.ts`;
+  return `block-${number}.js`;
 }
 
 async function writeShims(folder: string): Promise<void> {
