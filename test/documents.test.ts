@@ -6,6 +6,7 @@ import type { Command } from 'commander';
 import { createProgram } from '../lib/cli/program.ts';
 import { errorCodes } from '../lib/core/errors.ts';
 import { rejectCodes } from '../lib/core/rejects.ts';
+import * as library from '../lib/index.ts';
 import { textOf } from './documents/documents.ts';
 
 const readme = textOf('README.md');
@@ -31,6 +32,13 @@ test('each reject code has its section, with what to do; nothing else has one', 
   const sections = sectionsOf(textOf('docs/rejects.md'), '###');
   for (const [code, section] of sections) assert.match(section, /^\*\*What to do\.\*\* \S/m, code);
   assert.deepEqual([...sections.keys()].sort(), [...rejectCodes.slice(1), 'rule'].sort());
+});
+
+test('the document of the library tells of every function', () => {
+  const told = textOf('docs/library.md');
+  const functions = Object.entries(library).filter(([, value]) => typeof value === 'function').map(([name]) => name);
+  assert.ok(functions.includes('run'));
+  for (const name of functions) assert.ok(new RegExp(`\\b${name}\\b`).test(told), name);
 });
 
 test('README has every command', () => {
