@@ -2,7 +2,7 @@
  * Where reports of runs stand in a dataset (what is in them: report/report.ts), and how a dataset comes to have those of
  * earlier runs: by links to the same files, since a report is never changed.
  *
- *   _etl/reports/20261130T045026Z-3f2a9c.json   of each run that made the dataset, the last MOST_REPORTS of them
+ *   _etl/reports/20261130T045026123Z-3f2a9c.json   of each run that made the dataset, the last MOST_REPORTS of them
  *   _etl/report.html                            of the last one
  *
  * Whatever else stands among them, of another kind, name or size, is left where it is.
@@ -18,7 +18,7 @@ export const MOST_EARLIER = 99;
 /** A report that lists all it may, with names of 160 characters, was 0.3 MB. */
 export const MOST_REPORT_BYTES = 8 << 20;
 
-const NAME = /^\d{8}T\d{6}Z-[0-9a-f]{6}\.json$/;
+const NAME = /^\d{8}T\d{9}Z-[0-9a-f]{6}\.json$/;
 
 /** Whether a path in a dataset is one of these. */
 export function isReport(path: string): boolean {

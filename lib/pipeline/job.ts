@@ -65,8 +65,8 @@ const NOTHING: Published = { users: 0, regions: 0 };
  * cause); then nothing was published and nothing is left behind.
  */
 export async function runJob(options: JobOptions, context: JobContext = {}): Promise<Summary> {
-  const progress = new ProgressTeller(memoryLimit(options), context.events);
   const recorder = options.report ? new RunRecorder(options) : undefined;
+  const progress = new ProgressTeller(memoryLimit(options), context.events);
   try {
     return await inParts((part) => runPart({ options, context, progress, recorder }, part), options.rules, context.pause);
   } finally {

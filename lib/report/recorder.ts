@@ -51,7 +51,7 @@ export class RunRecorder {
 
   constructor(options: JobOptions) {
     this.#options = options;
-    this.run = `${this.#startedAt.toISOString().replace(/[-:]|\.\d+/g, '')}-${randomBytes(3).toString('hex')}`;
+    this.run = `${this.#startedAt.toISOString().replace(/[-:.]/g, '')}-${randomBytes(3).toString('hex')}`;
   }
 
   /** The result of the run is what this is shown from now on. */

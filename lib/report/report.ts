@@ -11,7 +11,7 @@ import type { Summary } from '../summary.ts';
 export interface RunReport {
   /** Version of this format. */
   readonly format: 1;
-  /** Name of the run: when it began, UTC, and six random digits, as in `20261130T045026Z-3f2a9c`. Names sort by time. */
+  /** Name of the run: when it began, UTC, to the millisecond, and six random digits, as in `20261130T045026123Z-3f2a9c`. Names sort by time. */
   readonly run: string;
   /** Of etl-stream, and of Node. */
   readonly version: string;

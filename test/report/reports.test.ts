@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, statSyn
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { DATASET_FILE } from '../../lib/dataset/description.ts';
+import { DATASET_FILE, type DatasetDescription } from '../../lib/dataset/description.ts';
 import { isReport, keepReports, MOST_EARLIER, MOST_REPORT_BYTES, REPORT_PAGE, REPORTS_FOLDER } from '../../lib/dataset/reports.ts';
 import { STATE_MARK } from '../../lib/dataset/state-mark.ts';
 import { checkState, readReports, run, type RunOptions, type RunReport, type Summary } from '../../lib/index.ts';
@@ -50,8 +50,8 @@ test('a report says what was read, rejected by input and reason, and published',
     distribution: [{ from: '0.20', to: '0.50', rows: 1 }, { from: '0.50', to: '1.00', rows: 0 }, { from: '1.00', to: '2.00', rows: 1 }],
     top: [{ user: 'u', region: 'US', total: '1.25', logs: 1 }, { user: HOSTILE.replace('\u2028', ''), region: 'ZZ', total: '0.25', logs: 1 }],
   });
-  const { files } = JSON.parse(readFileSync(join(output, DATASET_FILE), 'utf8')) as { files: object[] };
-  assert.deepEqual(report.files, { count: 2, listed: files });
+  const { files } = JSON.parse(readFileSync(join(output, DATASET_FILE), 'utf8')) as DatasetDescription;
+  assert.deepEqual(report.files, { count: 2, listed: files.map(({ path, rows, bytes }) => ({ path, rows, bytes })) });
   assert.equal(report.options.jobs, 1);
   assert.equal(report.options.valueScale, 2);
   const seconds = report.samples.map((sample) => sample.seconds);
@@ -118,7 +118,7 @@ test('what is no report is not taken along, and what is a damaged one is told', 
   log('a.csv', '1,u,t,8.8.8.8,5\n');
   await run(options);
   const reports = join(realpathSync(output), REPORTS_FOLDER);
-  const named = (digit: number): string => join(reports, `20200101T000000Z-00000${digit}.json`);
+  const named = (digit: number): string => join(reports, `20200101T000000000Z-00000${digit}.json`);
   writeFileSync(join(folder, 'secret'), 'secret');
   symlinkSync(join(folder, 'secret'), named(1));
   symlinkSync('nowhere', named(2));
@@ -126,13 +126,13 @@ test('what is no report is not taken along, and what is a damaged one is told', 
   mkdirSync(named(4));
   writeFileSync(named(5), '');
   truncateSync(named(5), MOST_REPORT_BYTES + 1);
-  for (const [digit, text] of ['', '{"format":1}', 'null', '\u0000'].entries()) writeFileSync(join(reports, `20200102T000000Z-00000${digit}.json`), text);
+  for (const [digit, text] of ['', '{"format":1}', 'null', '\u0000'].entries()) writeFileSync(join(reports, `20200102T000000000Z-00000${digit}.json`), text);
   const [own] = names().slice(-1);
   const report = JSON.parse(readFileSync(join(reports, own!), 'utf8')) as RunReport;
   writeFileSync(named(6), JSON.stringify({ ...report, result: { ...report.result, total: '1e9' } }));
   log('b.csv', '2,u,t,8.8.8.8,6\n');
   await run(options);
-  assert.equal(names().filter((name) => name.startsWith('20200101')).join(), '20200101T000000Z-000006.json');
+  assert.equal(names().filter((name) => name.startsWith('20200101')).join(), '20200101T000000000Z-000006.json');
   const read = await readReports(output);
   assert.equal(read.reports.length, 2);
   assert.deepEqual(read.damaged.map(({ file }) => file.slice(0, 8)), ['20200101', ...Array<string>(4).fill('20200102')]);
@@ -145,7 +145,7 @@ test('the last reports are kept, at most so many', async (t) => {
   const folder = temporaryFolder(t);
   const [earlier, later] = [join(folder, 'earlier'), join(folder, 'later')];
   mkdirSync(join(earlier, REPORTS_FOLDER), { recursive: true });
-  const name = (at: number): string => `20260101T${String(at).padStart(6, '0')}Z-00000a.json`;
+  const name = (at: number): string => `20260101T${String(at).padStart(9, '0')}Z-00000a.json`;
   for (let at = 0; at < MOST_EARLIER + 20; at++) writeFileSync(join(earlier, REPORTS_FOLDER, name(at)), 'x');
   assert.equal(await keepReports(earlier, later), 0);
   assert.deepEqual(readdirSync(join(later, REPORTS_FOLDER)).sort(), Array.from({ length: MOST_EARLIER }, (_, at) => name(at + 20)));
@@ -154,8 +154,8 @@ test('the last reports are kept, at most so many', async (t) => {
 });
 
 test('names of reports are theirs alone', () => {
-  for (const path of [REPORT_PAGE, `${REPORTS_FOLDER}/20261130T045026Z-3f2a9c.json`]) assert.ok(isReport(path), path);
-  for (const path of ['report.html', `${REPORTS_FOLDER}/x.json`, `${REPORTS_FOLDER}/../20261130T045026Z-3f2a9c.json`, `${REPORTS_FOLDER}/a/20261130T045026Z-3f2a9c.json`, `${REPORTS_FOLDER}/20261130T045026Z-3f2a9c.json\n`]) assert.ok(!isReport(path), path);
+  for (const path of [REPORT_PAGE, `${REPORTS_FOLDER}/20261130T045026123Z-3f2a9c.json`]) assert.ok(isReport(path), path);
+  for (const path of ['report.html', `${REPORTS_FOLDER}/x.json`, `${REPORTS_FOLDER}/../20261130T045026123Z-3f2a9c.json`, `${REPORTS_FOLDER}/a/20261130T045026123Z-3f2a9c.json`, `${REPORTS_FOLDER}/20261130T045026123Z-3f2a9c.json\n`]) assert.ok(!isReport(path), path);
 });
 
 test('JSON has nothing that ends its block, and is as short as it must be', async (t) => {
