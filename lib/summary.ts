@@ -62,13 +62,15 @@ export interface Summary {
     /** Ids that this run forgot, since they were counted before the window. */
     readonly forgotten: number;
   } | undefined;
+  /** What the run wrote of itself: its name, the page in the output, and what somebody should look at; undefined: none, or nothing was new. */
+  readonly report: { readonly run: string; readonly page: string; readonly warnings: readonly string[] } | undefined;
   /** Hidden folders that killed runs had left, and that this one removed. */
   readonly leftBehind: readonly string[];
   readonly version: string;
 }
 
 /** What only the pipeline knows. */
-export type Outcome = Pick<Summary, 'output' | 'rejectsFile' | 'inputs' | 'jobs' | 'parser' | 'users' | 'regions' | 'valueScale' | 'geoDatabase' | 'seconds' | 'phases' | 'state' | 'leftBehind' | 'version'>;
+export type Outcome = Pick<Summary, 'output' | 'rejectsFile' | 'inputs' | 'jobs' | 'parser' | 'users' | 'regions' | 'valueScale' | 'geoDatabase' | 'seconds' | 'phases' | 'state' | 'report' | 'leftBehind' | 'version'>;
 
 /** `rules`: of the run. */
 export function summarize(counters: Readonly<Counters>, rules: readonly Rule[], memoryLimit: number, outcome: Outcome): Summary {

@@ -39,7 +39,7 @@ export async function runCommand(inputs: readonly string[], flags: RunFlags): Pr
     .finally(() => show?.end()); // what is told next stands alone
   const summary = await (metricsFile === undefined ? work() : withMetrics(metricsFile, output ?? DEFAULT_OUTPUT, work));
   if (json) process.stdout.write(`${printableJson(summary)}\n`);
-  else if (!quiet) tellBlock(formatSummary(summary), 'done', { summary });
+  else if (!quiet) tellBlock(formatSummary(summary, groupBy), 'done', { summary });
   return EXIT_DONE;
 }
 

@@ -1,8 +1,11 @@
-import type { Summary } from '../index.ts';
+import type { GroupBy, Summary } from '../index.ts';
 import { printable } from './printable.ts';
 
-/** The summary as aligned text for a person, ending in a line break. */
-export function formatSummary(summary: Summary): string {
+/** What a row of the result is. */
+const DEFAULT_GROUP: GroupBy = 'region';
+
+/** The summary as aligned text for a person, ending in a line break. `groupBy`: what the run was told. */
+export function formatSummary(summary: Summary, groupBy: GroupBy = DEFAULT_GROUP): string {
   const { state } = summary;
   if (state && summary.inputs === 0) {
     return `nothing new: ${count(state.knownInputs, 'input')} ${state.knownInputs === 1 ? 'was' : 'were'} counted before, ${number(state.logs)} logs by ${count(state.commit, 'commit')}: ${printable(summary.output)}\n`;
@@ -21,7 +24,7 @@ export function formatSummary(summary: Summary): string {
     ['regions', number(summary.regions), summary.unknownRegion === 0 ? '' : `${number(summary.unknownRegion)} logs without a region are in ZZ`],
     ['seconds', summary.seconds.toFixed(2), `${number(Math.round(summary.megabytesPerSecond))} MB/s, ${number(Math.round(summary.rowsPerSecond))} rows/s`],
     ['peak RSS', size(summary.memory.peakRss), `of ${size(summary.memory.limit)}`],
-    ['output', number(summary.groups), `rows in ${number(summary.files)} files, ${size(summary.outputBytes)}: ${summary.output}`],
+    ['output', number(summary.groups), `${summary.groups === 1 ? 'row' : 'rows'} in ${count(summary.files, 'file')}, ${size(summary.outputBytes)}: ${summary.output}`],
   ];
   const { spill, runs, leftBehind, parser } = summary;
   if (parser === 'csv-parse') {
@@ -40,7 +43,22 @@ export function formatSummary(summary: Summary): string {
     rows.push(['removed', number(leftBehind.length), `${leftBehind.length === 1 ? 'folder' : 'folders'} that killed runs left: ${leftBehind.join(', ')}`]);
   }
   const width = Math.max(...rows.map(([, figure]) => figure.length));
+  return aligned(rows, width) + whatNext(summary, groupBy);
+}
+
+function aligned(rows: readonly (readonly [string, string, string])[], width: number): string {
   return rows.map(([label, figure, note]) => `${label.padEnd(11)}${figure.padStart(width)}  ${printable(note)}`.trimEnd() + '\n').join('');
+}
+
+/** Where to look, how to query it, and what to look at twice. */
+function whatNext({ output, report, groups }: Summary, groupBy: GroupBy): string {
+  const lines: string[] = [];
+  if (report) lines.push(`report     ${output}/${report.page}`);
+  const files = `${output}${groupBy === 'region' ? '/*' : ''}/*.parquet`;
+  // Quotes and what a pattern or a shell takes for its own would need more of them than anybody can read.
+  if (groups > 0 && /^[\w./@%+,:=-]+$/.test(output)) lines.push(`query      duckdb -c "${groupBy === 'region' ? `SELECT geo_region, sum(total_watch_time) FROM '${files}' GROUP BY 1 ORDER BY 2 DESC` : `SELECT * FROM '${files}' ORDER BY total_watch_time DESC LIMIT 10`}"`);
+  lines.push(...(report?.warnings ?? []).map((warning) => `warning    ${warning}`));
+  return lines.map((line) => `${printable(line)}\n`).join('');
 }
 
 function reasons(summary: Summary): string {

@@ -26,6 +26,7 @@ import { keepHeapSmall } from '../core/resident.ts';
 import { Resources } from '../core/resources.ts';
 import { packageVersion } from '../core/version.ts';
 import { formRejects, REJECTS_FILES } from '../dataset/rejects-file.ts';
+import { REPORT_PAGE } from '../dataset/reports.ts';
 import { removeStagings } from '../dataset/staging.ts';
 import { pruneVersions } from '../dataset/versions.ts';
 import { removeTempFolders } from '../dataset/temp-folder.ts';
@@ -56,6 +57,7 @@ export type { JobContext } from './base.ts';
 interface Published {
   readonly users: number;
   readonly regions: number;
+  readonly report?: Summary['report'];
 }
 
 const NOTHING: Published = { users: 0, regions: 0 };
@@ -138,7 +140,7 @@ class Job {
   }
 
   /** `commit`: number of the last one. */
-  #outcome(plan: Plan, continuation: Continuation | undefined, { users, regions, isUnchanged, commit }: Published & { isUnchanged: boolean; commit: number }): Outcome {
+  #outcome(plan: Plan, continuation: Continuation | undefined, { users, regions, report, isUnchanged, commit }: Published & { isUnchanged: boolean; commit: number }): Outcome {
     const { counters, progress, version, options } = this.#base;
     return {
       output: options.output,
@@ -148,6 +150,7 @@ class Job {
       parser: plan.parser,
       users,
       regions,
+      report,
       valueScale: plan.scale,
       geoDatabase: plan.geoDatabase,
       seconds: (performance.now() - this.#started) / 1000,
@@ -189,7 +192,7 @@ class Job {
     const outcome: Outcome = {
       output: options.output, rejectsFile: REJECTS_FILES[options.rejectsFormat], inputs: 0, jobs: 1, parser: 'kernel', users: 0, regions: 0, valueScale: scale, geoDatabase,
       seconds: (performance.now() - this.#started) / 1000, phases: progress.seconds, leftBehind: [...removeTempFolders(options.temp ?? dirname(resolve(options.output))), ...removeStagings(options.output)],
-      state: { folder: continuation.folder, commit, isUnchanged: true, knownInputs: this.#known, logs: rows.counted, forgotten: 0 }, version,
+      state: { folder: continuation.folder, commit, isUnchanged: true, knownInputs: this.#known, logs: rows.counted, forgotten: 0 }, report: undefined, version,
     };
     return { outcome, counters, memory: memoryLimit(options), inputs: [], left: 0 };
   }
@@ -237,11 +240,11 @@ class Job {
     signal?.throwIfAborted();
     if (!continuation) await formRejects(plan.staging.folder, rejectsForm(this.#base.options));
     const lost = await keepEarlierReports(this.#base.options, plan.staging.folder);
-    if (recorder) await this.#report(recorder, plan, continuation, { ...published, lost, files: written.files, seconds: (performance.now() - began) / 1000 });
+    const report = recorder && await this.#report(recorder, plan, continuation, { ...published, lost, files: written.files, seconds: (performance.now() - began) / 1000 });
     if (added) await commitAddition(this.#base, plan, continuation, { rows, totals: await added.totals() });
     await plan.staging.publish();
     await continuation?.tidy();
-    return published;
+    return { ...published, report };
   }
 
   /** A commit without a dataset: more is to come. */
@@ -258,7 +261,7 @@ class Job {
   async #report(
     recorder: RunRecorder, plan: Plan, continuation: Continuation | undefined,
     { files, seconds, lost, ...published }: Published & { files: Written['files']; seconds: number; lost: number },
-  ): Promise<void> {
+  ): Promise<Summary['report']> {
     const { counters, progress } = this.#base;
     recorder.addPart(counters, plan.inputs, continuation?.ids.forgets);
     progress.sample();
@@ -267,6 +270,7 @@ class Job {
     const phases = { ...progress.seconds, publish: progress.seconds.publish + seconds };
     const report = recorder.finish({ outcome: { ...outcome, phases, seconds: samples.at(-1)!.seconds }, budget: plan.budget, samples, files, lost });
     await addReport(plan.staging.folder, report, { durable: continuation !== undefined });
+    return { run: report.run, page: REPORT_PAGE, warnings: report.warnings };
   }
 
   #rowsWith(before: RowCounts): RowCounts {

@@ -24,7 +24,7 @@ export interface RunReport {
   /** As they were in effect, by the names that the library has for them; null: not set. Of many inputs only the first ones. */
   readonly options: Readonly<Record<string, unknown>>;
   /** What the run counted, as `--json` tells it; seconds and peak memory as they were when this was written. */
-  readonly summary: Summary;
+  readonly summary: Omit<Summary, 'report'>;
   /** Where the run was, from its beginning to its end, at most 600 times. */
   readonly samples: readonly Sample[];
   /** What the run was allowed to have resident, the most that the process ever had, and who was given how much: shares of core/memory-budget.ts. */

@@ -1,7 +1,6 @@
 /** What somebody who reads a report should know beforehand: sentences, each with what to do about it. */
 import { UNKNOWN_REGION } from '../core/options.ts';
-import type { Summary } from '../summary.ts';
-import type { ResultReport } from './report.ts';
+import type { ResultReport, RunReport } from './report.ts';
 
 /** Addresses change hands. */
 const OLD_AFTER_DAYS = 365;
@@ -14,7 +13,7 @@ const LARGE_ROW = 0.1;
 const MANY_ROWS = 1000;
 
 export interface Warned {
-  readonly summary: Summary;
+  readonly summary: RunReport['summary'];
   readonly result: ResultReport;
   /** Reports of earlier runs that could not be kept. */
   readonly lost: number;
