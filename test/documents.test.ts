@@ -58,3 +58,22 @@ test('README says of every dependency why', () => {
 test('README attributes the IP data as its licence wants it', () => {
   assert.ok(readme.includes('[IP Geolocation by DB-IP](https://db-ip.com)') && readme.includes('(https://creativecommons.org/licenses/by/4.0/)'));
 });
+
+test('README has the figures of the last benchmark', () => {
+  const cells = (line: string): string[] => line.split('|').slice(1, -1).map((cell) => cell.trim());
+  const measured = new Map(textOf('bench/results/full.md').split('\n').map(cells).filter((row) => row.length > 6).map((row) => [row[0]!, row]));
+  const names: Readonly<Record<string, string>> = {
+    'etl-stream': 'etl-stream', 'etl-stream, `-j 1`': 'etl-stream -j 1', 'etl-stream, one file': 'etl-stream, one file', 'etl-stream, by a pipe from `cat`': 'etl-stream, stdin',
+    'DuckDB 1.5.5': 'DuckDB', 'Polars 2.1.0, streaming': 'Polars', 'PySpark 4.3.0, `local[*]`': 'PySpark', 'Polars per file, then PySpark': 'Polars + PySpark',
+  };
+  for (const [name, contender] of Object.entries(names)) {
+    const told = readme.split('\n').map(cells).find((row) => row[0] === name && row.length === 4);
+    assert.ok(told, name);
+    const [, , , wall, , cpu, rss] = measured.get(contender)!;
+    for (const [at, figure] of [wall, cpu, rss].entries()) {
+      const written: string = told[at + 1]!.replace(',', '');
+      // Three digits are enough of what took longer.
+      assert.equal(parseFloat(written), Number(parseFloat(figure!).toPrecision(at === 2 ? 4 : 3)), `${name}: ${written}, ${figure} measured`);
+    }
+  }
+});
