@@ -10,7 +10,8 @@ import { table } from './table.ts';
 
 const PHASES: Readonly<Record<Phase, string>> = { plan: 'look at the inputs', scatter: 'read, parse, locate', reduce: 'deduplicate, add up', publish: 'merge, write files' };
 const ORDER = Object.keys(PHASES) as Phase[];
-/** More would only be noise: what threads count is told ten times a second. */
+/** What threads count is told so often: over less, a rate says when it was told, and not how fast it was. */
+const TOLD_SECONDS = 0.09;
 const MOST_STEPS = 120;
 const HEIGHT = 190;
 const colorOf = (phase: Phase): string => `var(--${phase})`;
@@ -26,22 +27,25 @@ interface Step {
   readonly spilled: number;
 }
 
-/** Between two samples, or some of a phase where there are many. */
+/** Between two samples, or some of a phase: what ends less than a span after another one of its phase is one with it. */
 function stepsOf(samples: readonly Sample[]): Step[] {
-  const steps: Step[] = [];
-  const span = (samples.at(-1)?.seconds ?? 0) / MOST_STEPS;
-  let before = samples[0];
+  const span = Math.max(TOLD_SECONDS, (samples.at(-1)?.seconds ?? 0) / MOST_STEPS);
+  const cuts: Sample[] = samples.slice(0, 1);
   for (const [at, sample] of samples.entries()) {
+    const last = cuts.at(-1)!;
     const isLast = samples[at + 1]?.phase !== sample.phase;
-    if (!before || sample.seconds <= before.seconds || (!isLast && sample.seconds - before.seconds < span)) continue;
+    if (sample.seconds <= last.seconds || (!isLast && sample.seconds - last.seconds < span)) continue;
+    if (sample.seconds - last.seconds < span && cuts.length > 1 && last.phase === sample.phase) cuts.pop();
+    cuts.push(sample);
+  }
+  return cuts.slice(1).map((sample, at) => {
+    const before = cuts[at]!;
     const took = sample.seconds - before.seconds;
-    steps.push({
+    return {
       from: before.seconds, to: sample.seconds, phase: sample.phase, bytes: (sample.bytes - before.bytes) / took, rows: (sample.read - before.read) / took,
       resident: sample.resident, spilled: sample.spilledBytes,
-    });
-    before = sample;
-  }
-  return steps;
+    };
+  });
 }
 
 /** Stretches of one phase. */
