@@ -75,8 +75,9 @@ export function count(things: number, name: string): string {
   return `${number(things)} ${name}${things === 1 ? '' : 's'}`;
 }
 
+/** A whole number, with commas. Not by Intl: that takes a process 26 ms to load. */
 export function number(value: number): string {
-  return value.toLocaleString('en-US');
+  return String(value).replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
 export function size(bytes: number): string {

@@ -6,6 +6,7 @@ import { painter } from '../../../lib/cli/color.ts';
 import { factsOf } from '../../../lib/cli/progress/facts.ts';
 import { clock, short, shortSize } from '../../../lib/cli/progress/figures.ts';
 import { drawLine } from '../../../lib/cli/progress/line.ts';
+import { number } from '../../../lib/cli/summary.ts';
 import { Speed, type Speeds } from '../../../lib/cli/progress/speed.ts';
 import { phases } from '../../../lib/progress.ts';
 import { random } from '../../random.ts';
@@ -109,6 +110,10 @@ test('no progress whatever makes a line that does not fit', (t) => {
     bars += Number(visible.includes('['));
   }
   assert.ok(bars > 5000, `${bars} bars`);
+});
+
+test('whole numbers have commas', () => {
+  for (const value of [0, 7, 999, 1000, 123456, 1234567, 2 ** 53 - 1, -1234]) assert.equal(number(value), value.toLocaleString('en-US'));
 });
 
 test('numbers of three digits', () => {
