@@ -58,7 +58,9 @@ function afterwards({ phase, counters }: Progress): Fact[] {
   if (phase === 'reduce') {
     const done = counted + duplicate;
     const all = Math.max(done, read - rejected); // threads tell theirs one after the other
-    return [fact('done', `${number(done)} of ${number(all)} rows`, `${short(done)} of ${short(all)} rows`)];
+    // Threads that are busy with a partition do not come to tell: nothing is said of a part that nobody knows.
+    const of = done === 0 ? ['', ''] : [`${number(done)} of `, `${short(done)} of `];
+    return [fact('done', `${of[0]}${number(all)} rows`, `${of[1]}${short(all)} rows`)];
   }
   return [fact('done', `${count(groups, 'row')} in ${count(files, 'file')}, ${size(outputBytes)}`, `${short(groups)} ${groups === 1 ? 'row' : 'rows'} in ${short(files)} ${files === 1 ? 'file' : 'files'}`)];
 }
