@@ -67,7 +67,7 @@ export async function play(document: string): Promise<PlayedBlock[]> {
 
 /** Commands with which the block is entered here. */
 function enteredOf(block: Block, number: number): DocumentedCommand[] {
-  if (block.language === 'ts') return [{ text: `node "$MODULES/${moduleName(number)}"`, exitCode: 0 }];
+  if (block.language === 'ts') return [{ text: `'${process.execPath}' "$MODULES/${moduleName(number)}"`, exitCode: 0 }];
   return commandsOf(block.text).filter((command) => !isElsewhere(command));
 }
 
