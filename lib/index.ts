@@ -69,8 +69,7 @@ export type ValidateOptions = Pick<RunOptions,
  * when `signal` stopped it.
  */
 export async function validate(options: ValidateOptions, context: ValidationContext = {}): Promise<Validation> {
-  const { validateInputs } = await import('./pipeline/validate.ts');
-  return validateInputs(validateOptions({ ...options, state: false }), context);
+  return (await besidesRuns()).validateInputs(validateOptions({ ...options, state: false }), context);
 }
 
 /**
@@ -78,8 +77,7 @@ export async function validate(options: ValidateOptions, context: ValidationCont
  * the run would fail with before its first row (ETL_HEADER for every input), and ETL_ABORTED when `signal` stopped it.
  */
 export async function explain(options: RunOptions, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<Explanation> {
-  const { explainJob } = await import('./pipeline/explain.ts');
-  return explainJob(validateOptions(options), { signal });
+  return (await besidesRuns()).explainJob(validateOptions(options), { signal });
 }
 
 /**
@@ -88,17 +86,17 @@ export async function explain(options: RunOptions, { signal }: { signal?: AbortS
  * state, ETL_STATE_READ when there is none, ETL_STATE_DAMAGED when it cannot be opened.
  */
 export async function describeState(of: StateOf, options: { readonly lastInputs?: number } = {}): Promise<StateDescription> {
-  return (await inspecting()).describeState(of, options);
+  return (await besidesRuns()).describeState(of, options);
 }
 
 /** Verifies all of a state and its dataset, each against what it was made from, and gives what is wrong. Rejects as describeState does. */
 export async function checkState(of: StateOf): Promise<StateCheck> {
-  return (await import('./pipeline/check-state.ts')).checkState(of);
+  return (await besidesRuns()).checkState(of);
 }
 
 /** Merges what a state has of ids, and gives back disk space. `before`, `after`: bytes of ids and database. Rejects as describeState does. */
 export async function compactState(of: StateOf): Promise<{ readonly folder: string; readonly before: number; readonly after: number }> {
-  return (await tending()).compactState(of);
+  return (await besidesRuns()).compactState(of);
 }
 
 /**
@@ -106,12 +104,12 @@ export async function compactState(of: StateOf): Promise<{ readonly folder: stri
  * inputs were read, stay. Rejects as describeState does.
  */
 export async function forgetState(of: StateOf & { readonly before: Date }): Promise<Forgot> {
-  return (await tending()).forgetState(of);
+  return (await besidesRuns()).forgetState(of);
 }
 
 /** The reports of the runs that made the dataset at `output`, and files among them that are none. No dataset has none. */
 export async function readReports(output: string): Promise<Reports> {
-  return (await import('./pipeline/reports.ts')).readReports(output);
+  return (await besidesRuns()).readReports(output);
 }
 
 /**
@@ -119,7 +117,7 @@ export async function readReports(output: string): Promise<Reports> {
  * (by user: three), and no state. Rejects with ETL_INPUT_NOT_FOUND when there is no dataset, ETL_INPUT_READ when it cannot be read.
  */
 export async function inspectDataset(output: string): Promise<DatasetInspection> {
-  return (await import('./pipeline/inspect-dataset.ts')).inspectDataset(output);
+  return (await besidesRuns()).inspectDataset(output);
 }
 
 /**
@@ -128,14 +126,10 @@ export async function inspectDataset(output: string): Promise<DatasetInspection>
  * does when a state cannot be read.
  */
 export async function verifyDataset(of: VerifyOptions): Promise<Verification> {
-  return (await import('./pipeline/verify.ts')).verifyDataset(of);
+  return (await besidesRuns()).verifyDataset(of);
 }
 
 /** Loaded when it is needed: a run does not pay for it. */
-function inspecting() {
-  return import('./pipeline/inspect.ts');
-}
-
-function tending() {
-  return import('./pipeline/tend.ts');
+function besidesRuns() {
+  return import('./pipeline/besides-runs.ts');
 }

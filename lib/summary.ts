@@ -55,6 +55,8 @@ export interface Summary {
     readonly commit: number;
     /** Nothing was new: no commit was made, and what is published is what it was. */
     readonly isUnchanged: boolean;
+    /** And what is published was not there, or was that of an earlier commit: it is there again. */
+    readonly isRepublished: boolean;
     /** Inputs that were counted before and have not changed: not read. */
     readonly knownInputs: number;
     /** Logs counted by all commits. */

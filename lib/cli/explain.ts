@@ -3,7 +3,7 @@ import { explain, type ExplainedInput, type Explanation, type RunOptions, type S
 import { EXIT_DONE, untilSignalled } from './exit.ts';
 import { printable, printableJson } from './printable.ts';
 import { count, number, size } from './summary.ts';
-import { table } from './table.ts';
+import { table, wrapped } from './table.ts';
 
 /** Inputs, and names of columns and rules, that are shown to a person. */
 const SHOWN = 20;
@@ -182,16 +182,6 @@ function short(name: string): string {
 
 /** A label, and text wrapped beside it. */
 function entry(label: string, text: string): string[] {
-  const lines: string[] = [];
-  let line = label.padEnd(LABEL);
-  for (const word of printable(text).split(/ (?![KMGT]?B\b)/)) { // not between a figure and its unit
-    const begins = line.length <= LABEL;
-    if (!begins && line.length + 1 + word.length > WIDTH) {
-      lines.push(line);
-      line = ' '.repeat(LABEL) + word;
-    } else {
-      line += begins ? word : ` ${word}`;
-    }
-  }
-  return [...lines, line];
+  const [first = '', ...rest] = wrapped(printable(text), { indent: LABEL, width: WIDTH });
+  return [label.padEnd(LABEL) + first, ...rest];
 }

@@ -3,6 +3,7 @@ import { generateLogs } from '../index.ts';
 import { EXIT_DONE, untilSignalled } from './exit.ts';
 import { tellBlock } from './messages.ts';
 import { printable } from './printable.ts';
+import { count, number } from './summary.ts';
 
 export interface GenerateFlags {
   files: number;
@@ -23,9 +24,8 @@ export async function generateCommand([folder = '']: readonly string[], flags: G
     generateLogs({ folder, files: fileCount, size, users, duplicates: copies, badRows, seed, overwrite: overwrite ?? false, signal })
   ));
   const seconds = (performance.now() - started) / 1000;
-  const count = (value: number): string => value.toLocaleString('en-US');
   if (!quiet) {
-    const text = `${count(rows)} rows (${count(duplicates)} duplicates, ${count(bad)} bad) in ${files.length} files in ${printable(folder)}: ` +
+    const text = `${count(rows, 'row')} (${count(duplicates, 'duplicate')}, ${number(bad)} bad) in ${count(files.length, 'file')} in ${printable(folder)}: ` +
       `${seconds.toFixed(2)} s, ${Math.round(size / 1e6 / seconds)} MB/s\n`;
     tellBlock(text, 'generated', { folder, files, rows, duplicates, bad, seconds });
   }

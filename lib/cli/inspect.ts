@@ -4,7 +4,7 @@ import { inspectDataset, type DatasetInspection, type InspectedFile } from '../i
 import { EXIT_DONE } from './exit.ts';
 import { printable, printableJson } from './printable.ts';
 import { count, number, size } from './summary.ts';
-import { table } from './table.ts';
+import { moment, table } from './table.ts';
 
 export interface InspectFlags {
   readonly json?: boolean;
@@ -39,7 +39,7 @@ function overview({ output, version, state, geoDatabase, read, totals, compressi
     ['written by', `etl-stream ${printable(version)}`],
     ['geo database', `${printable(geoDatabase.type)}, built ${printable(geoDatabase.buildDate.slice(0, 10))}`],
     ...stateRows(state),
-    ['read', `${count(read.read, 'row')}: ${number(read.counted)} counted, ${number(read.duplicates)} duplicates, ${number(read.rejected)} rejected`],
+    ['read', `${count(read.read, 'row')}: ${number(read.counted)} counted, ${count(read.duplicates, 'duplicate')}, ${number(read.rejected)} rejected`],
     ['totals', `${count(rows, 'row')}, ${count(logs, 'log')}, watch time ${grouped(watchTime)}`],
     ['files', `${number(files.length)}, ${size(bytes)}, ${count(rowGroups, 'row group')}${compression.length === 0 ? '' : `, ${printable(compression.join(', '))}`}`],
     ...(largest && smallest && largest !== smallest ? [['  largest', named(largest)], ['  smallest', named(smallest)]] : []),
@@ -82,7 +82,7 @@ function regions({ regions: all }: DatasetInspection): string[] {
 
 function runs({ runs: all, damagedReports }: DatasetInspection): string[] {
   const shown = all.slice(-RUNS).map(({ startedAt, inputs, rows, seconds }) => [
-    printable(startedAt.slice(0, 19).replace('T', ' ')), ...[inputs, rows.read, rows.counted, rows.duplicates, rows.rejected].map(number), seconds.toFixed(1),
+    printable(moment(startedAt)), ...[inputs, rows.read, rows.counted, rows.duplicates, rows.rejected].map(number), seconds.toFixed(1),
   ]);
   const earlier = all.length - shown.length;
   return [

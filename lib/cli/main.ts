@@ -4,9 +4,11 @@ import { EtlError } from '../core/errors.ts';
 import { keepHeapSmall } from '../core/resident.ts';
 import { endAsFirstProcess, EXIT_DONE, EXIT_USAGE, reportError } from './exit.ts';
 import { isJsonLog, setLogFormat } from './messages.ts';
+import { findConfigFile } from './options/find-config.ts';
 import { logFormat } from './options/message-options.ts';
+import { near } from './options/near.ts';
 import { CONFIG_VARIABLE, flagsOf, settle, variableOf } from './options/settings.ts';
-import type { Setting } from './options/spec.ts';
+import type { CommandSpec, Setting } from './options/spec.ts';
 import { program } from './options/table.ts';
 import { createProgram, type Called } from './program.ts';
 
@@ -17,9 +19,10 @@ export async function main(args: readonly string[]): Promise<number> {
   endAsFirstProcess();
   let code: number = EXIT_DONE;
   try {
-    await createProgram(async (called) => {
-      code = await runCalled(called);
-    }, { isShort: args.includes('-h') && !args.includes('--help') }).parseAsync(args, { from: 'user' });
+    const called = async (call: Called): Promise<void> => {
+      code = await runCalled(call);
+    };
+    await createProgram({ words: args, called }).parseAsync(args, { from: 'user' });
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT_DONE;
     if (error instanceof CommanderError && error.code.startsWith('commander.help')) return EXIT_USAGE;
@@ -41,14 +44,13 @@ async function runCalled({ command, values, flags }: Called): Promise<number> {
   try {
     return await handler.run(values, taken, { settings });
   } catch (error) {
-    throw withOrigin(error, settings);
+    throw withCommand(withOrigin(error, settings), command, values[0]);
   }
 }
 
-/** Loaded when there may be one: most runs have none. */
+/** What reads it is loaded when there is one: most runs have none. */
 async function configFile(flag: unknown, environment: NodeJS.ProcessEnv) {
   if (flag === false) return undefined;
-  const { findConfigFile } = await import('./options/find-config.ts');
   const path = findConfigFile((flag as string | undefined) ?? environment[CONFIG_VARIABLE], '.');
   if (path === undefined) return undefined;
   const { readConfigFile } = await import('./options/config-file.ts');
@@ -62,6 +64,13 @@ function withOrigin(error: unknown, settings: readonly Setting[]): unknown {
   if (said?.origin.from === 'environment') return new EtlError('ETL_USAGE', error.message, { cause: error.cause, hint: `It is said by the environment variable ${said.origin.variable}.` });
   if (said?.origin.from === 'file') return new EtlError('ETL_USAGE', error.message, { cause: error.cause, hint: `It is said by ${said.origin.key} in ${said.origin.file}.` });
   return error;
+}
+
+/** An input that is not there may have been meant to be a command. */
+function withCommand(error: unknown, { commands = [] }: CommandSpec, value = ''): unknown {
+  if (!(error instanceof EtlError) || error.code !== 'ETL_INPUT_NOT_FOUND' || error.hint !== undefined) return error;
+  const meant = near(value, commands.map(({ name }) => name));
+  return meant === undefined ? error : new EtlError(error.code, error.message, { cause: error.cause, hint: `Did you mean the command ${meant}?` });
 }
 
 /** Of a command line that could not be understood. */

@@ -14,17 +14,21 @@ export interface Called {
   readonly flags: Readonly<Record<string, unknown>>;
 }
 
-/**
- * Builds the program. `called` is told what was called, and its promise waited for. `isShort`: help is the short one. Throws CommanderError on wrong usage,
- * and after help and version were printed; ETL_USAGE for a value of the wrong kind.
- */
-export function createProgram(called: (call: Called) => Promise<void>, { isShort = false } = {}): Command {
-  const program = commandOf(table, undefined, called, isShort);
+export interface ProgramOptions {
+  /** The command line: a command that no word of it names is not called, and gets no options. */
+  readonly words: readonly string[];
+  /** Told what was called; its promise is waited for. */
+  called(call: Called): Promise<void>;
+}
+
+/** Builds the program. It throws CommanderError on wrong usage, and after help and version were printed; ETL_USAGE for a value of the wrong kind. */
+export function createProgram(options: ProgramOptions): Command {
+  const program = commandOf(table, options);
   program.version(packageVersion(), '-V, --version', 'print the version').helpCommand('help [command]', 'show what a command accepts');
   return program;
 }
 
-function commandOf(spec: CommandSpec, parent: CommandSpec | undefined, called: (call: Called) => Promise<void>, isShort: boolean): Command {
+function commandOf(spec: CommandSpec, options: ProgramOptions): Command {
   const command = new Command(spec.name);
   command
     .description(spec.about)
@@ -32,23 +36,22 @@ function commandOf(spec: CommandSpec, parent: CommandSpec | undefined, called: (
     .exitOverride()
     .helpOption('-h, --help', 'print all of this; -h: what is needed most')
     .configureOutput({ outputError: () => undefined }) // main.ts reports it
-    .action(async (...given: unknown[]) => {
+    .action(async () => {
       const values = command.processedArgs.flat().filter((value): value is string => value !== undefined);
       if (spec.readsStandardInput && values.length === 0 && isatty(0)) command.help({ error: true });
-      await called({ command: spec, values: spec.readsStandardInput && values.length === 0 ? ['-'] : values, flags: saidOf(command, spec) });
-      void given;
+      await options.called({ command: spec, values: spec.readsStandardInput && values.length === 0 ? ['-'] : values, flags: saidOf(command, spec) });
     });
+  const isShort = options.words.includes('-h') && !options.words.includes('--help');
   command.createHelp = () => new ProgramHelp(spec, isShort);
   for (const { name, about, isOptional, isVariadic } of spec.arguments) {
     const shown = `${name}${isVariadic ? '...' : ''}`;
     command.argument(isOptional ? `[${shown}]` : `<${shown}>`, about);
   }
-  for (const { title, options } of spec.groups) {
-    command.optionsGroup(`${title}:`);
-    for (const option of options) addOption(command, option);
+  for (const group of spec === table || options.words.includes(spec.name) ? spec.groups : []) {
+    command.optionsGroup(`${group.title}:`);
+    for (const option of group.options) addOption(command, option);
   }
-  if (parent) command.optionsGroup('Help:');
-  for (const child of spec.commands ?? []) command.addCommand(commandOf(child, spec, called, isShort));
+  for (const child of spec.commands ?? []) command.addCommand(commandOf(child, options));
   return command;
 }
 

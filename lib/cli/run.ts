@@ -30,7 +30,7 @@ export async function runCommand(inputs: readonly string[], flags: RunFlags): Pr
     inputs, output, overwrite, rejectsFormat, geoDb, geoField, groupBy, compression, parquetEncoding, report, state, checkpoint, dedupWindow, temp, jobs, memory, maxSpill,
   };
 
-  if (flags.explain) return (await import('./explain.ts')).explainCommand(options, { json });
+  if (flags.explain) return (await import('./commands.ts')).explainCommand(options, { json });
   if (!quiet) warnOfLimit(memory);
   const show = quiet ? undefined : showProgress({ color });
   const events = new EventEmitter<JobEvents>().on('progress', (progress) => show?.update(progress));

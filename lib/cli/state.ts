@@ -4,7 +4,7 @@ import { EXIT_DONE, EXIT_FAILED } from './exit.ts';
 import { tellProblem } from './messages.ts';
 import { printable, printableJson } from './printable.ts';
 import { count, number, size } from './summary.ts';
-import { table } from './table.ts';
+import { moment, table } from './table.ts';
 
 export interface StateFlags {
   readonly state?: string;
@@ -63,10 +63,11 @@ export function formatState({ folder, output, commits, inputs, inputCount, ids, 
     ['state', printable(folder)],
     ['dataset', `${printable(output)} ${commits.length === 0 && published === 'nothing' ? 'is not there' : PUBLISHED[published]}`],
     ['commits', number(commits.length)],
-    ['rows', `${number(rows.read)} read, ${number(rows.counted)} counted, ${number(rows.duplicates)} duplicates, ${number(rows.rejected)} rejected`],
+    ['rows', `${number(rows.read)} read, ${number(rows.counted)} counted, ${count(rows.duplicates, 'duplicate')}, ${number(rows.rejected)} rejected`],
     ['ids', `${number(ids)}${forgotten === 0 ? '' : `, and ${number(forgotten)} forgotten`}`],
     ['inputs', number(inputCount)],
-    ['on disk', `ids ${size(bytes.ids)}, LevelDB ${size(bytes.database)}${perId}; totals ${size(bytes.totals)}, rejects ${size(bytes.rejects)}`],
+    ['on disk', `ids ${size(bytes.ids)}, LevelDB ${size(bytes.database)}${perId}`],
+    ['', `totals ${size(bytes.totals)}, rejects ${size(bytes.rejects)}`],
   ], 2);
   const shown = commits.slice(-SHOWN);
   if (shown.length > 0) lines.push('', ...table([COMMIT_HEADS, ...shown.map(commitCells)], 2), ...rest(commits.length - shown.length));
@@ -74,16 +75,16 @@ export function formatState({ folder, output, commits, inputs, inputCount, ids, 
   return lines.map((line) => `${line}\n`).join('');
 }
 
-const COMMIT_HEADS = ['commit', 'when', 'inputs', 'read', 'counted', 'duplicates', 'rejected', 'bytes of ids'];
+const COMMIT_HEADS = ['commit', 'when (UTC)', 'inputs', 'read', 'counted', 'duplicates', 'rejected'];
 
-function commitCells({ commit, when, inputs, rows, bytes }: CommitRecord): string[] {
-  return [number(commit), when, ...[inputs, rows.read, rows.counted, rows.duplicates, rows.rejected, bytes].map(number)];
+function commitCells({ commit, when, inputs, rows }: CommitRecord): string[] {
+  return [number(commit), moment(when), ...[inputs, rows.read, rows.counted, rows.duplicates, rows.rejected].map(number)];
 }
 
-const INPUT_HEADS = ['input', 'commit', 'when', 'rows', 'bytes'];
+const INPUT_HEADS = ['input', 'commit', 'when (UTC)', 'rows', 'bytes'];
 
 function inputCells({ path, commit, when, rows, size: bytes }: InputRecord): string[] {
-  return [printable(path), number(commit), when, number(rows), number(bytes)];
+  return [printable(path), number(commit), moment(when), number(rows), number(bytes)];
 }
 
 /** Midnight is the day that begins with it. */

@@ -1,6 +1,8 @@
 import type { GroupBy, Summary } from '../index.ts';
 import { printable } from './printable.ts';
+import { wrapped } from './table.ts';
 
+const LABEL = 11;
 /** What a row of the result is. */
 const DEFAULT_GROUP: GroupBy = 'region';
 
@@ -8,7 +10,8 @@ const DEFAULT_GROUP: GroupBy = 'region';
 export function formatSummary(summary: Summary, groupBy: GroupBy = DEFAULT_GROUP): string {
   const { state } = summary;
   if (state && summary.inputs === 0) {
-    return `nothing new: ${count(state.knownInputs, 'input')} ${state.knownInputs === 1 ? 'was' : 'were'} counted before, ${number(state.logs)} logs by ${count(state.commit, 'commit')}: ${printable(summary.output)}\n`;
+    const again = state.isRepublished ? '; the output was not there, and is published again' : '';
+    return `nothing new: ${count(state.knownInputs, 'input')} ${state.knownInputs === 1 ? 'was' : 'were'} counted before, ${number(state.logs)} logs by ${count(state.commit, 'commit')}: ${printable(summary.output)}${again}\n`;
   }
   if (state?.isUnchanged) {
     return `nothing new: ${count(summary.rows.read, 'row')} read, all counted or rejected before, ${number(state.logs)} logs by ${count(state.commit, 'commit')}: ${printable(summary.output)}\n`;
@@ -47,18 +50,37 @@ export function formatSummary(summary: Summary, groupBy: GroupBy = DEFAULT_GROUP
 }
 
 function aligned(rows: readonly (readonly [string, string, string])[], width: number): string {
-  return rows.map(([label, figure, note]) => `${label.padEnd(11)}${figure.padStart(width)}  ${printable(note)}`.trimEnd() + '\n').join('');
+  return rows.map(([label, figure, note]) => {
+    const text = printable(note);
+    // Reasons are many; a path is one word, and nobody wants to look for it in the next line.
+    const lines = label === 'rejected' ? wrapped(text, { indent: LABEL + width + 2 }) : [text];
+    return `${label.padEnd(LABEL)}${figure.padStart(width)}  ${lines.join('\n')}`.trimEnd() + '\n';
+  }).join('');
 }
 
 /** Where to look, how to query it, and what to look at twice. */
 function whatNext({ output, report, groups }: Summary, groupBy: GroupBy): string {
   const lines: string[] = [];
-  if (report) lines.push(`report     ${output}/${report.page}`);
-  const files = `${output}${groupBy === 'region' ? '/*' : ''}/*.parquet`;
+  if (report) lines.push(entry('report', printable(`${output}/${report.page}`)));
   // Quotes and what a pattern or a shell takes for its own would need more of them than anybody can read.
-  if (groups > 0 && /^[\w./@%+,:=-]+$/.test(output)) lines.push(`query      duckdb -c "${groupBy === 'region' ? `SELECT geo_region, sum(total_watch_time) FROM '${files}' GROUP BY 1 ORDER BY 2 DESC` : `SELECT * FROM '${files}' ORDER BY total_watch_time DESC LIMIT 10`}"`);
-  lines.push(...(report?.warnings ?? []).map((warning) => `warning    ${warning}`));
-  return lines.map((line) => `${printable(line)}\n`).join('');
+  if (groups > 0 && /^[\w./@%+,:=-]+$/.test(output)) lines.push(...query(output, groupBy));
+  for (const warning of report?.warnings ?? []) {
+    const [first = '', ...rest] = wrapped(printable(warning), { indent: LABEL });
+    lines.push(entry('warning', first), ...rest);
+  }
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+/** In two lines, for most terminals: a shell takes it as it stands. */
+function query(output: string, groupBy: GroupBy): string[] {
+  const [select, rest] = groupBy === 'region'
+    ? ['SELECT geo_region, sum(total_watch_time)', `FROM '${output}/*/*.parquet' GROUP BY 1 ORDER BY 2 DESC`]
+    : ['SELECT user_id, total_watch_time', `FROM '${output}/*.parquet' ORDER BY 2 DESC LIMIT 10`];
+  return [entry('query', `duckdb -c "${select}`), entry('', `${rest}"`)];
+}
+
+function entry(label: string, text: string): string {
+  return `${label.padEnd(LABEL)}${text}`;
 }
 
 function reasons(summary: Summary): string {

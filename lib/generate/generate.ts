@@ -9,10 +9,11 @@
  * still fails when the folder holds other `logs-NNNN.csv`, which would mix two data sets. Files get their names when all
  * are complete: on failure or abort nothing new is left and the earlier ones are as they were.
  */
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { open, readdir, rename, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { EtlError, messageOf, withCleanupError } from '../core/errors.ts';
+import { makeFolder } from '../core/make-folder.ts';
 import { LogFile, SEGMENTS, SEGMENT_BYTES } from './log-file.ts';
 import type { RowCounts } from './log-file.ts';
 import { logShape } from './options.ts';
@@ -103,7 +104,7 @@ async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
 
 /** Creates the folder; throws ETL_OUTPUT_EXISTS when its logs would be replaced unasked or mixed with the new ones. */
 async function prepareFolder(folder: string, files: number, overwrite: boolean): Promise<void> {
-  await mkdir(folder, { recursive: true });
+  makeFolder(folder);
   const names = new Set(Array.from({ length: files }, (_, file) => logName(file)));
   const logs = (await readdir(folder)).filter((name) => /^logs-\d{4}\.csv$/.test(name)).sort();
   const found = logs.find((name) => !overwrite || !names.has(name));

@@ -103,6 +103,8 @@ class Job {
   readonly #started = performance.now();
   /** Inputs that were counted before. */
   #known = 0;
+  /** What an earlier run has committed was not published. */
+  #isRepublished = false;
 
   constructor(run: RunBase, resources: Resources, process: JobBase['process']) {
     keepHeapSmall();
@@ -157,7 +159,7 @@ class Job {
       phases: progress.seconds,
       leftBehind: plan.leftBehind,
       state: continuation && {
-        folder: continuation.folder, commit, isUnchanged, knownInputs: this.#known,
+        folder: continuation.folder, commit, isUnchanged, isRepublished: this.#isRepublished, knownInputs: this.#known,
         logs: continuation.before.counted + counters.counted, forgotten: continuation.ids.forgets,
       },
       version,
@@ -183,6 +185,7 @@ class Job {
   async #publishAgain(continuation: Continuation): Promise<void> {
     await this.#base.progress.during('publish', () => publishAgain(this.#base, continuation));
     continuation.isUnpublished = false;
+    this.#isRepublished = true;
   }
 
   /** Every input was counted before. */
@@ -192,7 +195,7 @@ class Job {
     const outcome: Outcome = {
       output: options.output, rejectsFile: REJECTS_FILES[options.rejectsFormat], inputs: 0, jobs: 1, parser: 'kernel', users: 0, regions: 0, valueScale: scale, geoDatabase,
       seconds: (performance.now() - this.#started) / 1000, phases: progress.seconds, leftBehind: [...removeTempFolders(options.temp ?? dirname(resolve(options.output))), ...removeStagings(options.output)],
-      state: { folder: continuation.folder, commit, isUnchanged: true, knownInputs: this.#known, logs: rows.counted, forgotten: 0 }, report: undefined, version,
+      state: { folder: continuation.folder, commit, isUnchanged: true, isRepublished: this.#isRepublished, knownInputs: this.#known, logs: rows.counted, forgotten: 0 }, report: undefined, version,
     };
     return { outcome, counters, memory: memoryLimit(options), inputs: [], left: 0 };
   }

@@ -39,8 +39,6 @@ export interface RunEnd {
 }
 
 export class RunRecorder {
-  /** The run's name. */
-  readonly run: string;
   readonly #options: JobOptions;
   readonly #startedAt = new Date();
   readonly #counters = newCounters();
@@ -51,7 +49,6 @@ export class RunRecorder {
 
   constructor(options: JobOptions) {
     this.#options = options;
-    this.run = `${this.#startedAt.toISOString().replace(/[-:.]/g, '')}-${randomBytes(3).toString('hex')}`;
   }
 
   /** The result of the run is what this is shown from now on. */
@@ -86,7 +83,8 @@ export class RunRecorder {
     const endedAt = new Date();
     return {
       format: 1,
-      run: this.run,
+      // Not before: random bytes take OpenSSL 0.8 MB, which a run that has not begun would count as the process's.
+      run: `${this.#startedAt.toISOString().replace(/[-:.]/g, '')}-${randomBytes(3).toString('hex')}`,
       version: outcome.version,
       node: process.versions.node,
       machine: { platform: process.platform, arch: process.arch, processors: availableProcessors(), memoryBytes: availableMemory() },

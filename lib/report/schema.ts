@@ -17,7 +17,7 @@ const summary = z.object({
   spill: z.object({ bytes: count, files: count, rows: count, splits: count }),
   runs: z.object({ made: count, spilled: count, merges: count }),
   seconds: count, phases: z.record(z.enum(phases), count), megabytesPerSecond: count, rowsPerSecond: count,
-  state: z.object({ folder: z.string(), commit: count, isUnchanged: z.boolean(), knownInputs: count, logs: count, forgotten: count }).optional(),
+  state: z.object({ folder: z.string(), commit: count, isUnchanged: z.boolean(), isRepublished: z.boolean(), knownInputs: count, logs: count, forgotten: count }).optional(),
   leftBehind: z.array(z.string()), version: z.string(),
 });
 

@@ -11,9 +11,10 @@
  *
  * A commit's record is looked at when it is read. That all of it went back is for its owner to find, who has something newer.
  */
-import { mkdirSync, realpathSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { withCleanupError } from '../core/errors.ts';
+import { makeFolder } from '../core/make-folder.ts';
 import { syncFolder } from '../core/sync-folder.ts';
 import { lookAt, openLevel, type Database, type OpenDatabase } from './database.ts';
 import { damaged, isLocked, noState, stateError } from './errors.ts';
@@ -121,7 +122,7 @@ function prepare(folder: string, create: boolean, copy: boolean): string {
     if (found === 'nothing') {
       if (!create) throw noState(folder);
       if (copy) return folder;
-      mkdirSync(databaseIn(folder), { recursive: true });
+      makeFolder(databaseIn(folder));
     }
     return realpathSync(folder);
   } catch (error) {

@@ -113,6 +113,7 @@ test('a failure exits with 1 and names what is at fault', async (t) => {
   const missing = await etlStream(['nothing.csv'], folder);
   assert.equal(missing.code, 1);
   assert.match(missing.stderr, /nothing\.csv.*\[ETL_INPUT_NOT_FOUND\]/);
+  assert.match((await etlStream(['valdate', 'x.csv'], folder)).stderr, /\n  Did you mean the command validate\?\n/);
   const header = await etlStream([], folder, 'id,user\n1,2\n');
   assert.equal(header.code, 1);
   assert.match(header.stderr, /log_id.*\[ETL_HEADER\]/s);

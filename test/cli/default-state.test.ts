@@ -1,6 +1,6 @@
 /** The state that a run has when nobody asks for one, from outside: where it is, what the same command does again, and a run without. */
 import assert from 'node:assert/strict';
-import { lstatSync, mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { StateDescription, Summary } from '../../lib/index.ts';
@@ -52,10 +52,12 @@ test('the same command again: nothing new; a day later: what is new is added', a
   const first = contents(realpathSync(join(folder, 'totals')));
   assert.match(await good(['logs/', '-o', 'totals'], folder), /^nothing new: 1 input was counted before, 2 logs by 1 commit: totals$/m);
   assert.deepEqual(contents(realpathSync(join(folder, 'totals'))), first);
+  rmSync(join(folder, 'totals'));
+  assert.match(await good(['logs/', '-o', 'totals'], folder), /^nothing new: 1 input .*: totals; the output was not there, and is published again$/m);
 
   writeFileSync(join(folder, 'logs', 'tuesday.csv'), TUESDAY);
   const { inputs, rows, state } = JSON.parse(await good(['logs/', '-o', 'totals/', '--json'], folder)) as Summary;
-  assert.deepEqual([inputs, rows.duplicates, rows.counted, state], [1, 1, 1, { folder: join(folder, '.totals.state'), commit: 2, isUnchanged: false, knownInputs: 1, logs: 3, forgotten: 0 }]);
+  assert.deepEqual([inputs, rows.duplicates, rows.counted, state], [1, 1, 1, { folder: join(folder, '.totals.state'), commit: 2, isUnchanged: false, isRepublished: false, knownInputs: 1, logs: 3, forgotten: 0 }]);
   await good(['logs/', '-o', 'whole', '--no-state'], folder);
   const { [STATE_MARK]: mark, ...published } = contents(realpathSync(join(folder, 'totals')));
   assert.ok(mark);

@@ -47,7 +47,7 @@ test('shows what two commits did, for a person and as JSON', async (t) => {
 
   const person = await state(place, 'out');
   assert.deepEqual([person.code, person.stderr], [0, '']);
-  for (const line of [/^commits +2$/m, /^rows +500 read, /m, /^inputs +2$/m, /^dataset .*\/out is that of the last commit$/m, /^1 +\S+Z +1 +300 /m, /^2 +\S+Z +1 +200 /m, /b\.csv +2 +\S+Z +200 /m]) {
+  for (const line of [/^commits +2$/m, /^rows +500 read, /m, /^inputs +2$/m, /^dataset .*\/out is that of the last commit$/m, /^1 +\S+ \S+ +1 +300 /m, /^2 +\S+ \S+ +1 +200 /m, /b\.csv +2 +\S+ \S+ +200 /m]) {
     assert.match(person.stdout, line);
   }
 });

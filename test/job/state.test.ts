@@ -252,7 +252,7 @@ test('a run has a state beside its output, unless it is told that it has none', 
   const { folder, logs, output } = sceneIn(t);
   writeFileSync(join(logs, 'a.csv'), `${HEADER}1,u,t,8.8.8.8,5\n`);
   const first = await run({ inputs: [logs], output });
-  assert.deepEqual(first.state, { folder: join(folder, '.out.state'), commit: 1, isUnchanged: false, knownInputs: 0, logs: 1, forgotten: 0 });
+  assert.deepEqual(first.state, { folder: join(folder, '.out.state'), commit: 1, isUnchanged: false, isRepublished: false, knownInputs: 0, logs: 1, forgotten: 0 });
   assert.equal((await run({ inputs: [logs], output })).inputs, 0);
   const { state, inputs } = await run({ inputs: [logs], output: join(folder, 'plain'), state: false });
   assert.deepEqual([state, inputs], [undefined, 1]);

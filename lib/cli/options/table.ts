@@ -21,13 +21,13 @@ const stateCommands: readonly CommandSpec[] = [
     name: 'check', about: 'verify the state and the dataset, one against the other; a line on stderr for each problem',
     arguments: [dataset], groups: [{ title: 'Options', options: [stateFolder, json] }, messages()],
     examples: [['etl-stream state check totals', 'exit code 1 when something is wrong']],
-    load: async () => handler((await import('../state.ts')).checkCommand),
+    load: async () => handler((await import('../commands.ts')).checkCommand),
   },
   {
     name: 'compact', about: 'merge what the state has of ids, and give back disk space',
     arguments: [dataset], groups: [{ title: 'Options', options: [stateFolder] }, messages()],
     examples: [['etl-stream state compact totals', 'nothing that counts is changed']],
-    load: async () => handler((await import('../state.ts')).compactCommand),
+    load: async () => handler((await import('../commands.ts')).compactCommand),
   },
   {
     name: 'forget', about: 'forget ids that were counted before a date: logs that come with them again count again; totals stay',
@@ -37,7 +37,7 @@ const stateCommands: readonly CommandSpec[] = [
       messages(),
     ],
     examples: [['etl-stream state forget totals --before 2026-11-01', 'says how many']],
-    load: async () => handler((await import('../state.ts')).forgetCommand),
+    load: async () => handler((await import('../commands.ts')).forgetCommand),
   },
 ];
 
@@ -60,7 +60,7 @@ const generate: CommandSpec = {
     messages(quiet),
   ],
   examples: [['etl-stream generate logs --files 4 --size 200MB', 'and then: etl-stream logs']],
-  load: async () => handler((await import('../generate.ts')).generateCommand),
+  load: async () => handler((await import('../commands.ts')).generateCommand),
 };
 
 const runGroups: readonly OptionGroup[] = [{ title: 'Input and output', options: [output, glob] }, columns, dialect, result, state, resources];
@@ -92,7 +92,7 @@ export const program: CommandSpec = {
         parserOptions, messages(),
       ],
       examples: [['etl-stream parse any.csv --json --delimiter ";"', '']],
-      load: async () => handler((await import('../parse.ts')).parseCommand),
+      load: async () => handler((await import('../commands.ts')).parseCommand),
     },
     {
       name: 'validate', about: 'read inputs as a run would and print what it would reject, by file and reason; publish nothing',
@@ -100,41 +100,41 @@ export const program: CommandSpec = {
       groups: [{ title: 'Input', options: [glob] }, columns, dialect, messages({ ...json, isCommon: true }, quiet)],
       examples: [['etl-stream validate logs/ --rule timestamp:type=timestamp', 'exit code 3: a run would not take them']],
       readsStandardInput: true,
-      load: async () => handler((await import('../validate.ts')).validateCommand),
+      load: async () => handler((await import('../commands.ts')).validateCommand),
     },
     {
       name: 'inspect', about: 'show what a dataset is: columns, files, regions with their totals, IP database, state',
       arguments: [dataset],
       groups: [{ title: 'Options', options: [{ ...json, isCommon: true }] }, messages()],
       examples: [['etl-stream inspect totals', '']],
-      load: async () => handler((await import('../inspect.ts')).inspectCommand),
+      load: async () => handler((await import('../commands.ts')).inspectCommand),
     },
     {
       name: 'verify', about: 'verify that files, footers, order, sums and state of a dataset agree; a line on stderr for each problem',
       arguments: [dataset],
       groups: [{ title: 'Options', options: [{ ...stateFolder, negation: 'verify the dataset without its state', isCommon: true }, { ...json, isCommon: true }] }, messages()],
       examples: [['etl-stream verify totals', 'exit code 1 when something is wrong'], ['etl-stream verify totals --no-state', 'also while a run goes on']],
-      load: async () => handler((await import('../verify.ts')).verifyCommand),
+      load: async () => handler((await import('../commands.ts')).verifyCommand),
     },
     {
       name: 'state', about: 'show what the state of a dataset holds: commits, inputs, ids, sizes',
       arguments: [dataset],
       groups: [{ title: 'Options', options: [{ ...stateFolder, isCommon: true }, { ...json, isCommon: true }] }, messages()],
       examples: [['etl-stream state totals', ''], ['etl-stream state ./check', 'an output that is called like one of the commands']],
-      load: async () => handler((await import('../state.ts')).showCommand),
+      load: async () => handler((await import('../commands.ts')).showCommand),
       commands: stateCommands,
     },
     {
       name: 'config', about: 'print the effective value of each option of a run, and where it comes from: a flag, the environment, a file, or nowhere',
       arguments: [], groups: [...runGroups, messages({ ...json, isCommon: true })],
       examples: [['etl-stream config --memory 1GB', '']],
-      load: async () => handler((await import('../config.ts')).configCommand),
+      load: async () => handler((await import('../commands.ts')).configCommand),
     },
     {
       name: 'completion', about: 'print what makes a shell complete commands and options',
       arguments: [{ name: 'shell', about: shells.join(', '), completes: shells }], groups: [messages()],
       examples: [['source <(etl-stream completion bash)', '']],
-      load: async () => handler((await import('../completion/command.ts')).completionCommand),
+      load: async () => handler((await import('../commands.ts')).completionCommand),
     },
   ],
 };
