@@ -20,7 +20,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   generate: ['core'],
   'progress.ts': ['core'],
   'summary.ts': ['core', 'progress.ts'],
-  report: ['core', 'progress.ts', 'summary.ts'],
+  report: ['core', 'kernels', 'progress.ts', 'summary.ts'],
   pipeline: ['core', 'kernels', 'spill', ...STAGES, 'lanes', 'dataset', 'state', 'report', 'progress.ts', 'summary.ts'],
   'index.ts': ['core', 'parse', 'generate', 'progress.ts', 'summary.ts', 'report', 'pipeline'],
   cli: ['core', 'generate', 'index.ts'],

@@ -33,6 +33,7 @@ import { removeTempFolders } from '../dataset/temp-folder.ts';
 import { loadKernel } from '../kernels/loader.ts';
 import type { AggregateKernel } from '../kernels/twins/aggregate.ts';
 import type { SpillKernel } from '../kernels/twins/spill.ts';
+import type { TotalsKernel } from '../kernels/twins/totals.ts';
 import { ProgressTeller } from '../progress.ts';
 import { RunRecorder } from '../report/recorder.ts';
 import type { InputFile } from '../source/inputs.ts';
@@ -235,7 +236,9 @@ class Job {
     }
     const before = continuation?.before ?? NO_ROWS;
     const added = continuation && await addTotals(this.#base, plan, runs, continuation);
-    const written = await writeFiles(this.#base, plan, added?.runs ?? runs, { durable: continuation !== undefined, keep: added?.keep, result: recorder?.startResult() });
+    const result = recorder?.startResult({ memory: plan.memory, kernel: await loadKernel<TotalsKernel>('totals', plan.memory) });
+    this.#base.resources.add(() => result?.close());
+    const written = await writeFiles(this.#base, plan, added?.runs ?? runs, { durable: continuation !== undefined, keep: added?.keep, result });
     assertBalanced(counters, before.counted);
     const rows = this.#rowsWith(before);
     await describe(this.#base, plan, written, { ...rows });

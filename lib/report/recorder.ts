@@ -12,7 +12,7 @@ import { reasonsOf, STATUSES } from '../core/rejects.ts';
 import type { Sample } from '../progress.ts';
 import { summarize, type Outcome } from '../summary.ts';
 import type { InputReport, RunReport } from './report.ts';
-import { ResultCollector } from './result.ts';
+import { ResultCollector, type ResultCollectorOptions } from './result.ts';
 import { warningsOf } from './warnings.ts';
 
 /** Inputs and files that are told one by one: what else there is tells the state's ledger, and _etl/dataset.json. */
@@ -45,15 +45,15 @@ export class RunRecorder {
   readonly #inputs: InputReport[] = [];
   #inputCount = 0;
   #forgotten = 0;
-  #result = new ResultCollector();
+  #result: ResultCollector | undefined;
 
   constructor(options: JobOptions) {
     this.#options = options;
   }
 
-  /** The result of the run is what this is shown from now on. */
-  startResult(): ResultCollector {
-    return (this.#result = new ResultCollector());
+  /** The result of the run is what this is shown from now on. Throws ETL_MEMORY. */
+  startResult(options: ResultCollectorOptions): ResultCollector {
+    return (this.#result = new ResultCollector(options));
   }
 
   /** A part of the run is done, but for its commit: what it counted, read, in order, and how many ids it forgot. */
@@ -78,7 +78,7 @@ export class RunRecorder {
     const summary = summarize(this.#counters, rules, limit, {
       ...outcome, inputs: this.#inputCount, state: outcome.state && { ...outcome.state, forgotten: this.#forgotten },
     });
-    const result = this.#result.finish(outcome.valueScale);
+    const result = this.#result!.finish(outcome.valueScale);
     const inputs = { count: this.#inputCount, listed: this.#inputs };
     const endedAt = new Date();
     return {

@@ -2,6 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ResultBatch } from '../../lib/core/stage.ts';
+import { LinearMemory } from '../../lib/kernels/linear-memory.ts';
+import { loadKernel } from '../../lib/kernels/loader.ts';
+import { createTotalsTwin, type TotalsKernel } from '../../lib/kernels/twins/totals.ts';
 import { decimal } from '../../lib/report/decimal.ts';
 import { ResultCollector, TOP_ROWS } from '../../lib/report/result.ts';
 import { random } from '../random.ts';
@@ -13,16 +16,22 @@ interface Row {
   readonly logs: number;
 }
 
-/** A batch of rows, at an odd place of its memory. */
+const memory = new LinearMemory();
+const COLUMN_BYTES = 8192;
+const columnAt = memory.slab(COLUMN_BYTES, 'totals of a test');
+const kernels: Record<string, TotalsKernel> = { kernel: await loadKernel<TotalsKernel>('totals', memory), twin: createTotalsTwin(memory) };
+
+/** A batch of rows, its totals in linear memory, between others. */
 function batchOf(rows: readonly Row[], byUser: boolean): ResultBatch {
   const users = rows.map(({ user }) => Buffer.from(user));
   const ends = [0];
   for (const user of users) ends.push(ends.at(-1)! + user.length);
   const names = [...new Set(rows.map(({ region }) => region))].reverse();
-  const column = (values: readonly bigint[]): BigInt64Array => new BigInt64Array([77n, ...values, 99n]).subarray(1, -1);
+  const totals = new BigInt64Array(memory.memory.buffer, columnAt, COLUMN_BYTES / 8).fill(2n ** 62n + 77n).subarray(1, rows.length + 1);
+  totals.set(rows.map(({ total }) => total));
   return {
     region: byUser ? undefined : rows[0]!.region, rows: rows.length, userOffsets: Int32Array.from(ends), userBytes: Buffer.concat(users),
-    totals: column(rows.map(({ total }) => total)), counts: column(rows.map(({ logs }) => BigInt(logs))),
+    totals, counts: BigInt64Array.from(rows, ({ logs }) => BigInt(logs)),
     topRegions: byUser ? { names, numbers: Uint32Array.from(rows, ({ region }) => names.indexOf(region)) } : undefined,
     area: new Uint8Array(), release: () => undefined,
   };
@@ -41,11 +50,11 @@ function totalOf(next: () => number, bits: number): bigint {
 
 const SEED = 11;
 
-for (const byUser of [false, true]) {
-  test(`regions, buckets and top rows are those of a plain model, ${byUser ? 'by user' : 'by region'} (seed ${SEED})`, () => {
+for (const [name, kernel] of Object.entries(kernels)) for (const byUser of [false, true]) {
+  test(`${name}: regions, buckets and top rows are those of a plain model, ${byUser ? 'by user' : 'by region'} (seed ${SEED})`, () => {
     const next = random(SEED);
     for (let round = 0; round < 60; round++) {
-      const collector = new ResultCollector();
+      const collector = new ResultCollector({ memory, kernel });
       const all: Row[] = [];
       const bits = round % 3 === 0 ? 64 : 12;
       for (let batch = 0; batch < 6; batch++) {
@@ -58,6 +67,7 @@ for (const byUser of [false, true]) {
       }
       const scale = round % 4;
       const result = collector.finish(scale);
+      collector.close();
       const sum = (rows: readonly Row[]): { total: string; logs: number; rows: number } =>
         ({ total: decimal(rows.reduce((total, row) => total + row.total, 0n), scale), logs: rows.reduce((logs, row) => logs + row.logs, 0), rows: rows.length });
       assert.deepEqual({ total: result.total, logs: result.logs, rows: result.rows }, sum(all));
@@ -77,8 +87,9 @@ for (const byUser of [false, true]) {
 }
 
 test('without rows there is nothing, and sums go beyond 64 bits', () => {
-  assert.deepEqual(new ResultCollector().finish(2), { total: '0.00', logs: 0, rows: 0, regions: { count: 0, listed: [] }, distribution: [], top: [] });
-  const collector = new ResultCollector();
+  const kernel = kernels.kernel!;
+  assert.deepEqual(new ResultCollector({ memory, kernel }).finish(2), { total: '0.00', logs: 0, rows: 0, regions: { count: 0, listed: [] }, distribution: [], top: [] });
+  const collector = new ResultCollector({ memory, kernel });
   const most = { region: 'DE', user: 'u', total: 2n ** 63n - 1n, logs: 1 };
   for (let batch = 0; batch < 3; batch++) collector.add(batchOf([most, most], false), 2);
   assert.equal(collector.finish(0).total, String(6n * (2n ** 63n - 1n)));

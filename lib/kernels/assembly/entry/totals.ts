@@ -1,0 +1,1 @@
+export { addTotals } from "../totals";
