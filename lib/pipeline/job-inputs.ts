@@ -15,7 +15,9 @@ export async function inputsOf({ inputs: paths, output, temp, state, glob, encod
 
 /** What to say when there is not a byte in any of them. */
 export function allEmpty(inputs: readonly InputFile[]): EtlError {
-  return new EtlError('ETL_HEADER', `${inputs.length === 1 ? `The input ${inputs[0]!.name} is` : 'All inputs are'} empty: not even a header.`);
+  return new EtlError('ETL_HEADER', `${inputs.length === 1 ? `The input ${inputs[0]!.name} is` : 'All inputs are'} empty: not even a header.`, {
+    hint: 'Look at what should have written it: logs of no rows have a header.',
+  });
 }
 
 /** Nothing that is read, and no temporary file, may stand in the folder that is replaced as a whole. */
