@@ -155,7 +155,7 @@ test('an id window: what would be forgotten is not known', async (t) => {
 });
 
 test('rows that find no room are expected in files, and are there', async (t) => {
-  const scene = await sceneIn(t, { state: false, jobs: 1, memory: 300e6 }, 12e6);
+  const scene = await sceneIn(t, { state: false, jobs: 1, memory: 900e6 }, 12e6);
   const limits = { storeBytes: 1 << 20, keepBytes: 1 << 18, partitionBits: 4 };
   const { rows } = await explain(scene, { limits });
   const summary = await runJob(validateOptions(scene.options), { limits });
