@@ -1,6 +1,6 @@
 /** How a command ends: exit codes, and messages of errors for a person. */
 import { EtlError, messageOf, nextSteps } from '../core/errors.ts';
-import { isJsonLog, tell, tellBlock, tellProblem } from './messages.ts';
+import { isJsonLog, tell, tellBlock, tellFault, tellProblem } from './messages.ts';
 import { printableLines } from './printable.ts';
 
 export const EXIT_DONE = 0;
@@ -37,13 +37,9 @@ export function reportError(error: unknown): number {
 }
 
 function tellError({ message, code, hint = nextSteps[code], cause, suppressed }: EtlError): void {
-  if (isJsonLog()) {
-    tellProblem(message, { code, hint, ...(cause !== undefined && { cause: messageOf(cause) }), ...(suppressed.length > 0 && { suppressed: suppressed.map(messageOf) }) });
-    return;
-  }
-  tellProblem(`etl-stream: ${message} [${code}]`);
-  tellProblem(`  ${hint}`);
-  for (const extra of suppressed) tellProblem(`  cleaning up failed too: ${messageOf(extra)}`);
+  const extras = suppressed.map(messageOf);
+  tellFault(message, { code, hint, ...(cause !== undefined && { cause: messageOf(cause) }), ...(extras.length > 0 && { suppressed: extras }) }, 'etl-stream: ');
+  if (!isJsonLog()) for (const extra of extras) tellProblem(`  cleaning up failed too: ${extra}`);
 }
 
 /**

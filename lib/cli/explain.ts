@@ -1,8 +1,8 @@
 /** `etl-stream [inputs...] --explain`: what a run would do. It is what was asked for, so it goes to stdout. */
+import { count, number, size } from '../core/figures.ts';
 import { explain, type ExplainedInput, type Explanation, type RunOptions, type ShareName } from '../index.ts';
 import { EXIT_DONE, untilSignalled } from './exit.ts';
 import { printable, printableJson } from './printable.ts';
-import { count, number, size } from './summary.ts';
 import { table, wrapped } from './table.ts';
 
 /** Inputs, and names of columns and rules, that are shown to a person. */

@@ -1,9 +1,9 @@
 /** `etl-stream generate <folder>`. */
+import { count, number } from '../core/figures.ts';
 import { generateLogs } from '../index.ts';
 import { EXIT_DONE, untilSignalled } from './exit.ts';
 import { tellBlock } from './messages.ts';
 import { printable } from './printable.ts';
-import { count, number } from './summary.ts';
 
 export interface GenerateFlags {
   files: number;

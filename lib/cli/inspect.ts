@@ -1,9 +1,9 @@
 /** `etl-stream inspect <output>`: what a dataset is, as aligned text of 80 columns where names are not too long for it, or as JSON. */
+import { count, grouped, number, size } from '../core/figures.ts';
 import { letHeapGrow } from '../core/resident.ts';
 import { inspectDataset, type DatasetInspection, type InspectedFile } from '../index.ts';
 import { EXIT_DONE } from './exit.ts';
 import { printable, printableJson } from './printable.ts';
-import { count, number, size } from './summary.ts';
 import { moment, table } from './table.ts';
 
 export interface InspectFlags {
@@ -96,10 +96,4 @@ function runs({ runs: all, damagedReports }: DatasetInspection): string[] {
 function short(text: string, most: number): string {
   const characters = [...printable(text)];
   return characters.length <= most ? characters.join('') : `${characters.slice(0, most - 3).join('')}...`;
-}
-
-/** A decimal number with commas between thousands. */
-function grouped(decimal: string): string {
-  const [whole, places] = decimal.split('.') as [string, string?];
-  return whole.replace(/\B(?=(\d{3})+$)/g, ',') + (places === undefined ? '' : `.${places}`);
 }

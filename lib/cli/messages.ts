@@ -54,6 +54,13 @@ export function tellProblem(text: string, data?: object): void {
   log.error(text, data);
 }
 
+/** An error with its code and what to do next, which are data of JSON and stand in the text; `more` is for JSON alone. */
+export function tellFault(message: string, { code, hint, ...more }: { readonly code: string; readonly hint: string; readonly [name: string]: unknown }, prefix = ''): void {
+  if (isJsonLog()) return log.error(message, { code, hint, ...more });
+  log.error(`${prefix}${message} [${code}]`);
+  log.error(`  ${hint}`);
+}
+
 /** Text of several lines of ours, for people, ending in a line break; as JSON, `title` with `data`. */
 export function tellBlock(text: string, title: string, data: object): void {
   if (isJsonLog()) log.info(title, data);

@@ -1,9 +1,9 @@
 /** `etl-stream state <output>`, and its commands `check`, `compact` and `forget`. What they say goes to stdout, problems to stderr. */
+import { count, number, size } from '../core/figures.ts';
 import { checkState, compactState, describeState, forgetState, type CommitRecord, type InputRecord, type Published, type StateDescription } from '../index.ts';
 import { EXIT_DONE, EXIT_FAILED } from './exit.ts';
 import { tellProblem } from './messages.ts';
 import { printable, printableJson } from './printable.ts';
-import { count, number, size } from './summary.ts';
 import { moment, table } from './table.ts';
 
 export interface StateFlags {

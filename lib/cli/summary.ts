@@ -1,3 +1,4 @@
+import { count, number, size } from '../core/figures.ts';
 import type { GroupBy, Summary } from '../index.ts';
 import { printable } from './printable.ts';
 import { wrapped } from './table.ts';
@@ -90,21 +91,4 @@ function reasons(summary: Summary): string {
 /** Decimals in a later input than the first are the one kind of reject that an option can mend. */
 function scaleHint({ rejectedBy, valueScale }: Summary): string {
   return rejectedBy.value_precision ? `; values had ${valueScale} decimal places at the start, see --value-scale` : '';
-}
-
-/** `1 run`, `2 runs`. */
-export function count(things: number, name: string): string {
-  return `${number(things)} ${name}${things === 1 ? '' : 's'}`;
-}
-
-/** A whole number, with commas. Not by Intl: that takes a process 26 ms to load. */
-export function number(value: number): string {
-  return String(value).replace(/\B(?=(\d{3})+$)/g, ',');
-}
-
-export function size(bytes: number): string {
-  const units = ['B', 'KB', 'MB', 'GB', 'TB'];
-  let power = 0;
-  while (power < units.length - 1 && bytes >= 1000 ** (power + 1)) power++;
-  return `${(bytes / 1000 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`;
 }

@@ -1,10 +1,10 @@
 /** `etl-stream validate <inputs...>`: what of them a run would reject, by file and reason. */
+import { count, number } from '../core/figures.ts';
 import { validate, type Validation } from '../index.ts';
 import { EXIT_DONE, EXIT_REJECTED, untilSignalled } from './exit.ts';
 import { tellGuess } from './guess.ts';
 import { inputOptionsOf, type InputFlags } from './inputs.ts';
 import { printable, printableJson } from './printable.ts';
-import { count, number } from './summary.ts';
 import { table } from './table.ts';
 
 export interface ValidateFlags extends InputFlags {

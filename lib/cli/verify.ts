@@ -1,10 +1,10 @@
 /** `etl-stream verify <output>`: what was verified goes to stdout, a line for each problem to stderr. */
+import { count, size } from '../core/figures.ts';
 import { letHeapGrow } from '../core/resident.ts';
 import { verifyDataset, type Verification } from '../index.ts';
 import { EXIT_DONE, EXIT_FAILED } from './exit.ts';
-import { isJsonLog, tellProblem } from './messages.ts';
+import { tellFault, tellProblem } from './messages.ts';
 import { printable, printableJson } from './printable.ts';
-import { count, size } from './summary.ts';
 
 export interface VerifyFlags {
   readonly state?: string | false;
@@ -20,8 +20,7 @@ export async function verifyCommand([output = '']: readonly string[], { state, j
   if (of.is === 'locked') {
     const rest = problems.length === 0 ? `${whatIsGood(verification)}; but not the state` : 'The state was not verified';
     const hint = 'Verify again when that run has ended, or the dataset alone with --no-state.';
-    if (isJsonLog()) tellProblem(`${rest}: ${of.message}`, { code: 'ETL_STATE_LOCKED', hint });
-    else [`${rest}: ${of.message} [ETL_STATE_LOCKED]`, `  ${hint}`].forEach((line) => tellProblem(line));
+    tellFault(`${rest}: ${of.message}`, { code: 'ETL_STATE_LOCKED', hint });
   }
   if (problems.length > 0 || of.is === 'locked') return EXIT_FAILED;
   if (!json) process.stdout.write(`${printable(`${whatIsGood(verification)}; ${stateOf(of)}`)}\n`);

@@ -1,4 +1,5 @@
 /** What somebody who reads a report should know beforehand: sentences, each with what to do about it. */
+import { number } from '../core/figures.ts';
 import { UNKNOWN_REGION } from '../core/options.ts';
 import type { ResultReport, RunReport } from './report.ts';
 
@@ -39,7 +40,7 @@ export function warningsOf({ summary, result, lost, now, embedded, byUser }: War
   const [top] = result.top;
   const share = top ? Number(top.total) / Number(result.total) : 0;
   if (result.rows >= MANY_ROWS && share > LARGE_ROW) {
-    warnings.push(`One ${byUser ? 'user' : 'user in one region'} of ${result.rows.toLocaleString('en-US')} has ${percent(share)} of all watch time: a test account, or a default value?`);
+    warnings.push(`One ${byUser ? 'user' : 'user in one region'} of ${number(result.rows)} has ${percent(share)} of all watch time: a test account, or a default value?`);
   }
   if (lost > 0) warnings.push(`${lost} ${lost === 1 ? 'report of an earlier run' : 'reports of earlier runs'} could not be read, and ${lost === 1 ? 'is' : 'are'} gone.`);
   return warnings;

@@ -195,6 +195,17 @@ test('what is no dataset', async (t) => {
   await assert.rejects(verifyDataset({ output: '' }), { code: 'ETL_USAGE' });
 });
 
+/** Flips a bit of one of the files; `bytes`: as they were. */
+function flipOne(tampered: Tampered, files: readonly string[], next: () => number): { name: string; bytes: Buffer; bit: number } {
+  const name = files[Math.floor(next() * files.length)]!;
+  const bytes = readFileSync(tampered.path(name));
+  const bit = Math.floor(next() * 8 * bytes.length);
+  const changed = Buffer.from(bytes);
+  changed[bit >> 3]! ^= 1 << (bit & 7);
+  writeFileSync(tampered.path(name), changed);
+  return { name, bytes, bit };
+}
+
 test(`a flipped bit is found by its file's SHA-256 (seed ${SEED})`, async (t) => {
   const next = random(SEED);
   for (const groupBy of ['region', 'user'] as const) {
@@ -202,12 +213,7 @@ test(`a flipped bit is found by its file's SHA-256 (seed ${SEED})`, async (t) =>
     const tampered = new Tampered(place.output);
     const files = tampered.files();
     for (let n = 0; n < FLIPS / 4; n++) {
-      const name = files[Math.floor(next() * files.length)]!;
-      const bytes = readFileSync(tampered.path(name));
-      const bit = Math.floor(next() * 8 * bytes.length);
-      const changed = Buffer.from(bytes);
-      changed[bit >> 3]! ^= 1 << (bit & 7);
-      writeFileSync(tampered.path(name), changed);
+      const { name, bytes, bit } = flipOne(tampered, files, next);
       const { problems } = await verifyDataset({ output: place.output });
       assert.ok(problems.some((problem) => problem.startsWith(`The dataset's file ${name} is not what was published: `)), `${groupBy}: bit ${bit} of ${name}: ${problems.join('\n')}`);
       writeFileSync(tampered.path(name), bytes);
@@ -238,12 +244,7 @@ test(`without checksums, as earlier versions had it, a flipped bit is found, or 
     };
     const before = await seen();
     for (let n = 0; n < FLIPS / 4; n++) {
-      const name = files[Math.floor(next() * files.length)]!;
-      const bytes = readFileSync(tampered.path(name));
-      const bit = Math.floor(next() * 8 * bytes.length);
-      const changed = Buffer.from(bytes);
-      changed[bit >> 3]! ^= 1 << (bit & 7);
-      writeFileSync(tampered.path(name), changed);
+      const { name, bytes, bit } = flipOne(tampered, files, next);
       const problems: string[] = [];
       await checkDataset({ folder, expected, hasState: false, tell: (problem) => problems.push(problem) });
       if (problems.length > 0) found++;

@@ -10,13 +10,13 @@ import { allCommands, keyOf, optionsOf, type CommandSpec, type OptionSpec, type 
 import { program } from './table.ts';
 
 const PREFIX = 'ETL_STREAM_';
+const ofRuns = new Set(optionsOf(program).map(({ name }) => name));
 /** It says which file is read, so it cannot stand in one. */
 export const CONFIG_VARIABLE = `${PREFIX}CONFIG`;
 
 /** The section of a file that an option stands in; undefined: none, it is of a run, and of all others that have one of its name. */
 export function sectionOf(command: CommandSpec, option: OptionSpec): string | undefined {
-  const isShared = !option.isOwn && optionsOf(program).some(({ name }) => name === option.name);
-  return isShared ? undefined : command.name;
+  return !option.isOwn && ofRuns.has(option.name) ? undefined : command.name;
 }
 
 export function variableOf(command: CommandSpec, option: OptionSpec): string {
@@ -86,11 +86,13 @@ function fromVariable(option: OptionSpec, text: string, variable: string): unkno
 
 /** Throws ETL_USAGE for a variable of our name that says nothing, which is more often a slip than meant. */
 function checkVariables(environment: Said['environment']): void {
+  const ours = Object.keys(environment).filter((name) => name.startsWith(PREFIX));
+  if (ours.length === 0) return; // nearly always
   const known = new Set([CONFIG_VARIABLE]);
   for (const { command } of allCommands(program)) {
     for (const option of optionsOf(command)) if (!option.isCommandLineOnly) known.add(variableOf(command, option));
   }
-  const unknown = Object.keys(environment).find((name) => name.startsWith(PREFIX) && !known.has(name));
+  const unknown = ours.find((name) => !known.has(name));
   if (unknown === undefined) return;
   const meant = near(unknown, [...known]);
   throw new EtlError('ETL_USAGE', `The environment variable ${unknown} is no option of etl-stream.`, {

@@ -3,8 +3,8 @@
  * is said that nobody knows: duplicates are found when partitions are reduced, so there is no word of them before; and only what is
  * read has a share of something known. While totals are added up and written, figures are told, and no percentage is made of them.
  */
+import { count, number, size } from '../../core/figures.ts';
 import type { Progress } from '../../index.ts';
-import { count, number, size } from '../summary.ts';
 import { clock, short, shortSize } from './figures.ts';
 import type { Speeds } from './speed.ts';
 

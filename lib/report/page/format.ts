@@ -1,4 +1,7 @@
 /** Figures for people, as the command's summary has them; a unit stays on the line of its figure. */
+import { size as sizeText } from '../../core/figures.ts';
+
+export { grouped as decimal } from '../../core/figures.ts';
 
 export function number(value: number): string {
   return value.toLocaleString('en-US');
@@ -10,10 +13,7 @@ export function count(things: number, name: string, plural = `${name}s`): string
 }
 
 export function size(bytes: number): string {
-  const units = ['B', 'KB', 'MB', 'GB', 'TB'];
-  let power = 0;
-  while (power < units.length - 1 && bytes >= 1000 ** (power + 1)) power++;
-  return `${(bytes / 1000 ** power).toFixed(power === 0 ? 0 : 1)}\u00a0${units[power]}`;
+  return sizeText(bytes).replace(' ', '\u00a0');
 }
 
 export function seconds(value: number): string {
@@ -26,13 +26,6 @@ export function seconds(value: number): string {
 export function percent(part: number, whole: number): string {
   const share = whole === 0 ? 0 : (100 * part) / whole;
   return `${share.toFixed(2).replace(/^-(?=0\.00$)/, '')}\u00a0%`;
-}
-
-/** `12,345.60`: the digits of a decimal text are kept, all of them. */
-export function decimal(text: string): string {
-  const [whole = '', fraction] = text.split('.');
-  const grouped = whole.replace(/\B(?=(\d{3})+(?!\d))/g, ',');
-  return fraction === undefined ? grouped : `${grouped}.${fraction}`;
 }
 
 /** `12.3M`. */

@@ -6,7 +6,7 @@ import { painter } from '../../../lib/cli/color.ts';
 import { factsOf } from '../../../lib/cli/progress/facts.ts';
 import { clock, short, shortSize } from '../../../lib/cli/progress/figures.ts';
 import { drawLine } from '../../../lib/cli/progress/line.ts';
-import { number } from '../../../lib/cli/summary.ts';
+import { number } from '../../../lib/core/figures.ts';
 import { Speed, type Speeds } from '../../../lib/cli/progress/speed.ts';
 import { phases } from '../../../lib/progress.ts';
 import { random } from '../../random.ts';
