@@ -20,9 +20,12 @@ const ALLOWED: Record<string, readonly string[]> = {
   generate: ['core'],
   'progress.ts': ['core'],
   'summary.ts': ['core', 'progress.ts'],
-  report: ['core', 'kernels', 'progress.ts', 'summary.ts'],
-  pipeline: ['core', 'kernels', 'spill', ...STAGES, 'lanes', 'dataset', 'state', 'report', 'progress.ts', 'summary.ts'],
-  'index.ts': ['core', 'parse', 'generate', 'progress.ts', 'summary.ts', 'report', 'pipeline'],
+  page: ['core'],
+  report: ['core', 'kernels', 'page', 'progress.ts', 'summary.ts'],
+  sql: ['core', 'workers'],
+  pipeline: ['core', 'kernels', 'spill', ...STAGES, 'lanes', 'dataset', 'state', 'report', 'sql', 'progress.ts', 'summary.ts'],
+  dashboard: ['core', 'page', 'report', 'sql', 'pipeline'],
+  'index.ts': ['core', 'parse', 'generate', 'progress.ts', 'summary.ts', 'report', 'sql', 'pipeline', 'dashboard'],
   cli: ['core', 'generate', 'index.ts'],
 };
 

@@ -1,6 +1,6 @@
 /** Makes the page of the report that stands in it. */
 import type { RunReport } from '../report.ts';
-import { h, type Child } from './dom.ts';
+import { h, type Child } from '../../page/dom.ts';
 import { rejects, results } from './result-charts.ts';
 import { circumstances, files, headline, inputs, keyFigures, warnings } from './sections.ts';
 import { memory, phases, throughput } from './time-charts.ts';

@@ -1,11 +1,11 @@
 /** What is published: watch time by region, how totals are distributed, who has the most; and what was rejected. */
 import { barX, barY, gridY, pointer, pointerX, ruleX, ruleY, text, tip } from '@observablehq/plot';
 import type { RunReport } from '../report.ts';
-import { chart } from './chart.ts';
-import { drawn } from './drawing.ts';
-import { h, outside, visible } from './dom.ts';
-import { compact, count, decimal, number, percent, regionName } from './format.ts';
-import { table } from './table.ts';
+import { chart } from '../../page/chart.ts';
+import { drawn } from '../../page/drawing.ts';
+import { h, outside, visible } from '../../page/dom.ts';
+import { compact, count, decimal, number, percent, regionName } from '../../page/format.ts';
+import { table } from '../../page/table.ts';
 
 const SHOWN_REGIONS = 20;
 const MOST_LABEL = 26;

@@ -1,8 +1,8 @@
 /** What a report says besides its charts: the headline, key figures, inputs, files, options. */
 import type { RunReport } from '../report.ts';
-import { h, outside, visible, type Child } from './dom.ts';
-import { count, decimal, moment, number, percent, seconds, size } from './format.ts';
-import { table } from './table.ts';
+import { h, outside, visible, type Child } from '../../page/dom.ts';
+import { count, decimal, moment, number, percent, seconds, size } from '../../page/format.ts';
+import { table } from '../../page/table.ts';
 
 export function headline({ run, startedAt, version, summary, result, options }: RunReport): HTMLElement {
   const { rows, state } = summary;

@@ -2,11 +2,11 @@
 import { areaY, barX, gridY, lineY, pointerX, rect, ruleX, ruleY, text, tip, type Markish, type PlotOptions } from '@observablehq/plot';
 import type { Phase, Sample } from '../../progress.ts';
 import type { RunReport } from '../report.ts';
-import { chart } from './chart.ts';
-import { drawn } from './drawing.ts';
-import { h } from './dom.ts';
-import { compact, number, percent, seconds, size } from './format.ts';
-import { table } from './table.ts';
+import { chart } from '../../page/chart.ts';
+import { drawn } from '../../page/drawing.ts';
+import { h } from '../../page/dom.ts';
+import { compact, number, percent, seconds, size } from '../../page/format.ts';
+import { table } from '../../page/table.ts';
 
 const PHASES: Readonly<Record<Phase, string>> = { plan: 'look at the inputs', scatter: 'read, parse, locate', reduce: 'deduplicate, add up', publish: 'merge, write files' };
 const ORDER = Object.keys(PHASES) as Phase[];

@@ -1,7 +1,7 @@
 /** Figures for people, as the command's summary has them; a unit stays on the line of its figure. */
-import { size as sizeText } from '../../core/figures.ts';
+import { size as sizeText } from '../core/figures.ts';
 
-export { grouped as decimal } from '../../core/figures.ts';
+export { grouped as decimal } from '../core/figures.ts';
 
 export function number(value: number): string {
   return value.toLocaleString('en-US');
