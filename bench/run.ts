@@ -1,6 +1,6 @@
 /**
  * npm run bench [-- quick | full | small | formulations] [--rounds N] [--keep]
- * npm run bench -- memory: see memory.ts; -- scale: see scale.ts; -- state: see state.ts
+ * npm run bench -- memory: see memory.ts; -- scale: see scale.ts; -- state: see state.ts; -- dashboard: see dashboard.ts
  *
  * etl-stream beside its peers on the same files and the same output, turn by turn, each as a whole process. All answers
  * are compared row for row before a figure is printed. See README.md here for the method.
@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { DUCKDB, ETL_STREAM, duckdbRunner, etlStreamRunner, peers, pythonRunner, race } from './contenders.ts';
 import type { Runner } from './contenders.ts';
+import { dashboardBenchmark } from './dashboard.ts';
 import { benchmarkLogs, benchmarkRanges, oneFile, warm } from './data.ts';
 import type { Data } from './data.ts';
 import { measure, measureNode } from './measure.ts';
@@ -31,7 +32,7 @@ const modes = {
 };
 type Mode = keyof typeof modes;
 
-const usage = `usage: npm run bench [-- ${[...Object.keys(modes), 'formulations', 'scale', 'memory', 'state'].join(' | ')}] [--rounds 1..] [--of duckdb|polars|pyspark] [--sizes GB,..] [--budgets MB,..] [--days N] [--keep]`;
+const usage = `usage: npm run bench [-- ${[...Object.keys(modes), 'formulations', 'scale', 'memory', 'state', 'dashboard'].join(' | ')}] [--rounds 1..] [--of duckdb|polars|pyspark] [--sizes GB,..] [--budgets MB,..] [--days N] [--users N] [--keep]`;
 
 /** etl-stream in all its forms, then the peers. */
 async function fieldOf(mode: Mode, data: Data, ranges: string, versions: Record<string, string>): Promise<{ ours: Runner[]; others: Runner[]; missing: string }> {
@@ -118,6 +119,7 @@ async function main(): Promise<void> {
     options: {
       rounds: { type: 'string' }, keep: { type: 'boolean', default: false }, of: { type: 'string', default: 'duckdb' },
       sizes: { type: 'string' }, budgets: { type: 'string' }, days: { type: 'string', default: '30' },
+      users: { type: 'string', default: '10000000' },
     },
   });
   const mode = positionals[0] ?? 'full';
@@ -134,6 +136,8 @@ async function main(): Promise<void> {
     await scaleBenchmark({ sizes: numbers(values.sizes ?? '0.1,1,3'), rounds: rounds(3) });
   } else if (mode === 'state') {
     await stateBenchmark({ days: Number(values.days), rounds: rounds(5) });
+  } else if (mode === 'dashboard') {
+    await dashboardBenchmark({ users: Number(values.users), rounds: rounds(5) });
   } else if (mode === 'formulations') {
     await formulations(values.of, rounds(2));
   } else if (Object.hasOwn(modes, mode)) {
