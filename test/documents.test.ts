@@ -51,7 +51,7 @@ test('README has every command', () => {
 
 test('README says of every dependency why', () => {
   const { dependencies, optionalDependencies } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as Record<string, Record<string, string>>;
-  const rows = [...readme.matchAll(/^\| (`[^|]*`) \| /gm)].map((match) => match[1]!);
+  const rows = [...readme.matchAll(/^\| (`[^|]*) \| /gm)].map((match) => match[1]!);
   for (const name of Object.keys({ ...dependencies, ...optionalDependencies })) assert.ok(rows.some((row) => row.includes(`\`${name}\``)), name);
 });
 
