@@ -10,6 +10,8 @@
 //   dist/man/etl-stream.1       the man page
 //   dist/config.schema.json     the schema of configuration files, for editors
 //
+// The dashboard's page, dist/lib/dashboard/, is made after it, by build-dashboard.mjs.
+//
 // Bundled, because Node takes 0.4 ms for every module file, in every thread. Not minified: stack traces keep their names, so there are
 // no source maps, which would be as large as the code.
 import { spawnSync } from 'node:child_process';

@@ -18,7 +18,16 @@ export interface Chart {
 }
 
 export function chart({ title, message, draw, legend, table }: Chart): HTMLElement {
-  const drawing = h('div', { class: 'drawing', role: 'img', 'aria-label': `${title}: ${message}` });
+  return h('figure', {},
+    h('figcaption', {}, h('h3', {}, title), h('p', {}, message)),
+    legend,
+    picture(`${title}: ${message}`, ...draw),
+    h('details', {}, h('summary', {}, 'Show as a table'), table));
+}
+
+/** Drawings that are one picture to a screen reader, which says what it shows: one sentence. */
+export function picture(label: string, ...draw: readonly Draw[]): HTMLElement {
+  const drawing = h('div', { class: 'drawing', role: 'img', 'aria-label': label });
   let width = 0;
   const redraw = (): void => {
     const now = Math.floor(drawing.clientWidth);
@@ -27,9 +36,5 @@ export function chart({ title, message, draw, legend, table }: Chart): HTMLEleme
     drawing.replaceChildren(...draw.map((one) => one(width)));
   };
   new ResizeObserver(redraw).observe(drawing);
-  return h('figure', {},
-    h('figcaption', {}, h('h3', {}, title), h('p', {}, message)),
-    legend,
-    drawing,
-    h('details', {}, h('summary', {}, 'Show as a table'), table));
+  return drawing;
 }

@@ -1,0 +1,77 @@
+/**
+ * Keeps the store up to date: the overview at first and after every new result, the selection of the region in the address, and the events by which the server
+ * tells that there is a new result, or that it is there at all.
+ */
+import type { Announcement, Overview, Selection } from '../api.ts';
+import { Asker, Overtaken, ask, onOutdated } from './load.ts';
+import type { Masthead } from './masthead.ts';
+import { problemOf } from './panel.ts';
+import type { State, Store } from './store.ts';
+
+const AGAIN_MS = 2000;
+
+export function follow(store: Store, head: Masthead): void {
+  let isLoading = false;
+  let isBehind = false;
+  const load = async (): Promise<void> => {
+    isBehind = true;
+    if (isLoading) return;
+    isLoading = true;
+    try {
+      while (isBehind) {
+        isBehind = false;
+        const before = store.state?.overview;
+        const overview = await ask<Overview>('api/overview');
+        if (overview.snapshot === before?.snapshot) continue;
+        store.know({ overview, selection: { status: 'loading' } });
+        if (before !== undefined) head.arrived(before, overview);
+      }
+    } catch (error) {
+      if (!(error instanceof Overtaken) && store.state === undefined) head.failed(problemOf(error), () => void load());
+    } finally {
+      isLoading = false;
+    }
+  };
+  onOutdated(() => void load());
+  store.listen(selectionOf(store));
+  void load();
+  events(head, (snapshot) => {
+    if (store.state?.overview.snapshot !== snapshot) void load();
+  });
+}
+
+/** Sees to it that the selection is that of the region. */
+function selectionOf(store: Store): (state: State) => void {
+  const asker = new Asker(store);
+  let asked = '';
+  const load = async (region: string): Promise<void> => {
+    try {
+      store.know({ selection: { status: 'ready', value: await asker.ask<Selection>('api/selection', { region }) } });
+    } catch (error) {
+      if (!(error instanceof Overtaken)) store.know({ selection: { status: 'failed', problem: problemOf(error) } });
+    }
+  };
+  return ({ overview, region }) => {
+    const wanted = JSON.stringify([overview.snapshot, region]);
+    if (wanted === asked) return;
+    asked = wanted;
+    asker.cancel();
+    if (region === null) {
+      store.know({ selection: { status: 'ready', value: overview.selection } });
+    } else {
+      store.know({ selection: { status: 'loading' } });
+      void load(region);
+    }
+  };
+}
+
+function events(head: Masthead, onSnapshot: (snapshot: string) => void): void {
+  const source = new EventSource('api/events');
+  source.addEventListener('open', () => head.connection('live'));
+  source.addEventListener('snapshot', (event) => onSnapshot((JSON.parse((event as MessageEvent<string>).data) as Announcement).snapshot));
+  source.addEventListener('error', () => {
+    head.connection('lost');
+    if (source.readyState !== EventSource.CLOSED) return; // tries again by itself
+    setTimeout(() => events(head, onSnapshot), AGAIN_MS);
+  });
+}

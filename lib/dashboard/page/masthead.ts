@@ -1,0 +1,57 @@
+/** The dataset's name, when it was made, and whether the page is connected with the server; the notice that there is a new result. */
+import { h, visible } from '../../page/dom.ts';
+import { count, moment, number } from '../../page/format.ts';
+import { differs, problemNote, type Panel } from './panel.ts';
+import type { Overview, Problem } from '../api.ts';
+
+export type Connection = 'connecting' | 'live' | 'lost';
+
+const TOLD: Readonly<Record<Connection, string>> = { connecting: 'connecting', live: 'live', lost: 'connection lost, trying again' };
+const NOTICE_SECONDS = 12;
+
+export interface Masthead extends Panel {
+  connection(now: Connection): void;
+  /** Where there is nothing to show at all. */
+  failed(problem: Problem, again: () => void): void;
+  arrived(before: Overview, now: Overview): void;
+}
+
+export function masthead(): Masthead {
+  const name = h('h1', {}, 'Dashboard');
+  const lead = h('p', { class: 'lead' }, 'Loading…');
+  const mark = h('span', { class: 'live connecting' }, TOLD.connecting);
+  const problem = h('div');
+  const notice = h('div', { class: 'notice', role: 'status' });
+  const isNew = differs();
+  let hide: ReturnType<typeof setTimeout> | undefined;
+
+  const close = (): void => notice.replaceChildren();
+  return {
+    element: h('header', {}, h('p', { class: 'eyebrow' }, 'etl-stream dashboard', mark), name, lead, problem, notice),
+    show({ overview }) {
+      if (!isNew(overview)) return;
+      problem.replaceChildren();
+      name.replaceChildren(h('bdi', {}, visible(overview.name)));
+      document.title = `${visible(overview.name)} – etl-stream dashboard`;
+      const { totals, files, lastRun } = overview;
+      const when = lastRun === null ? '' : `, last run ${moment(lastRun.startedAt)}`;
+      lead.textContent = `${count(totals.rows, 'row')} in ${count(totals.regions, 'region')}, ${count(files.count, 'Parquet file')}${when}.`;
+    },
+    connection(now) {
+      mark.className = `live ${now}`;
+      mark.textContent = TOLD[now];
+    },
+    failed(of, again) {
+      lead.textContent = '';
+      problem.replaceChildren(problemNote(of, again));
+    },
+    arrived(before, now) {
+      const added = now.totals.logs - before.totals.logs;
+      const button = h('button', { type: 'button', class: 'small' }, 'Close');
+      button.addEventListener('click', close);
+      notice.replaceChildren(h('p', {}, `A new result was published${added > 0 ? ` with ${number(added)} more logs` : ''}. The page shows it.`), button);
+      clearTimeout(hide);
+      hide = setTimeout(close, NOTICE_SECONDS * 1000);
+    },
+  };
+}

@@ -1,0 +1,130 @@
+/**
+ * The world by watch time. Shades are classes by powers of ten, for some countries have a thousand times what others have. A click on a country picks
+ * it. The map is a picture to a screen reader; the list beside it is the same for the keyboard, and has what is on no map.
+ */
+import { dot, geo, sphere } from '@observablehq/plot';
+import { picture } from '../../page/chart.ts';
+import { h } from '../../page/dom.ts';
+import { drawn } from '../../page/drawing.ts';
+import { compact, count, decimal, number, percent } from '../../page/format.ts';
+import { fullNameOf, nameOf } from './names.ts';
+import { differs, type Panel } from './panel.ts';
+import { bounds, shadeOf, SHADES } from './shades.ts';
+import type { Overview } from '../api.ts';
+import type { Store } from './store.ts';
+import { tooltip } from './tooltip.ts';
+import { loadWorld, type World } from './world.ts';
+
+const HEIGHT_OF_WIDTH = 0.47;
+const MOST_NAMED = 3;
+type Regions = ReadonlyMap<string, Overview['regions'][0]>;
+
+export function worldMap(store: Store): Panel {
+  const element = h('figure', { class: 'map' });
+  const isNewOverview = differs();
+  let world: World | undefined;
+  let overview: Overview | undefined;
+  let picked: string | null = null;
+
+  const mark = (): void => {
+    for (const shape of element.querySelectorAll<SVGElement>('[data-region]')) {
+      const isPicked = shape.dataset['region'] === picked;
+      shape.classList.toggle('picked', isPicked);
+      if (isPicked) shape.parentNode!.append(shape); // above its neighbours
+    }
+  };
+  const fill = (): void => {
+    if (world === undefined || overview === undefined) return;
+    const { shapes, points } = world;
+    const regions: Regions = new Map(overview.regions.map((one) => [one.region, one]));
+    const isOnMap = (region: string): boolean => points.has(region) || shapes.some(({ id }) => id === region);
+    const beside = overview.regions.filter(({ region }) => !isOnMap(region));
+    element.hidden = beside.length === overview.regions.length;
+    if (element.hidden) return element.replaceChildren();
+    const from = bounds(overview.regions.map(({ total }) => Number(total)));
+    const message = messageOf(overview);
+    element.replaceChildren(
+      h('figcaption', {}, h('h3', {}, 'Watch time on the map'), h('p', {}, message)),
+      legend(from),
+      picture(`Map of the world by watch time: ${message}`, (width) => {
+        const drawing = draw(width, world!, regions, from);
+        queueMicrotask(mark); // when it is in its place
+        return drawing;
+      }),
+      ...(beside.length === 0 ? [] : [h('p', { class: 'note' }, besideText(beside, overview))]));
+  };
+  const regionAt = (target: EventTarget | null): string | undefined => (target instanceof SVGElement ? target.dataset['region'] : undefined);
+  element.addEventListener('click', ({ target }) => {
+    const region = regionAt(target);
+    if (region !== undefined && overview!.hasSql && overview!.regions.some((one) => one.region === region)) store.go({ region: region === store.view.region ? null : region });
+  });
+  tooltip(element, (target) => {
+    const region = regionAt(target);
+    if (region === undefined) return undefined;
+    const of = overview!.regions.find((one) => one.region === region);
+    return [fullNameOf(region), of === undefined ? 'nothing counted' : `${decimal(of.total)}, ${percent(Number(of.total), Number(overview!.totals.watchTime))}`, of === undefined ? '' : count(of.rows, 'user')];
+  });
+
+  void loadWorld().then((loaded) => {
+    world = loaded;
+    fill();
+  }, () => element.replaceChildren(h('p', {}, 'The map could not be loaded; the list has all regions.')));
+  return {
+    element,
+    show(state) {
+      ({ overview, region: picked } = state);
+      if (isNewOverview(overview)) fill();
+      mark();
+    },
+  };
+}
+
+function draw(width: number, { shapes, points }: World, regions: Regions, from: readonly number[]): Element {
+  const height = Math.round(width * HEIGHT_OF_WIDTH);
+  const dots = [...points].filter(([region]) => regions.has(region)).map(([region, place]) => ({ region, place }));
+  const shade = (region: string | undefined): string => {
+    const of = region === undefined ? undefined : regions.get(region);
+    return of === undefined ? 'var(--shade-0)' : `var(--shade-${shadeOf(Number(of.total), from)})`;
+  };
+  const drawing = drawn({
+    width, height, margin: 2,
+    projection: { type: 'equal-earth', rotate: [-11, 0], domain: { type: 'FeatureCollection', features: [...shapes] }, inset: 1 },
+    marks: [
+      sphere({ stroke: 'none', fill: 'none' }),
+      geo(shapes, { fill: ({ id }: World['shapes'][0]) => shade(id as string | undefined), stroke: 'var(--page)', strokeWidth: 0.5, className: 'shapes' }),
+      dot(dots, { x: ({ place }: (typeof dots)[0]) => place[0], y: ({ place }: (typeof dots)[0]) => place[1], r: width < 500 ? 2.5 : 3.5, fill: ({ region }: (typeof dots)[0]) => shade(region), stroke: 'var(--page)', strokeWidth: 1, className: 'points', sort: null }),
+    ],
+  });
+  name(drawing.querySelectorAll('.shapes path'), shapes.map(({ id }) => id as string | undefined), regions);
+  name(drawing.querySelectorAll('.points circle'), dots.map(({ region }) => region), regions);
+  return drawing;
+}
+
+/** Marks stand in the order of their data. */
+function name(marks: NodeListOf<Element>, names: readonly (string | undefined)[], regions: Regions): void {
+  for (const [at, mark] of [...marks].entries()) {
+    const region = names[at];
+    if (region === undefined) continue;
+    (mark as SVGElement).dataset['region'] = region;
+    mark.classList.toggle('has', regions.has(region));
+  }
+}
+
+function legend(from: readonly number[]): HTMLElement {
+  const steps = from.map((bound, at) => (at === 0 ? `${compact(bound)} and more` : `${compact(bound)} to ${compact(from[at - 1]!)}`));
+  const all = [...steps, ...(from.length === 0 ? ['0'] : [`under ${compact(from.at(-1)!)}`])].map((text, at) => [text, SHADES - at] as const);
+  const items = [...all.reverse(), ['no data', 0] as const].map(([text, shade]) => h('li', { class: `shade-${shade}` }, text));
+  return h('ul', { class: 'legend', 'aria-label': 'Shades, by powers of ten of watch time' }, ...items);
+}
+
+function messageOf({ regions, totals }: Overview): string {
+  const first = regions[0]!;
+  return `${fullNameOf(first.region)} has the most, ${decimal(first.total)} of ${decimal(totals.watchTime)} (${percent(Number(first.total), Number(totals.watchTime))}). Shades grow by powers of ten.`;
+}
+
+/** What the map leaves out. */
+function besideText(beside: Overview['regions'], { totals }: Overview): string {
+  const named = beside.slice(0, MOST_NAMED).map(({ region, total }) => `${nameOf(region)} (${percent(Number(total), Number(totals.watchTime))})`);
+  const others = beside.length - named.length;
+  return `Not on the map: ${named.join(', ')}${others > 0 ? ` and ${number(others)} more` : ''}. The list has them.`;
+}
