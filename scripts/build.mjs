@@ -3,6 +3,7 @@
 //   dist/bin/etl-stream.js      the command
 //   dist/lib/index.js           the library; its types stand in .d.ts files by the names of the sources, those that it needs
 //   dist/lib/thread.js          what a thread runs
+//   dist/lib/sql-process.js     what the process of DuckDB runs
 //   dist/lib/<name>-<hash>.js   what those share, and what is loaded only when it is needed
 //   dist/lib/*.wasm             the kernels
 //   dist/lib/report.html        the template of a run's report as a page
@@ -28,8 +29,8 @@ if (status !== 0) process.exit(status ?? 1);
 keepTypesOf('dist/lib/index.d.ts');
 
 await build({
-  // A module that a thread runs is one, too.
-  entryPoints: { 'bin/etl-stream': 'bin/etl-stream.ts', 'lib/index': 'lib/index.ts', 'lib/thread': 'lib/lanes/thread.ts' },
+  // A module that a thread or a process runs is one, too.
+  entryPoints: { 'bin/etl-stream': 'bin/etl-stream.ts', 'lib/index': 'lib/index.ts', 'lib/thread': 'lib/lanes/thread.ts', 'lib/sql-process': 'lib/sql/process.ts' },
   bundle: true,
   splitting: true,
   format: 'esm',

@@ -1,0 +1,144 @@
+/**
+ * A statement that was checked, under way: its columns, then its rows in batches. DuckDB itself casts every value to text, and gives its bytes, so that
+ * what is shown is what it would show, and a text stays what it is to the last byte.
+ */
+import { isAscii } from 'node:buffer';
+import type { DuckDBBlobVector, DuckDBConnection, DuckDBPreparedStatement, DuckDBResult } from '@duckdb/node-api';
+import { NO_VALUE, type PackedBatch } from './messages.ts';
+import type { Parameters, ResultColumn } from './source.ts';
+import { QueryRefused, type CheckedStatement } from './statement.ts';
+
+/** A batch is full with so many rows, or so many bytes. */
+const BATCH_ROWS = 16_384;
+const BATCH_BYTES = 1 << 20;
+const NUMBERS = /^(U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|DECIMAL\(.*\)|FLOAT|DOUBLE|BIGNUM)$/;
+
+interface Chunk {
+  readonly vectors: readonly DuckDBBlobVector[];
+  readonly rows: number;
+  at: number;
+}
+
+export class RunningQuery {
+  readonly columns: readonly ResultColumn[];
+  readonly #result: DuckDBResult;
+  readonly #check: () => void;
+  #chunk: Chunk | undefined;
+
+  private constructor(columns: readonly ResultColumn[], result: DuckDBResult, check: () => void) {
+    this.columns = columns;
+    this.#result = result;
+    this.#check = check;
+  }
+
+  /** `check` is called now and then while rows are copied. Throws QueryRefused, and what DuckDB throws. */
+  static async start(connection: DuckDBConnection, statement: CheckedStatement, parameters: Parameters, check: () => void): Promise<RunningQuery> {
+    const columns = await columnsOf(connection, statement, parameters);
+    const names = columns.map((_, index) => `c${index}`);
+    const texts = names.map((name) => `encode(CAST(${name} AS VARCHAR))`).join(', ');
+    // What is explained is a statement by itself: its two columns of text are known.
+    const sql = statement.isExplain ? statement.sql : `SELECT ${texts} FROM (\n${statement.sql}\n) AS result(${names.join(', ')})`;
+    const prepared = await prepare(connection, sql, parameters);
+    return new RunningQuery(columns, await prepared.stream(), check);
+  }
+
+  /** undefined: there are no more. Throws what DuckDB throws. */
+  async next(): Promise<PackedBatch | undefined> {
+    const packer = this.columns.map(() => new PackedColumn());
+    let [rows, bytes] = [0, 0];
+    while (rows < BATCH_ROWS && bytes < BATCH_BYTES) {
+      this.#chunk ??= await this.#fetch();
+      if (!this.#chunk) break;
+      const { vectors } = this.#chunk;
+      while (this.#chunk.at < this.#chunk.rows && bytes < BATCH_BYTES) {
+        const row = this.#chunk.at++;
+        for (const [index, vector] of vectors.entries()) bytes += packer[index]!.add(bytesAt(vector, row));
+        rows++;
+      }
+      this.#check();
+      if (this.#chunk.at === this.#chunk.rows) this.#chunk = undefined;
+    }
+    return rows === 0 ? undefined : { rows, columns: packer.map((column) => column.end()) };
+  }
+
+  async #fetch(): Promise<Chunk | undefined> {
+    const chunk = await this.#result.fetchChunk();
+    if (!chunk || chunk.rowCount === 0) return undefined;
+    return { vectors: this.columns.map((_, index) => chunk.getColumnVector(index) as DuckDBBlobVector), rows: chunk.rowCount, at: 0 };
+  }
+}
+
+/** Of a blob, or of a text, which only EXPLAIN gives. */
+function bytesAt(vector: DuckDBBlobVector, row: number): Uint8Array | null {
+  if (vector.getItemBytes) return vector.getItemBytes(row);
+  const text = vector.getItem(row) as unknown as string | null;
+  return text === null ? null : Buffer.from(text);
+}
+
+/** Grows as it is filled. */
+class PackedColumn {
+  #bytes = Buffer.allocUnsafeSlow(1 << 14);
+  #end = 0;
+  readonly #lengths: number[] = [];
+
+  /** Gives how many bytes it takes. */
+  add(value: Uint8Array | null): number {
+    if (value === null) {
+      this.#lengths.push(NO_VALUE);
+      return 4;
+    }
+    const { length } = value;
+    if (this.#end + length > this.#bytes.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(2 * this.#bytes.length, this.#end + length));
+      this.#bytes.copy(larger, 0, 0, this.#end);
+      this.#bytes = larger;
+    }
+    this.#bytes.set(value, this.#end);
+    this.#end += length;
+    this.#lengths.push(length);
+    return 4 + length;
+  }
+
+  end(): PackedBatch['columns'][number] {
+    const bytes = this.#bytes.subarray(0, this.#end);
+    return { bytes, lengths: Uint32Array.from(this.#lengths), isAscii: isAscii(bytes) };
+  }
+}
+
+/** What the statement gives, by its own names. */
+async function columnsOf(connection: DuckDBConnection, { sql, isExplain }: CheckedStatement, parameters: Parameters): Promise<readonly ResultColumn[]> {
+  const prepared = await prepare(connection, sql, parameters);
+  try {
+    return Array.from({ length: prepared.columnCount }, (_, index) => columnOf(prepared.columnName(index), String(prepared.columnType(index))));
+  } catch (error) {
+    // Types that depend on those of parameters are known when it runs.
+    if (isExplain || prepared.parameterCount === 0) throw error;
+  } finally {
+    prepared.destroySync();
+  }
+  const empty = await prepare(connection, `SELECT * FROM (\n${sql}\n) AS result LIMIT 0`, parameters);
+  const result = await empty.stream();
+  return Array.from({ length: result.columnCount }, (_, index) => columnOf(result.columnName(index), String(result.columnType(index))));
+}
+
+function columnOf(name: string, type: string): ResultColumn {
+  return { name, type, isNumber: NUMBERS.test(type) };
+}
+
+/** With its parameters bound. Throws QueryRefused when they are not those that it has. */
+export async function prepare(connection: DuckDBConnection, sql: string, parameters: Parameters): Promise<DuckDBPreparedStatement> {
+  const prepared = await connection.prepare(sql);
+  const names = Array.from({ length: prepared.parameterCount }, (_, index) => prepared.parameterName(index + 1));
+  for (const name of Object.keys(parameters)) if (!names.includes(name)) throw new QueryRefused(`The query has no parameter $${name}.`);
+  for (const [index, name] of names.entries()) {
+    if (!Object.hasOwn(parameters, name)) throw new QueryRefused(`The parameter $${name} has no value.`);
+    const value = parameters[name]!;
+    const at = index + 1;
+    if (value === null) prepared.bindNull(at);
+    else if (typeof value === 'string') prepared.bindVarchar(at, value);
+    else if (typeof value === 'bigint') prepared.bindHugeInt(at, value);
+    else if (Number.isSafeInteger(value)) prepared.bindBigInt(at, BigInt(value));
+    else prepared.bindDouble(at, value);
+  }
+  return prepared;
+}

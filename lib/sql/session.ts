@@ -1,0 +1,214 @@
+/**
+ * Queries over one snapshot of a dataset, in a process of their own (process.ts): whatever a query does there, it ends with an error here, and
+ * the next one finds a process again. At most MOST_AT_ONCE queries are under way, others wait for their turn.
+ *
+ * A query that takes longer than it may is interrupted, and its process killed when that does not end it within KILL_AFTER_MS. Only the time
+ * counts in which the process is at work, not what a reader takes between two batches. Memory here: two batches a query, some megabytes.
+ */
+import { randomBytes } from 'node:crypto';
+import { rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { EtlError, messageOf } from '../core/errors.ts';
+import type { Answer, PackedBatch, Request } from './messages.ts';
+import { QueryProcess } from './query-process.ts';
+import type { Limits, Parameters, QuerySource, ResultBatch, ResultColumn } from './source.ts';
+import { Turns } from './turns.ts';
+import { unpack } from './unpack.ts';
+
+export type { Limits, MemoryTable, Parameters, ParameterValue, QuerySource, ResultBatch, ResultColumn } from './source.ts';
+
+/** Queries of a session that are under way at a time. */
+export const MOST_AT_ONCE = 2;
+
+export interface QueryResult {
+  readonly columns: readonly ResultColumn[];
+  /** Once only. Its `return()`, as a loop that is left calls it, ends the query. Throws as `query` does. */
+  batches(): AsyncGenerator<ResultBatch>;
+  /** Ends a query whose rows nobody wants. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface QueryOptions {
+  /** Values of `$name`. */
+  readonly parameters?: Parameters | undefined;
+  /** Default: the session's. */
+  readonly seconds?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export class QuerySession {
+  readonly #source: QuerySource;
+  readonly #limits: Limits;
+  readonly #turns = new Turns(MOST_AT_ONCE);
+  /** Of which one is free for each export that is under way: DuckDB may write to no others. */
+  readonly #exportFiles: string[];
+  #process: Promise<QueryProcess> | undefined;
+  #closed: Promise<void> | undefined;
+  #queries = 0;
+
+  private constructor(source: QuerySource, limits: Limits) {
+    this.#source = source;
+    this.#limits = limits;
+    const folder = limits.exports ?? limits.temp;
+    this.#exportFiles = folder === undefined ? [] : Array.from({ length: MOST_AT_ONCE }, () => join(folder, `${randomBytes(16).toString('hex')}.parquet`));
+  }
+
+  /** Throws ETL_SQL_MISSING when DuckDB is not installed, ETL_SQL when the files cannot be read as tables, ETL_SQL_LIMIT. */
+  static async start(source: QuerySource, limits: Limits): Promise<QuerySession> {
+    const session = new QuerySession(source, limits);
+    await session.#ready();
+    return session;
+  }
+
+  /**
+   * Of one statement that only reads; rows come in the order that it says. Throws ETL_SQL (it is wrong, refused, or failed), ETL_SQL_LIMIT (time or memory), ETL_ABORTED.
+   */
+  async query(sql: string, options: QueryOptions = {}): Promise<QueryResult> {
+    const task = await this.#begin(options);
+    try {
+      const answer = await task.ask({ kind: 'query', query: task.query, sql, parameters: options.parameters ?? {} });
+      const { columns } = answer as Extract<Answer, { kind: 'columns' }>;
+      return { columns, batches: () => batchesOf(task), close: () => task.end() };
+    } catch (error) {
+      await task.end();
+      throw error;
+    }
+  }
+
+  /** Writes what `sql` gives to the new file `path`, on the file system of `exports`. Throws as `query` does, and ETL_OUTPUT_WRITE. */
+  async exportParquet(sql: string, path: string, options: QueryOptions = {}): Promise<{ readonly rows: number }> {
+    const task = await this.#begin(options);
+    const file = this.#exportFiles.pop();
+    try {
+      if (file === undefined) throw new EtlError('ETL_USAGE', 'This session has no folder for exports.');
+      const answer = await task.ask({ kind: 'export', query: task.query, sql, parameters: options.parameters ?? {}, file });
+      await rename(file, path).catch((cause: unknown) => {
+        throw new EtlError('ETL_OUTPUT_WRITE', `Cannot write ${path}: ${messageOf(cause)}.`, { cause });
+      });
+      return { rows: (answer as Extract<Answer, { kind: 'exported' }>).rows };
+    } finally {
+      await task.end();
+      if (file !== undefined) {
+        await rm(file, { force: true }).catch(() => undefined);
+        this.#exportFiles.push(file);
+      }
+    }
+  }
+
+  /** Ends the process, and whatever query is under way. Idempotent. */
+  close(): Promise<void> {
+    this.#closed ??= this.#end();
+    return this.#closed;
+  }
+
+  async #end(): Promise<void> {
+    const started = await this.#process?.catch(() => undefined);
+    await started?.kill(new EtlError('ETL_ABORTED', 'The query was stopped: its session was closed.'));
+    for (const file of this.#exportFiles) await rm(file, { force: true }).catch(() => undefined);
+  }
+
+  async #begin({ seconds = this.#limits.seconds, signal }: QueryOptions): Promise<Task> {
+    const leave = await this.#turns.enter(signal);
+    try {
+      return new Task({ process: await this.#ready(), query: ++this.#queries, seconds, signal, leave });
+    } catch (error) {
+      leave();
+      throw error;
+    }
+  }
+
+  /** A process that is there; another one when the last one has ended. */
+  async #ready(): Promise<QueryProcess> {
+    if (this.#closed) throw new EtlError('ETL_ABORTED', 'The query was stopped: its session was closed.');
+    const last = await this.#process?.catch(() => undefined);
+    if (last && !last.hasEnded) return last;
+    // Of those that wait here, the first one starts it.
+    this.#process = this.#starting ??= QueryProcess.start(this.#source, this.#limits, this.#exportFiles).finally(() => {
+      this.#starting = undefined;
+    });
+    return this.#process;
+  }
+
+  #starting: Promise<QueryProcess> | undefined;
+}
+
+interface TaskOptions {
+  readonly process: QueryProcess;
+  readonly query: number;
+  readonly seconds: number | undefined;
+  readonly signal: AbortSignal | undefined;
+  /** Lets the next one in. */
+  readonly leave: () => void;
+}
+
+type Asked = Request extends infer R ? (R extends Request ? Omit<R, 'number'> : never) : never;
+
+/** One query of a process, from its turn to its end. */
+class Task {
+  readonly query: number;
+  readonly #options: TaskOptions;
+  #millisecondsLeft: number;
+  #stopped: EtlError | undefined;
+  #ended: Promise<void> | undefined;
+  readonly #onAbort = (): void => this.#stop(aborted(this.#options.signal!));
+
+  constructor(options: TaskOptions) {
+    this.query = options.query;
+    this.#options = options;
+    this.#millisecondsLeft = (options.seconds ?? Infinity) * 1000;
+    options.signal?.addEventListener('abort', this.#onAbort);
+    if (options.signal?.aborted) this.#onAbort();
+  }
+
+  /** While the answer is awaited the query's time runs. */
+  async ask(request: Asked): Promise<Answer> {
+    const { process, seconds } = this.#options;
+    if (this.#stopped) throw this.#stopped;
+    const from = performance.now();
+    const late = new EtlError('ETL_SQL_LIMIT', `The query took longer than the ${seconds} seconds that it may.`, { hint: 'Ask for less at a time, or allow it more.' });
+    const timer = Number.isFinite(this.#millisecondsLeft) ? setTimeout(() => this.#stop(late), Math.max(0, this.#millisecondsLeft)) : undefined;
+    try {
+      const answer = await process.ask(request);
+      if (this.#stopped) throw this.#stopped;
+      return answer;
+    } catch (error) {
+      throw this.#stopped ?? error;
+    } finally {
+      clearTimeout(timer);
+      this.#millisecondsLeft -= performance.now() - from;
+    }
+  }
+
+  /** Idempotent; when it is done, the process works on it no longer. */
+  end(): Promise<void> {
+    this.#ended ??= (async () => {
+      const { process, signal, leave } = this.#options;
+      signal?.removeEventListener('abort', this.#onAbort);
+      await process.cancel(this.query, this.#stopped);
+      leave();
+    })();
+    return this.#ended;
+  }
+
+  #stop(error: EtlError): void {
+    if (this.#ended) return;
+    this.#stopped ??= error;
+    void this.end();
+  }
+}
+
+function aborted(signal: AbortSignal): EtlError {
+  return new EtlError('ETL_ABORTED', 'The query was stopped.', { cause: signal.reason, hint: 'Nothing was changed: ask again.' });
+}
+
+async function* batchesOf(task: Task): AsyncGenerator<ResultBatch> {
+  try {
+    for (;;) {
+      const { batch } = await task.ask({ kind: 'next', query: task.query }) as { batch: PackedBatch | undefined };
+      if (!batch) return;
+      yield unpack(batch);
+    }
+  } finally {
+    await task.end();
+  }
+}

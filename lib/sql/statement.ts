@@ -1,0 +1,114 @@
+/**
+ * Which SQL is executed: one statement that only reads. DuckDB's own parser says what a statement is, three times over: there is one
+ * (`extractStatements`), of the type SELECT (SHOW, DESCRIBE, SUMMARIZE, FROM and VALUES are such), and its tree (`json_serialize_sql`, which
+ * takes nothing else) calls no table function but those named here: some change the session for all that come after
+ * (`enable_logging`, `enable_profiling`), write files, or run a text that no one has looked at (`query`). EXPLAIN is taken where what it explains is such a statement by itself: EXPLAIN
+ * ANALYZE executes it.
+ */
+import type { DuckDBConnection, DuckDBPreparedStatement } from '@duckdb/node-api';
+import { firstStatement, explained } from './sql-text.ts';
+
+/** A query is refused or wrong: its message is for whoever wrote it. */
+export class QueryRefused extends Error {
+  readonly hint: string | undefined;
+
+  constructor(message: string, hint?: string) {
+    super(message);
+    this.hint = hint;
+  }
+}
+
+export interface CheckedStatement {
+  /** Without what stands behind its `;`. */
+  readonly sql: string;
+  readonly isExplain: boolean;
+}
+
+const READS_ONLY = 'Queries only read: SELECT, FROM, WITH, VALUES, SHOW, DESCRIBE, SUMMARIZE, and EXPLAIN of one of these.';
+export const MOST_SQL_CHARACTERS = 1 << 20;
+
+/** StatementType of node-api: of a file's own constants, as the module is loaded late. */
+const [SELECT, EXPLAIN] = [1, 4];
+
+/** Table functions that only compute, or tell of the catalog. Those that read files are refused by DuckDB's lock as well. */
+const TABLE_FUNCTIONS = new Set([
+  'range', 'generate_series', 'unnest', 'repeat', 'repeat_row', 'json_each', 'json_tree', 'histogram', 'histogram_values', 'test_all_types',
+  'duckdb_columns', 'duckdb_constraints', 'duckdb_databases', 'duckdb_functions', 'duckdb_keywords', 'duckdb_memory', 'duckdb_schemas',
+  'duckdb_tables', 'duckdb_types', 'duckdb_views', 'pragma_table_info', 'pragma_version', 'pg_timezone_names', 'icu_calendar_names',
+  'read_parquet', 'parquet_scan', 'parquet_metadata', 'parquet_schema', 'parquet_file_metadata', 'parquet_kv_metadata', 'parquet_bloom_probe',
+]);
+
+/** Settings have the paths of folders outside of the dataset. */
+const HIDDEN = new Set(['duckdb_settings', 'pg_settings', 'current_setting', 'duckdb_logs', 'duckdb_secrets']);
+
+/** Throws QueryRefused, and what DuckDB throws. */
+export async function checkStatement(connection: DuckDBConnection, given: string): Promise<CheckedStatement> {
+  if (given.length > MOST_SQL_CHARACTERS) throw new QueryRefused(`A query has at most ${MOST_SQL_CHARACTERS} characters, and this one has ${given.length}.`);
+  if (given.includes('\0')) throw new QueryRefused('A query is a text without NUL characters.');
+  const sql = firstStatement(given);
+  const { count } = await connection.extractStatements(given);
+  if (count === 0) throw new QueryRefused('There is no query: say what to select.');
+  if (count > 1) throw new QueryRefused(isPivot(sql) ? 'A PIVOT must say which values become columns.' : 'Only one statement can be asked at a time.', isPivot(sql) ? 'PIVOT … ON column IN (…) USING …' : READS_ONLY);
+  const rest = explained(sql);
+  await checkSelect(connection, rest ?? sql);
+  if (rest !== undefined && await typeOf(connection, sql) !== EXPLAIN) throw refused();
+  return { sql, isExplain: rest !== undefined };
+}
+
+async function checkSelect(connection: DuckDBConnection, sql: string): Promise<void> {
+  const tree = await treeOf(connection, sql);
+  if (tree === undefined) throw isPivot(sql) ? new QueryRefused('A PIVOT must say which values become columns.', 'PIVOT … ON column IN (…) USING …') : refused();
+  checkTree(tree);
+  if (await typeOf(connection, sql) !== SELECT) throw refused();
+}
+
+/** undefined: it is no SELECT. Throws what DuckDB throws for what is no SQL. */
+async function treeOf(connection: DuckDBConnection, sql: string): Promise<unknown> {
+  const result = await connection.runAndReadAll('SELECT json_serialize_sql($sql::VARCHAR)', { sql });
+  const tree = JSON.parse(String(result.value(0, 0))) as { error: boolean; error_type?: string; error_message?: string; statements?: unknown[] };
+  if (!tree.error) return tree.statements?.length === 1 ? tree : undefined;
+  if (tree.error_type === 'not implemented') return undefined;
+  // Said by the parser itself, with the place.
+  await connection.extractStatements(sql);
+  throw new QueryRefused(String(tree.error_message));
+}
+
+function checkTree(tree: unknown): void {
+  const open: unknown[] = [tree];
+  for (let node = open.pop(); node !== undefined; node = open.pop()) {
+    if (typeof node !== 'object' || node === null) continue;
+    if (Array.isArray(node)) {
+      for (const item of node) open.push(item);
+      continue;
+    }
+    const { type, function: called, function_name: name, table_name: table, show_type: show } = node as Record<string, unknown>;
+    if (type === 'TABLE_FUNCTION') {
+      const tableFunction = String((called as { function_name?: unknown } | null)?.function_name).toLowerCase();
+      if (!TABLE_FUNCTIONS.has(tableFunction)) throw new QueryRefused(`The function ${tableFunction} cannot be used here.`, 'There are watch_time, runs, inputs and rejects to select from.');
+    }
+    for (const hidden of [name, table]) {
+      if (typeof hidden === 'string' && HIDDEN.has(hidden.toLowerCase().replaceAll('"', ''))) throw new QueryRefused(`${hidden} cannot be used here.`);
+    }
+    if (show !== undefined && typeof table === 'string' && /^"?(__show_)?(all_?settings|settings)/i.test(table)) throw refused();
+    for (const value of Object.values(node)) if (typeof value === 'object' && value !== null) open.push(value);
+  }
+}
+
+async function typeOf(connection: DuckDBConnection, sql: string): Promise<number> {
+  const extracted = await connection.extractStatements(sql);
+  if (extracted.count !== 1) throw refused();
+  const prepared: DuckDBPreparedStatement = await extracted.prepare(0);
+  try {
+    return prepared.statementType;
+  } finally {
+    prepared.destroySync();
+  }
+}
+
+function isPivot(sql: string): boolean {
+  return /\bpivot/i.test(sql);
+}
+
+function refused(): QueryRefused {
+  return new QueryRefused('This statement is refused.', READS_ONLY);
+}
