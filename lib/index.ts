@@ -5,6 +5,8 @@
  *   const summary = await run({ inputs: ['logs/'], output: 'totals' }, { signal, events });
  */
 import { validateOptions, type RunOptions } from './core/options.ts';
+import type { Dashboard } from './dashboard/server.ts';
+import type { DashboardOptions } from './dashboard/settings.ts';
 import type { StateCheck } from './pipeline/check-state.ts';
 import type { Explanation } from './pipeline/explanation.ts';
 import type { DatasetInspection } from './pipeline/inspect-dataset.ts';
@@ -23,6 +25,7 @@ export type { ColumnNames, Compression, GroupBy, MaxRejects, OnError, ParquetEnc
 export type { RejectRecord } from './core/rejects.ts';
 export type { ColumnRules, FieldType } from './core/rules.ts';
 export type { JobEvents, JobListener, Phase, Progress } from './progress.ts';
+export type { Dashboard, DashboardOptions };
 export type { DatasetFound } from './pipeline/check-dataset.ts';
 export type { StateCheck } from './pipeline/check-state.ts';
 export type { ExplainedInput, Explanation, ShareName } from './pipeline/explanation.ts';
@@ -127,6 +130,15 @@ export async function inspectDataset(output: string): Promise<DatasetInspection>
  */
 export async function verifyDataset(of: VerifyOptions): Promise<Verification> {
   return (await besidesRuns()).verifyDataset(of);
+}
+
+/**
+ * Serves the dashboard of the dataset at `options.output` until it is closed: a page for a browser, at the address that is given. Rejects with
+ * ETL_USAGE (an option, or the address is taken), ETL_INPUT_NOT_FOUND when there is no dataset, ETL_INPUT_READ when it cannot be read, and
+ * ETL_SQL_MISSING when DuckDB is not installed and no report says what is in it.
+ */
+export async function startDashboard(options: DashboardOptions): Promise<Dashboard> {
+  return (await import('./dashboard/server.ts')).startDashboard(options);
 }
 
 /** Loaded when it is needed: a run does not pay for it. */

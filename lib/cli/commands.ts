@@ -1,6 +1,7 @@
 /** All commands but a run, which does not load them: together, for a module file of a bundle each would cost it more. */
 export { completionCommand } from './completion/command.ts';
 export { configCommand } from './config.ts';
+export { dashboardCommand } from './dashboard.ts';
 export { explainCommand } from './explain.ts';
 export { generateCommand } from './generate.ts';
 export { inspectCommand } from './inspect.ts';

@@ -8,7 +8,8 @@ import {
   TOTALS_BOUNDS, TOTALS_BYTES, TOTALS_CLASSES, TOTALS_MOST, TOTALS_NEGATIVE, TOTALS_POSITIVE, TOTALS_SUM,
 } from '../kernels/totals-layout.ts';
 import type { TotalsKernel } from '../kernels/twins/totals.ts';
-import type { Bucket, RegionReport, ResultReport, TopRow } from './report.ts';
+import type { RegionReport, ResultReport, TopRow } from './report.ts';
+import { BOUNDS, bucketsOf } from './buckets.ts';
 import { decimal } from './decimal.ts';
 
 /** Rows with the most watch time that are told. */
@@ -16,8 +17,6 @@ export const TOP_ROWS = 20;
 /** Regions that are told one by one; a field of an IP database can have a great many. */
 export const MOST_REGIONS = 1000;
 
-/** Bounds of buckets: 1, 2 and 5 at each power of ten, as far as 64 bits go. */
-const BOUNDS = Array.from({ length: 19 }, (_, power) => [1, 2, 5].map((step) => BigInt(step) * 10n ** BigInt(power))).flat().filter((bound) => bound < 2n ** 63n);
 /** Bucket of a class (totals-layout.ts), of which a bucket has all, or a part of two has: 0 is that of 0, n that of BOUNDS[n - 1] and more. */
 const BUCKET_OF = Array.from({ length: TOTALS_CLASSES }, (_, at) => {
   const least = leastOf(at >> 1);
@@ -104,7 +103,7 @@ export class ResultCollector {
     return {
       total: decimal(all.total, scale), logs: all.logs, rows: all.rows,
       regions: { count: regions.length, listed: regions.slice(0, MOST_REGIONS).map(told) },
-      distribution: this.#distribution(scale),
+      distribution: bucketsOf(this.#byBucket(TOTALS_POSITIVE), this.#byBucket(TOTALS_NEGATIVE), scale),
       top: this.#top.map(({ user, region, total, logs }): TopRow => ({ user, region, total: decimal(total, scale), logs })),
     };
   }
@@ -150,20 +149,12 @@ export class ResultCollector {
     this.#least = this.#top.at(-1)!.total;
   }
 
-  get #state(): DataView {
-    return this.#memory.view(this.#at, TOTALS_BYTES);
+  #byBucket(from: number): number[] {
+    return byBucket(this.#memory.u32(this.#at + from, TOTALS_CLASSES));
   }
 
-  /** The buckets from the first to the last that has a row, those between without rows included. */
-  #distribution(scale: number): Bucket[] {
-    const edges = [0n, ...BOUNDS, 2n ** 63n];
-    const buckets: Bucket[] = [];
-    const [positive, negative] = [TOTALS_POSITIVE, TOTALS_NEGATIVE].map((from) => byBucket(this.#memory.u32(this.#at + from, TOTALS_CLASSES))) as [number[], number[]];
-    for (let at = BOUNDS.length; at > 0; at--) buckets.push({ from: decimal(-edges[at + 1]!, scale), to: decimal(-edges[at]!, scale), rows: negative[at]! });
-    for (let at = 0; at <= BOUNDS.length; at++) buckets.push({ from: decimal(edges[at]!, scale), to: decimal(edges[at + 1]!, scale), rows: positive[at]! });
-    const first = buckets.findIndex(({ rows }) => rows > 0);
-    const last = buckets.findLastIndex(({ rows }) => rows > 0);
-    return first < 0 ? [] : buckets.slice(first, last + 1);
+  get #state(): DataView {
+    return this.#memory.view(this.#at, TOTALS_BYTES);
   }
 }
 

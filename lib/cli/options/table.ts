@@ -3,7 +3,7 @@
  * one key of a configuration file for every command that has it; what a command has alone stands in its section (settings.ts).
  */
 import { generateDefaults } from '../../generate/options.ts';
-import { date, share, size, whole } from './kinds.ts';
+import { date, duration, name, share, size, text, whole } from './kinds.ts';
 import { columns, dialect, glob, parserOptions } from './input-options.ts';
 import { always, explain, json, metricsFile, quiet, shells } from './message-options.ts';
 import { output, resources, result, state, stateFolder } from './run-options.ts';
@@ -108,6 +108,31 @@ export const program: CommandSpec = {
       groups: [{ title: 'Options', options: [{ ...json, isCommon: true }] }, messages()],
       examples: [['etl-stream inspect totals', '']],
       load: async () => handler((await import('../commands.ts')).inspectCommand),
+    },
+    {
+      name: 'dashboard', about: 'serve a page that shows a dataset: regions, users, runs, rejects, and answers to SQL; it follows new results',
+      arguments: [dataset],
+      groups: [
+        {
+          title: 'Options',
+          options: [
+            { name: 'port', kind: whole('number'), about: 'where it listens; 0: any that is free', fallback: '0', isCommon: true },
+            { name: 'host', kind: name, about: 'name or address to listen at; any but this machine\'s own needs --token', fallback: '127.0.0.1', isCommon: true },
+            {
+              name: 'token', kind: text('token'), about: 'what whoever opens it must know, 16 characters or more', isCommon: true,
+              detail: 'What whoever opens it must know, 16 characters or more: it is part of the address that is printed, and programs say it as `Authorization: Bearer`.',
+            },
+            { name: 'open', about: 'open it in the browser', isCommon: true },
+            { name: 'timeout', kind: duration, about: 'longest that a query may take', fallback: '30s' },
+            {
+              name: 'memory', kind: size, about: 'most memory that it may have resident, all its processes together', fallback: '512MB', isOwn: true,
+            },
+          ],
+        },
+        messages(),
+      ],
+      examples: [['etl-stream dashboard totals --open', 'Ctrl+C ends it'], ['etl-stream dashboard totals --host 0.0.0.0 --port 8080 --token "$TOKEN"', 'for other machines']],
+      load: async () => handler((await import('../commands.ts')).dashboardCommand),
     },
     {
       name: 'verify', about: 'verify that files, footers, order, sums and state of a dataset agree; a line on stderr for each problem',

@@ -1,0 +1,61 @@
+/** What the dashboard is told, and what follows from it: who gets how much of its memory. */
+import { EtlError } from '../core/errors.ts';
+
+export interface DashboardOptions {
+  /** The dataset: a folder that a run published. */
+  readonly output: string;
+  /** Name or address to listen at. Default: 127.0.0.1. Any that is not the machine's own loopback needs a `token`. */
+  readonly host?: string | undefined;
+  /** Default: 0, any that is free. */
+  readonly port?: number | undefined;
+  /** What a browser or a program has to say to be answered; at least 16 characters of `A-Z a-z 0-9 . _ ~ -`. */
+  readonly token?: string | undefined;
+  /** Most bytes that the server and its processes may have resident, together. Default: 512 MB. */
+  readonly memory?: number | undefined;
+  /** Milliseconds that a query may take. Default: 30 seconds. */
+  readonly timeout?: number | undefined;
+}
+
+export interface Settings {
+  readonly output: string;
+  readonly host: string;
+  readonly port: number;
+  readonly token: string | undefined;
+  /** Bytes of the process with the views, and of that for the SQL box. */
+  readonly memory: { readonly views: number; readonly sql: number };
+  /** Seconds that a query may take. */
+  readonly seconds: number;
+}
+
+export const DEFAULT_HOST = '127.0.0.1';
+export const DEFAULT_DASHBOARD_MEMORY = 512e6;
+export const DEFAULT_TIMEOUT = 30_000;
+export const LEAST_TOKEN = 16;
+
+/** What the server itself takes, with the answers that it keeps. */
+const SERVER = 130e6;
+/** Below this DuckDB, in a process of its own, gets nowhere. */
+const LEAST_PROCESS = 120e6;
+/** What the views of 10 million users were answered with. */
+const VIEWS = 170e6;
+
+/** Throws ETL_USAGE with what is wrong and what is accepted. */
+export function settingsOf({ output, host = DEFAULT_HOST, port = 0, token, memory = DEFAULT_DASHBOARD_MEMORY, timeout = DEFAULT_TIMEOUT }: DashboardOptions): Settings {
+  if (typeof output !== 'string' || output === '') throw usage('output must be the path of a folder');
+  if (typeof host !== 'string' || host === '') throw usage('--host must be a name or an address');
+  if (!(Number.isInteger(port) && port >= 0 && port <= 65_535)) throw usage(`--port must be a whole number from 0 to 65535, not ${String(port)}`);
+  // It stands in an address, and in a header.
+  if (token !== undefined && !(typeof token === 'string' && token.length >= LEAST_TOKEN && /^[\w.~-]+$/.test(token))) {
+    throw usage(`--token must be at least ${LEAST_TOKEN} characters of A-Z, a-z, 0-9, ., _, ~ and -`);
+  }
+  const least = SERVER + 2 * LEAST_PROCESS;
+  if (!(Number.isSafeInteger(memory) && memory >= least)) throw usage(`--memory must be at least ${least / 1e6}MB, not ${String(memory)}`);
+  if (!(Number.isSafeInteger(timeout) && timeout > 0)) throw usage(`--timeout must be a whole number of milliseconds, at least 1, not ${String(timeout)}`);
+  const rest = memory - SERVER;
+  const views = Math.min(Math.max(LEAST_PROCESS, Math.min(VIEWS, rest * 0.45)), rest - LEAST_PROCESS);
+  return { output, host, port, token, memory: { views: Math.floor(views), sql: Math.floor(rest - views) }, seconds: timeout / 1000 };
+}
+
+function usage(problem: string): EtlError {
+  return new EtlError('ETL_USAGE', `${problem}.`);
+}
