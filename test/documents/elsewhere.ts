@@ -12,6 +12,7 @@ export const elsewhere: readonly Elsewhere[] = [
   { command: 'npm test', because: 'it is what runs this test' },
   { command: 'npm run ', because: 'builds and benchmarks take minutes; .ci/run builds and type-checks, the rest is for whoever works on it. A test below looks that the script exists' },
   { command: 'npm install ', because: 'it changes the machine; .ci/run installs the packed tarball into an empty folder, and uses it' },
+  { command: 'etl-stream dashboard ', because: 'it goes on until it is stopped; test/dashboard/ starts it, and opens its page' },
   { command: 'docker ', because: 'no engine is needed to test; test/package/docker.test.ts runs the steps of the Dockerfile, and what they make' },
   { command: '.ci/run', because: 'it is what runs all of this' },
 ];

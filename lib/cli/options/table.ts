@@ -3,7 +3,7 @@
  * one key of a configuration file for every command that has it; what a command has alone stands in its section (settings.ts).
  */
 import { generateDefaults } from '../../generate/options.ts';
-import { date, duration, name, share, size, text, whole } from './kinds.ts';
+import { date, duration, share, size, text, whole } from './kinds.ts';
 import { columns, dialect, glob, parserOptions } from './input-options.ts';
 import { always, explain, json, metricsFile, quiet, shells } from './message-options.ts';
 import { output, resources, result, state, stateFolder } from './run-options.ts';
@@ -116,8 +116,8 @@ export const program: CommandSpec = {
         {
           title: 'Options',
           options: [
-            { name: 'port', kind: whole('number'), about: 'where it listens; 0: any that is free', fallback: '0', isCommon: true },
-            { name: 'host', kind: name, about: 'name or address to listen at; any but this machine\'s own needs --token', fallback: '127.0.0.1', isCommon: true },
+            { name: 'port', kind: whole('number'), about: 'port to listen at; 0: any that is free', fallback: '0', isCommon: true },
+            { name: 'host', kind: text('host'), about: 'where it listens; what others can reach needs --token', fallback: '127.0.0.1', isCommon: true },
             {
               name: 'token', kind: text('token'), about: 'what whoever opens it must know, 16 characters or more', isCommon: true,
               detail: 'What whoever opens it must know, 16 characters or more: it is part of the address that is printed, and programs say it as `Authorization: Bearer`.',
