@@ -49,7 +49,7 @@ function ofRows({ overview: { read, lastRun }, region }: State): Figure[] {
     ['Rejects', number(read.rejected), of(read.rejected), 'rejected'],
     ...(lastRun === null ? [] : [
       ['Last run', `${compact(lastRun.rowsPerSecond)} rows/s`, moment(lastRun.startedAt)],
-      ['Its peak memory', size(lastRun.memory.peak), `of ${size(lastRun.memory.limit)}`],
+      ['Peak memory', size(lastRun.memory.peak), `of ${size(lastRun.memory.limit)}, last run`],
     ] as const),
   ];
 }

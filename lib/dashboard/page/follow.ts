@@ -8,7 +8,8 @@ import type { Masthead } from './masthead.ts';
 import { problemOf } from './panel.ts';
 import type { State, Store } from './store.ts';
 
-const AGAIN_MS = 2000;
+const FIRST_AGAIN_MS = 1000;
+const MOST_AGAIN_MS = 30_000;
 
 export function follow(store: Store, head: Masthead): void {
   let isLoading = false;
@@ -65,13 +66,17 @@ function selectionOf(store: Store): (state: State) => void {
   };
 }
 
-function events(head: Masthead, onSnapshot: (snapshot: string) => void): void {
+/** A browser tries again by itself, but not where it was refused. */
+function events(head: Masthead, onSnapshot: (snapshot: string) => void, again = FIRST_AGAIN_MS): void {
   const source = new EventSource('api/events');
-  source.addEventListener('open', () => head.connection('live'));
+  let next = Math.min(2 * again, MOST_AGAIN_MS);
+  source.addEventListener('open', () => {
+    next = FIRST_AGAIN_MS;
+    head.connection('live');
+  });
   source.addEventListener('snapshot', (event) => onSnapshot((JSON.parse((event as MessageEvent<string>).data) as Announcement).snapshot));
   source.addEventListener('error', () => {
     head.connection('lost');
-    if (source.readyState !== EventSource.CLOSED) return; // tries again by itself
-    setTimeout(() => events(head, onSnapshot), AGAIN_MS);
+    if (source.readyState === EventSource.CLOSED) setTimeout(() => events(head, onSnapshot, next), again);
   });
 }

@@ -61,6 +61,14 @@ export function regionList(store: Store): Panel {
     search.value = '';
     fill();
   });
+  list.addEventListener('keydown', (event) => {
+    const all = [...list.querySelectorAll('button')];
+    const to = { ArrowDown: 1, ArrowUp: -1, Home: -all.length, End: all.length }[event.key];
+    const at = all.indexOf(event.target as HTMLButtonElement);
+    if (to === undefined || at < 0) return;
+    event.preventDefault();
+    all[Math.min(Math.max(at + to, 0), all.length - 1)]!.focus();
+  });
   more.addEventListener('click', () => {
     isWhole = !isWhole;
     fill();
@@ -75,6 +83,7 @@ export function regionList(store: Store): Panel {
       if (isNewOverview(overview)) {
         const focused = [...buttons].find(([, button]) => button === document.activeElement)?.[0];
         buttons.clear();
+        if (!overview.hasSql) list.tabIndex = 0; // nothing in it takes the focus, and it scrolls
         field.hidden = overview.regions.length <= FIRST;
         fill();
         isNewRegion(region);

@@ -2,7 +2,8 @@
  * The world by watch time. Shades are classes by powers of ten, for some countries have a thousand times what others have. A click on a country picks
  * it. The map is a picture to a screen reader; the list beside it is the same for the keyboard, and has what is on no map.
  */
-import { dot, geo, sphere } from '@observablehq/plot';
+import { dot, geo } from '@observablehq/plot';
+import type { GeometryCollection } from 'geojson';
 import { picture } from '../../page/chart.ts';
 import { h } from '../../page/dom.ts';
 import { drawn } from '../../page/drawing.ts';
@@ -29,7 +30,7 @@ export function worldMap(store: Store): Panel {
   const mark = (): void => {
     for (const shape of element.querySelectorAll<SVGElement>('[data-region]')) {
       const isPicked = shape.dataset['region'] === picked;
-      shape.classList.toggle('picked', isPicked);
+      shape.classList.toggle('is-picked', isPicked);
       if (isPicked) shape.parentNode!.append(shape); // above its neighbours
     }
   };
@@ -86,40 +87,36 @@ function draw(width: number, { shapes, points }: World, regions: Regions, from: 
     const of = region === undefined ? undefined : regions.get(region);
     return of === undefined ? 'var(--shade-0)' : `var(--shade-${shadeOf(Number(of.total), from)})`;
   };
+  const extent: GeometryCollection = { type: 'GeometryCollection', geometries: [...shapes.map(({ geometry }) => geometry), { type: 'MultiPoint', coordinates: [...points.values()].map((place) => [...place]) }] };
   const drawing = drawn({
     width, height, margin: 2,
-    projection: { type: 'equal-earth', rotate: [-11, 0], domain: { type: 'FeatureCollection', features: [...shapes] }, inset: 1 },
+    projection: { type: 'equal-earth', rotate: [-11, 0], domain: extent, inset: 4 },
     marks: [
-      sphere({ stroke: 'none', fill: 'none' }),
-      geo(shapes, { fill: ({ id }: World['shapes'][0]) => shade(id as string | undefined), stroke: 'var(--page)', strokeWidth: 0.5, className: 'shapes' }),
-      dot(dots, { x: ({ place }: (typeof dots)[0]) => place[0], y: ({ place }: (typeof dots)[0]) => place[1], r: width < 500 ? 2.5 : 3.5, fill: ({ region }: (typeof dots)[0]) => shade(region), stroke: 'var(--page)', strokeWidth: 1, className: 'points', sort: null }),
+      geo(shapes, { fill: ({ id }: World['shapes'][0]) => shade(id as string | undefined), stroke: 'var(--page)', strokeWidth: 0.5, title: 'id' }),
+      dot(dots, { x: ({ place }: (typeof dots)[0]) => place[0], y: ({ place }: (typeof dots)[0]) => place[1], r: width < 500 ? 2.5 : 3.5, fill: ({ region }: (typeof dots)[0]) => shade(region), stroke: 'var(--page)', strokeWidth: 1, title: 'region', sort: null }),
     ],
   });
-  name(drawing.querySelectorAll('.shapes path'), shapes.map(({ id }) => id as string | undefined), regions);
-  name(drawing.querySelectorAll('.points circle'), dots.map(({ region }) => region), regions);
-  return drawing;
-}
-
-/** Marks stand in the order of their data. */
-function name(marks: NodeListOf<Element>, names: readonly (string | undefined)[], regions: Regions): void {
-  for (const [at, mark] of [...marks].entries()) {
-    const region = names[at];
-    if (region === undefined) continue;
-    (mark as SVGElement).dataset['region'] = region;
+  // What a mark is a region of, it says by a title: Plot leaves out marks that are out of sight.
+  for (const title of drawing.querySelectorAll('title')) {
+    const mark = title.parentNode as SVGElement;
+    const region = title.textContent;
+    mark.dataset['region'] = region;
     mark.classList.toggle('has', regions.has(region));
+    title.remove();
   }
+  return drawing;
 }
 
 function legend(from: readonly number[]): HTMLElement {
   const steps = from.map((bound, at) => (at === 0 ? `${compact(bound)} and more` : `${compact(bound)} to ${compact(from[at - 1]!)}`));
   const all = [...steps, ...(from.length === 0 ? ['0'] : [`under ${compact(from.at(-1)!)}`])].map((text, at) => [text, SHADES - at] as const);
   const items = [...all.reverse(), ['no data', 0] as const].map(([text, shade]) => h('li', { class: `shade-${shade}` }, text));
-  return h('ul', { class: 'legend', 'aria-label': 'Shades, by powers of ten of watch time' }, ...items);
+  return h('ul', { class: 'legend', 'aria-label': 'Shades by watch time, in powers of ten' }, ...items);
 }
 
 function messageOf({ regions, totals }: Overview): string {
   const first = regions[0]!;
-  return `${fullNameOf(first.region)} has the most, ${decimal(first.total)} of ${decimal(totals.watchTime)} (${percent(Number(first.total), Number(totals.watchTime))}). Shades grow by powers of ten.`;
+  return `${fullNameOf(first.region)} has the most, ${decimal(first.total)} of ${decimal(totals.watchTime)} (${percent(Number(first.total), Number(totals.watchTime))}).`;
 }
 
 /** What the map leaves out. */
