@@ -13,6 +13,7 @@ import type { DatasetInspection } from './pipeline/inspect-dataset.ts';
 import type { StateDescription, StateOf } from './pipeline/inspect.ts';
 import { runJob } from './pipeline/job.ts';
 import type { Reports } from './pipeline/reports.ts';
+import type { DatasetQueries, OpenQueriesOptions } from './pipeline/open-queries.ts';
 import type { Guess } from './pipeline/sniffed.ts';
 import type { Forgot } from './pipeline/tend.ts';
 import type { JobListener } from './progress.ts';
@@ -33,9 +34,11 @@ export type { DatasetInspection, InspectedFile, InspectedRegion, InspectedRun } 
 export type { CommitRecord, InputRecord, Published, RowCounts, StateDescription, StateOf } from './pipeline/inspect.ts';
 export type { Forgot } from './pipeline/tend.ts';
 export type { ValidatedInput, ValidatedReason, Validation } from './pipeline/validate.ts';
+export type { DatasetQueries, OpenQueriesOptions };
 export type { Reports } from './pipeline/reports.ts';
 export type { Bucket, InputReport, Listed, RegionReport, ResultReport, RunReport, TopRow } from './report/report.ts';
 export type { Verification, VerifiedState, VerifyOptions } from './pipeline/verify.ts';
+export type { ParameterValue, Parameters, QueryOptions, QueryResult, ResultBatch, ResultColumn } from './sql/session.ts';
 export type { Summary } from './summary.ts';
 export { checkCsv, type CheckCsvOptions, type CheckedRecords, type MalformedRecord, type Repair } from './parse/checked-records.ts';
 export { describeDialect, SNIFF_BYTES, sniffDialect, type SniffOptions } from './parse/sniff.ts';
@@ -139,6 +142,14 @@ export async function verifyDataset(of: VerifyOptions): Promise<Verification> {
  */
 export async function startDashboard(options: DashboardOptions): Promise<Dashboard> {
   return (await import('./dashboard/server.ts')).startDashboard(options);
+}
+
+/**
+ * SQL over the dataset at `options.output`, as it is published now, by DuckDB in a process of its own, which only reads: `watch_time`, `runs`, `inputs`, `rejects`. To be closed.
+ * Rejects with ETL_SQL_MISSING when the optional dependency @duckdb/node-api is not installed, ETL_INPUT_NOT_FOUND when there is no dataset.
+ */
+export async function openQueries(options: OpenQueriesOptions): Promise<DatasetQueries> {
+  return (await besidesRuns()).DatasetQueries.open(options);
 }
 
 /** Loaded when it is needed: a run does not pay for it. */

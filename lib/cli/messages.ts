@@ -57,7 +57,10 @@ export function tellProblem(text: string, data?: object): void {
 /** An error with its code and what to do next, which are data of JSON and stand in the text; `more` is for JSON alone. */
 export function tellFault(message: string, { code, hint, ...more }: { readonly code: string; readonly hint: string; readonly [name: string]: unknown }, prefix = ''): void {
   if (isJsonLog()) return log.error(message, { code, hint, ...more });
-  log.error(`${prefix}${message} [${code}]`);
+  // DuckDB shows where in a query something is wrong, in lines of its own.
+  const [first = '', ...shown] = code === 'ETL_SQL' ? message.split(/\n+/) : [message];
+  log.error(`${prefix}${first} [${code}]`);
+  for (const line of shown) log.error(`  ${line}`);
   log.error(`  ${hint}`);
 }
 

@@ -87,6 +87,7 @@ export class QueryProcess {
   async kill(reason = new EtlError('ETL_SQL_LIMIT', 'The process of DuckDB was ended, since another query could not be stopped.', { hint: 'Ask again.' })): Promise<void> {
     this.#fail(reason);
     if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill('SIGKILL');
+    this.#child.ref(); // else the process that waits here could end before
     await this.#exited;
   }
 

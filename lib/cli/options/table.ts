@@ -6,6 +6,7 @@ import { generateDefaults } from '../../generate/options.ts';
 import { date, duration, share, size, text, whole } from './kinds.ts';
 import { columns, dialect, glob, parserOptions } from './input-options.ts';
 import { always, explain, json, metricsFile, quiet, shells } from './message-options.ts';
+import { queryResources, queryResult } from './query-options.ts';
 import { output, resources, result, state, stateFolder } from './run-options.ts';
 import type { ArgumentSpec, CommandSpec, Handler, OptionGroup, OptionSpec } from './spec.ts';
 
@@ -140,6 +141,17 @@ export const program: CommandSpec = {
       groups: [{ title: 'Options', options: [{ ...stateFolder, negation: 'verify the dataset without its state', isCommon: true }, { ...json, isCommon: true }] }, messages()],
       examples: [['etl-stream verify totals', 'exit code 1 when something is wrong'], ['etl-stream verify totals --no-state', 'also while a run goes on']],
       load: async () => handler((await import('../commands.ts')).verifyCommand),
+    },
+    {
+      name: 'query', about: 'ask a dataset in SQL (DuckDB): views watch_time, runs, inputs, rejects; nothing is changed. A prompt, if no SQL is said',
+      arguments: [dataset, { name: 'sql', about: 'one statement; -: from standard input', isOptional: true, completes: [] }],
+      groups: [{ title: 'The result', options: queryResult }, { title: 'What the query may take', options: queryResources }, messages({ ...quiet, about: 'print no number of rows' })],
+      examples: [
+        ['etl-stream query totals "FROM watch_time LIMIT 5"', ''],
+        ['etl-stream query totals -o top.csv < top.sql', ''],
+        ['etl-stream query totals', 'a prompt'],
+      ],
+      load: async () => handler((await import('../commands.ts')).queryCommand),
     },
     {
       name: 'state', about: 'show what the state of a dataset holds: commits, inputs, ids, sizes',
