@@ -19,7 +19,7 @@ const MOST_BYTES = 400e3;
 const { outputFiles: [code], metafile } = await build({
   entryPoints: [`${PAGE}/main.ts`], bundle: true, minify: true, format: 'esm', target: 'es2022', charset: 'utf8', write: false, metafile: true, outdir: 'dist', logLevel: 'warning',
 });
-const styles = ['lib/page/style.css', `${PAGE}/style.css`].map((path) => readFileSync(path, 'utf8')).join('\n');
+const styles = ['lib/page/style.css', `${PAGE}/style.css`, `${PAGE}/panels.css`].map((path) => readFileSync(path, 'utf8')).join('\n');
 const { code: style } = await transform(styles, { loader: 'css', minify: true });
 
 rmSync(OUT, { recursive: true, force: true });

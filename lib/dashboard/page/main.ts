@@ -13,7 +13,11 @@ import { follow } from './follow.ts';
 import { differs, type Panel } from './panel.ts';
 import { picked } from './picked.ts';
 import { regionList } from './region-list.ts';
+import { rejectsPanel } from './rejects.ts';
+import { runsPanel } from './runs.ts';
+import { sqlPanel } from './sql.ts';
 import { Store } from './store.ts';
+import { usersPanel } from './users.ts';
 import { worldMap } from './world-map.ts';
 
 const store = new Store();
@@ -24,7 +28,10 @@ const foot = footer();
 /** In their order on the page; the panels of a section stand beside each other where there is room. */
 const sections: readonly (readonly [id: string, title: string, ...panels: Panel[]])[] = [
   ['regions', 'Regions', worldMap(store), regionList(store)],
-  ['users', 'Users', distribution()],
+  ['users', 'Users', distribution(), usersPanel(store)],
+  ['runs', 'Runs', runsPanel(store)],
+  ['rejects', 'Rejects', rejectsPanel(store)],
+  ['query', 'SQL', sqlPanel(store)],
 ];
 
 const panels: readonly Panel[] = [head, chip, foot, ...sections.flatMap(([, , ...of]) => of)];

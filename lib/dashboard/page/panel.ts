@@ -89,11 +89,12 @@ const FOCUSABLE = 'a[href], button, input, select, textarea, summary, [tabindex]
 export function swap(element: HTMLElement, ...children: readonly Child[]): void {
   const all = (selector: string): HTMLElement[] => [...element.querySelectorAll<HTMLElement>(selector)];
   const focused = all(FOCUSABLE).indexOf(document.activeElement as HTMLElement);
-  const opened = all('details').map((details) => (details as HTMLDetailsElement).open);
+  const summary = (details: HTMLElement): string => details.firstElementChild?.textContent ?? '';
+  const opened = all('details').map((details) => ((details as HTMLDetailsElement).open ? summary(details) : undefined));
   const scrolled = all('.scroll').map(({ scrollTop, scrollLeft }) => ({ scrollTop, scrollLeft }));
   element.style.minHeight = `${element.offsetHeight}px`;
   element.replaceChildren(...children.filter((child): child is Node | string => child !== undefined && child !== false));
-  all('details').forEach((details, at) => (details as HTMLDetailsElement).open = opened[at] ?? false);
+  all('details').forEach((details, at) => (details as HTMLDetailsElement).open = opened[at] === summary(details));
   all('.scroll').forEach((box, at) => Object.assign(box, scrolled[at]));
   if (focused >= 0) all(FOCUSABLE)[focused]?.focus({ preventScroll: true });
   requestAnimationFrame(() => requestAnimationFrame(() => element.style.removeProperty('min-height')));

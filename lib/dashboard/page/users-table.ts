@@ -1,0 +1,39 @@
+/** Rows of users as a table. A region picks itself; a bar beside a total compares it with the largest of the selection. */
+import { h, outside, visible } from '../../page/dom.ts';
+import { decimal, number, regionName } from '../../page/format.ts';
+import { table } from '../../page/table.ts';
+import type { TopRow } from '../../report/report.ts';
+import { longText } from './long-text.ts';
+import { meter } from './meter.ts';
+
+const MOST_USER = 80;
+
+export interface UserRows {
+  readonly label: string;
+  readonly rows: readonly TopRow[];
+  /** The largest total, that a whole bar stands for. */
+  readonly largest: number;
+  /** A row has all of a user, whose main region it names. */
+  readonly byUser: boolean;
+  /** The region that is picked already. */
+  readonly region: string | null;
+  readonly pick: (region: string) => void;
+}
+
+export function usersTable({ label, rows, largest, byUser, region, pick }: UserRows): HTMLElement {
+  return table(label,
+    [{ name: 'User' }, { name: byUser ? 'Main region' : 'Region' }, { name: 'Watch time', isFigure: true }, { name: 'Logs', isFigure: true }],
+    rows.map((row) => [longText(row.user, MOST_USER), row.region === region ? regionText(region) : regionButton(row.region, pick), h('span', { class: 'metered' }, meter(Number(row.total) / largest), h('span', {}, decimal(row.total))), number(row.logs)]));
+}
+
+function regionButton(region: string, pick: (region: string) => void): HTMLElement {
+  const button = h('button', { type: 'button', class: 'pick', title: `Show ${visible(region)} alone` }, regionText(region));
+  button.addEventListener('click', () => pick(region));
+  return button;
+}
+
+/** Its code, and its name if it has one. */
+function regionText(region: string): HTMLElement {
+  const name = regionName(region);
+  return h('span', {}, outside(region), name === undefined ? undefined : h('span', { class: 'region-name' }, ` ${name}`));
+}

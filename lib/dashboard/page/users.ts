@@ -1,0 +1,168 @@
+/**
+ * Users of the selection: those with the most watch time, or all in their order, from a prefix on. The first page by watch time comes
+ * with the selection; each other is asked for by what the one before it said comes next. Earlier pages are kept by their cursors, not
+ * their rows.
+ */
+import { h, outside, visible } from '../../page/dom.ts';
+import { number } from '../../page/format.ts';
+import type { TopRow } from '../../report/report.ts';
+import { MOST_TOP, type RowPage, type Selection } from '../api.ts';
+import { Asker, Overtaken, type Parameters } from './load.ts';
+import { busy, differs, problemNote, problemOf, swap, type Panel } from './panel.ts';
+import type { State, Store } from './store.ts';
+import { usersTable } from './users-table.ts';
+
+/** A key and the next one of a fast typist are closer. */
+const DEBOUNCE_MILLISECONDS = 180;
+const MOST_FIND = 200;
+
+interface Page {
+  /** Number of its first row, from 0; what to ask for to have it, null: the first page. */
+  readonly start: number;
+  readonly cursor: string | null;
+  readonly rows: readonly TopRow[];
+  readonly next: string | null;
+}
+
+export function usersPanel(store: Store): Panel {
+  const asker = new Asker(store);
+  const isOther = differs();
+  const find = h('input', { type: 'search', id: 'find', maxlength: String(MOST_FIND), autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false', 'aria-describedby': 'find-note' });
+  const sorts = { total: button('Most watch time', () => sort('total')), user: button('By user', () => sort('user')) };
+  const [previous, next] = [button('Previous', () => turn(-1)), button('Next', () => turn(1))];
+  const note = h('p', { class: 'note', id: 'find-note' });
+  const answer = h('div', { class: 'answer' });
+  const status = h('p', { role: 'status' });
+  const controls = h('div', { class: 'controls' },
+    h('div', { class: 'field' }, h('label', { for: 'find' }, 'User begins with'), find),
+    h('div', { class: 'choice', role: 'group', 'aria-label': 'Order' }, sorts.total, sorts.user));
+  const pager = h('div', { class: 'pager', role: 'group', 'aria-label': 'Pages of users' }, previous, next, status);
+  const element = h('div', { class: 'users' }, controls, note, answer, pager);
+
+  let state: State | undefined;
+  let page: Page | undefined;
+  /** Of the pages before this one. */
+  let before: Pick<Page, 'start' | 'cursor'>[] = [];
+  let isLoading = false;
+  let typing: ReturnType<typeof setTimeout> | undefined;
+
+  find.addEventListener('input', () => {
+    clearTimeout(typing);
+    typing = setTimeout(() => {
+      typing = undefined;
+      store.go({ find: find.value }, { isStep: false });
+    }, DEBOUNCE_MILLISECONDS);
+  });
+
+  function sort(by: State['sort']): void {
+    store.go({ sort: by });
+  }
+
+  function turn(direction: -1 | 1): void {
+    if (page === undefined || isLoading) return;
+    if (direction === 1 && page.next !== null) void load({ start: page.start + page.rows.length, cursor: page.next }, [...before, page]);
+    if (direction === -1 && before.length > 0) void load(before.at(-1)!, before.slice(0, -1));
+  }
+
+  async function load({ start, cursor }: Pick<Page, 'start' | 'cursor'>, earlier: typeof before): Promise<void> {
+    const { region, find } = state!;
+    const byUser = isByUser(state!);
+    const selection = selected(state!);
+    if (cursor === null && !byUser && selection) return present(firstPage(selection), earlier);
+    const parameters: Parameters = byUser ? { region, prefix: find || null, after: cursor } : { region, offset: cursor };
+    loading(true);
+    try {
+      const { rows, next } = await asker.ask<RowPage>(byUser ? 'api/users' : 'api/top', parameters);
+      present({ start, cursor, rows, next }, earlier);
+    } catch (error) {
+      if (error instanceof Overtaken) return;
+      swap(answer, problemNote(problemOf(error), () => void load({ start, cursor }, earlier)));
+      status.textContent = '';
+      loading(false);
+    }
+  }
+
+  function loading(is: boolean): void {
+    isLoading = is;
+    busy(answer, is);
+  }
+
+  function present(shown: Page, earlier: typeof before): void {
+    page = shown;
+    before = earlier;
+    const { overview, region, find } = state!;
+    const byUser = overview.groupBy === 'user';
+    const hadFocus = document.activeElement;
+    const wasInside = answer.contains(hadFocus);
+    swap(answer, shown.rows.length === 0
+      ? h('p', {}, ...(find === '' ? ['There are no users.'] : ['No user begins with ', outside(find), '. Upper and lower case are different letters here.']))
+      : usersTable({
+        label: isByUser(state!) ? 'Users in their order' : 'Users with the most watch time', rows: shown.rows, byUser, region, largest: Math.max(...[...selected(state!)?.top ?? [], ...shown.rows].map(({ total }) => Number(total))),
+        pick: (region) => store.go({ region }),
+      }));
+    status.textContent = range(shown, state!);
+    previous.disabled = earlier.length === 0;
+    next.disabled = shown.next === null || !overview.hasSql;
+    if (hadFocus === next && next.disabled) previous.focus();
+    if (hadFocus === previous && previous.disabled) next.focus();
+    if (wasInside && !answer.contains(document.activeElement)) answer.querySelector<HTMLElement>('.scroll')?.focus({ preventScroll: true });
+    loading(false);
+  }
+
+  function show(now: State): void {
+    state = now;
+    const { overview, region, selection } = now;
+    if (typing === undefined && find.value !== now.find) find.value = now.find;
+    for (const [by, choice] of Object.entries(sorts)) choice.setAttribute('aria-pressed', String((by === 'user') === isByUser(now)));
+    sorts.total.disabled = now.find !== '';
+    controls.hidden = !overview.hasSql;
+    previous.hidden = next.hidden = !overview.hasSql;
+    note.replaceChildren(...notes(now));
+    const byUser = isByUser(now);
+    if (!isOther(overview.snapshot, region, byUser, byUser ? now.find : selection)) return;
+    asker.cancel();
+    if (!byUser && selection.status === 'failed') swap(answer, problemNote(selection.problem));
+    if (!byUser && selected(now) === undefined) return loading(selection.status !== 'failed');
+    void load({ start: 0, cursor: null }, []);
+  }
+
+  return { element, show };
+}
+
+/** What the server has said of the region that is picked, if it has. */
+function selected({ selection, region, overview }: State): Selection | undefined {
+  return selection.status === 'ready' && selection.value.region === region && selection.value.snapshot === overview.snapshot ? selection.value : undefined;
+}
+
+/** With a prefix there is one order. */
+function isByUser({ find, sort, overview }: State): boolean {
+  return overview.hasSql && (find !== '' || sort === 'user');
+}
+
+function firstPage({ top, rows }: Selection): Page {
+  return { start: 0, cursor: null, rows: top, next: top.length < Math.min(rows, MOST_TOP) ? String(top.length) : null };
+}
+
+function notes({ overview }: State): string[] {
+  return [
+    overview.groupBy === 'region' ? 'A row is a user in one region: who was in several has several rows.' : 'A row is a user with all of its watch time; the region is the one where most of it was.',
+    overview.hasSql ? undefined : ' Without DuckDB these are the first ones of the last report; nobody can be looked for.',
+  ].filter((note) => note !== undefined);
+}
+
+/** `Rows 51 to 100 of 1,234,567`. */
+function range({ start, rows, next }: Page, state: State): string {
+  if (rows.length === 0) return 'No rows.';
+  const { find } = state;
+  const selection = selected(state);
+  const last = start + rows.length;
+  const which = find !== '' ? ` of those that begin with ${visible(find)}` : selection ? ` of ${number(selection.rows)}` : '';
+  const isEnd = next === null && last === MOST_TOP && !isByUser(state) ? '. The others are listed by user' : '';
+  return `${rows.length === 1 ? `Row ${number(last)}` : `Rows ${number(start + 1)} to ${number(last)}`}${which}${isEnd}.`;
+}
+
+function button(name: string, act: () => void): HTMLButtonElement {
+  const element = h('button', { type: 'button', class: 'small' }, name);
+  element.addEventListener('click', act);
+  return element;
+}
