@@ -5,8 +5,7 @@
  *   const summary = await run({ inputs: ['logs/'], output: 'totals' }, { signal, events });
  */
 import { validateOptions, type RunOptions } from './core/options.ts';
-import type { Dashboard } from './dashboard/server.ts';
-import type { DashboardOptions } from './dashboard/settings.ts';
+import type { Dashboard, DashboardOptions } from './dashboard/settings.ts';
 import type { StateCheck } from './pipeline/check-state.ts';
 import type { Explanation } from './pipeline/explanation.ts';
 import type { DatasetInspection } from './pipeline/inspect-dataset.ts';

@@ -5,7 +5,7 @@
 //   app-<hash>.css
 //   world-<hash>.json   shapes of the world's countries
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { build, transform } from 'esbuild';
 import { escaped, licencesOf } from './licences.mjs';
@@ -22,8 +22,9 @@ const { outputFiles: [code], metafile } = await build({
 const styles = ['lib/page/style.css', `${PAGE}/style.css`, `${PAGE}/panels.css`].map((path) => readFileSync(path, 'utf8')).join('\n');
 const { code: style } = await transform(styles, { loader: 'css', minify: true });
 
-rmSync(OUT, { recursive: true, force: true });
 mkdirSync(OUT, { recursive: true });
+// The library's types stand there, too.
+for (const name of readdirSync(OUT)) if (!name.endsWith('.d.ts')) rmSync(`${OUT}/${name}`);
 let bytes = 0;
 const write = (name, text) => {
   bytes += gzipSync(text).length;

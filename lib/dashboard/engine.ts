@@ -1,28 +1,22 @@
-/** Where DuckDB comes in: loaded when the dashboard starts, and only if it is installed. */
+/** Where DuckDB comes in: sessions over snapshots, and whether there can be any. */
 import { EtlError } from '../core/errors.ts';
+import { querySource } from '../pipeline/dataset-queries.ts';
+import { QuerySession, type Limits } from '../sql/session.ts';
 import type { Snapshot } from './snapshots.ts';
 
-export interface Limits { readonly memory: number; readonly threads: number; readonly seconds?: number; readonly temp?: string }
-export interface ResultColumn { readonly name: string; readonly type: string; readonly isNumber: boolean }
-export interface ResultBatch { readonly rows: number; readonly columns: readonly (readonly (string | null)[])[] }
-export interface QueryResult { readonly columns: readonly ResultColumn[]; batches(): AsyncGenerator<ResultBatch> }
-export interface QueryOptions { readonly parameters?: Readonly<Record<string, string | number | bigint | null>>; readonly seconds?: number; readonly signal?: AbortSignal }
-export interface QuerySession {
-  query(sql: string, options?: QueryOptions): Promise<QueryResult>;
-  exportParquet(sql: string, path: string, options?: QueryOptions): Promise<{ readonly rows: number }>;
-  close(): Promise<void>;
-}
+export type { Limits, QueryOptions, QueryResult, QuerySession, ResultBatch } from '../sql/session.ts';
 
-export interface Engine {
-  readonly hasSql: boolean;
-  start(snapshot: Snapshot, limits: Limits): Promise<QuerySession>;
-}
+/** Throws what QuerySession.start and querySource throw. */
+export type StartSession = (snapshot: Snapshot, limits: Limits) => Promise<QuerySession>;
 
-export async function loadEngine(): Promise<Engine> {
-  return {
-    hasSql: false,
-    start: async () => {
-      throw new EtlError('ETL_INTERNAL', 'Queries are not there yet.');
-    },
-  };
+export const startSession: StartSession = async ({ dataset: { place } }, limits) => QuerySession.start(await querySource(place), limits);
+
+/** Whether `attempt`, to start a session, did not fail for want of DuckDB. */
+export async function isInstalled(attempt: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await attempt();
+  } catch (error) {
+    if (error instanceof EtlError && error.code === 'ETL_SQL_MISSING') return false;
+  }
+  return true;
 }

@@ -18,7 +18,7 @@ const TYPES: Readonly<Record<ExportFormat, string>> = { csv: 'text/csv; charset=
 
 export interface ExportContext extends QueryContext {
   /** Where Parquet is written. */
-  readonly folder: string;
+  folder(): string;
 }
 
 let files = 0;
@@ -62,7 +62,7 @@ async function* csvPieces(snapshot: Snapshot, sql: string, { slot, seconds, sign
 }
 
 async function* parquetPieces(snapshot: Snapshot, sql: string, { slot, seconds, signal, folder }: ExportContext): AsyncGenerator<Uint8Array, undefined> {
-  const path = join(folder, `${files++}.parquet`);
+  const path = join(folder(), `${files++}.parquet`);
   try {
     await slot.use(snapshot, async (session) => {
       signal.throwIfAborted();

@@ -30,7 +30,7 @@ export async function overviewOf(snapshot: Snapshot, views: Views): Promise<Over
     read: { read: read.read!, counted: read.counted!, duplicates: read.duplicates!, rejected: read.rejected! },
     files: { count: files.length, bytes: sum(files, ({ bytes }) => bytes) },
     lastRun: last ? runOf(last) : null,
-    regions, selection, hasSql: views.hasSql,
+    regions, selection, hasSql: await views.hasSql,
   };
 }
 

@@ -7,9 +7,6 @@ const MOST_REASONS = 200;
 const MOST_EXAMPLES = 20;
 const MOST_CHARACTERS = 2000;
 
-/** As core/rejects.ts tells reasons. */
-const REASON = `CASE WHEN code = 'rule' THEN 'rule ' || coalesce("column", '') || ':' || coalesce(rule, '') ELSE code END`;
-
 /** `reason`: that of the examples; undefined: any. */
 export async function rejectsOf(snapshot: Snapshot, reason: string | undefined, views: Views): Promise<Rejects> {
   const { reasons, rows } = await snapshot.answers.rejects.get('', () => reasonsOf(snapshot, views));
@@ -20,7 +17,7 @@ export async function rejectsOf(snapshot: Snapshot, reason: string | undefined, 
 
 async function reasonsOf(snapshot: Snapshot, views: Views): Promise<Rejects> {
   if (snapshot.dataset.description.rows.rejected === 0) return { snapshot: snapshot.id, reasons: [], rows: 0, examples: [] };
-  const found = await views.rows(snapshot, `SELECT ${REASON} AS reason, count(*) AS n FROM rejects GROUP BY 1 ORDER BY n DESC, reason`, {});
+  const found = await views.rows(snapshot, `SELECT reason, count(*) AS n FROM rejects GROUP BY 1 ORDER BY n DESC, reason`, {});
   const reasons = found.map(([reason, rows]) => ({ reason: reason ?? '', rows: Number(rows) }));
   return { snapshot: snapshot.id, reasons: reasons.slice(0, MOST_REASONS), rows: reasons.reduce((sum, { rows }) => sum + rows, 0), examples: [] };
 }
@@ -29,7 +26,7 @@ async function examplesOf(snapshot: Snapshot, reason: string | undefined, views:
   if (snapshot.dataset.description.rows.rejected === 0) return [];
   const cut = (column: string): string => `left(${column}, ${MOST_CHARACTERS})`;
   const found = await views.rows(snapshot, `
-    SELECT ${REASON}, ${cut('file')}, line, ${cut('"column"')}, ${cut('message')}, ${cut('raw')} FROM rejects
-    ${reason === undefined ? '' : `WHERE ${REASON} = $reason`} LIMIT ${MOST_EXAMPLES}`, reason === undefined ? {} : { reason });
+    SELECT reason, ${cut('file')}, line, ${cut('"column"')}, ${cut('message')}, ${cut('raw')} FROM rejects
+    ${reason === undefined ? '' : 'WHERE reason = $reason'} LIMIT ${MOST_EXAMPLES}`, reason === undefined ? {} : { reason });
   return found.map(([of, file, line, column, message, raw]) => ({ reason: of ?? '', file: file ?? '', line: Number(line), column: column ?? null, message: message ?? '', raw: raw ?? '' }));
 }

@@ -60,7 +60,7 @@ export function createApp({ snapshots, events, views, slot, seconds, folder, ...
     const format = text(c, 'format') ?? 'csv';
     if (format !== 'csv' && format !== 'parquet') throw new Refusal(400, 'format must be csv or parquet.');
     // SQL is bounded by what an address may have.
-    return sendExport(c, snapshotOf(c), { sql: sqlOf(c.req.query('sql')), format }, { ...context(c), folder: folder() });
+    return sendExport(c, snapshotOf(c), { sql: sqlOf(c.req.query('sql')), format }, { ...context(c), folder });
   });
   app.get('*', (c) => sendAsset(c, assets));
   app.notFound(() => {

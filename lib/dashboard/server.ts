@@ -8,38 +8,30 @@ import { tmpdir } from 'node:os';
 import { getRequestListener } from '@hono/node-server';
 import { EtlError, messageOf } from '../core/errors.ts';
 import { OwnFolder } from '../core/own-folder.ts';
-import { loadEngine } from './engine.ts';
+import { isInstalled, startSession } from './engine.ts';
 import { Events } from './events.ts';
 import { bracketed, hostsOf, placeOf } from './hosts.ts';
-import { overviewOf } from './overview.ts';
+import { overviewOf, reportOf } from './overview.ts';
 import { createApp } from './routes.ts';
-import { LEAST_TOKEN, settingsOf, type DashboardOptions } from './settings.ts';
+import { LEAST_TOKEN, settingsOf, type Dashboard, type DashboardOptions } from './settings.ts';
 import { SessionSlot } from './slot.ts';
 import { Snapshots } from './snapshots.ts';
 import { viewsOf } from './views.ts';
 
 /** Of those that wait for the views, and for the SQL box, and of those that are answered. */
 const MOST_WAITING = { views: 200, sql: 8 };
-const THREADS = 2;
 /** Of the line and headers of a request: a query may stand in an address. */
 const MOST_HEADER_BYTES = 64 << 10;
 const MOST_CONNECTIONS = 300;
 /** Milliseconds: for a request's headers, for all of it, and without a byte either way beyond what a query takes. */
 const PATIENCE = { headers: 10_000, request: 20_000, silence: 60_000 };
 
-export interface Dashboard {
-  /** To open in a browser: with the token, if there is one. */
-  readonly url: string;
-  /** Ends the server, all its requests and processes. Idempotent. */
-  close(): Promise<void>;
-}
-
 /**
  * Throws ETL_USAGE (also when the address is taken), ETL_INPUT_NOT_FOUND when there is no dataset, ETL_INPUT_READ when it cannot be read,
  * and ETL_SQL_MISSING when there is neither DuckDB nor a report that says what is in it.
  */
-export async function startDashboard(options: DashboardOptions): Promise<Dashboard> {
-  const { output, host, port, token, memory, seconds } = settingsOf(options);
+export async function startDashboard(options: DashboardOptions, start = startSession): Promise<Dashboard> {
+  const { output, host, port, token, seconds, views: forViews, sql: forSql } = settingsOf(options);
   const place = await placeOf(host);
   if (!place.isLoopback && token === undefined) {
     throw new EtlError('ETL_USAGE', `--host ${host} can be reached from other machines: that needs a --token, which whoever opens the dashboard must know.`, {
@@ -47,12 +39,13 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
     });
   }
   const snapshots = await Snapshots.open(output);
-  const engine = await loadEngine();
-  const slotOf = (bytes: number, mostWaiting: number): SessionSlot => new SessionSlot({ limits: { memory: bytes, threads: THREADS }, mostWaiting, start: engine.start });
-  const [viewSlot, slot] = [slotOf(memory.views, MOST_WAITING.views), slotOf(memory.sql, MOST_WAITING.sql)];
-  const views = viewsOf(viewSlot, { hasSql: engine.hasSql, seconds });
-  const events = new Events(snapshots);
   let exports: OwnFolder | undefined;
+  const folder = (): string => (exports ??= OwnFolder.create({ parent: tmpdir(), prefix: 'etl-stream-dashboard', mode: 0o700 })).path;
+  const viewSlot = new SessionSlot({ limits: () => forViews, mostWaiting: MOST_WAITING.views, start });
+  const slot = new SessionSlot({ limits: () => ({ ...forSql, exports: folder() }), mostWaiting: MOST_WAITING.sql, start });
+  // Begun at once: it is there when the first page is.
+  const views = viewsOf(viewSlot, { hasSql: isInstalled(() => viewSlot.lease(snapshots.current).then(({ release }) => release())), seconds });
+  const events = new Events(snapshots);
   let server: Server | undefined;
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
@@ -64,14 +57,13 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
     await exports?.remove();
   };
   try {
-    if (!engine.hasSql) await overviewOf(snapshots.current, views); // what cannot be shown later cannot be started
+    if (!reportOf(snapshots.current)) await overviewOf(snapshots.current, views); // so that it fails here where it would always fail
     server = createServer({ maxHeaderSize: MOST_HEADER_BYTES, headersTimeout: PATIENCE.headers, requestTimeout: PATIENCE.request, connectionsCheckingInterval: 2000 });
     server.maxConnections = MOST_CONNECTIONS;
     server.setTimeout(PATIENCE.silence + seconds * 1000);
     const bound = await listen(server, place.address, port, host);
     const app = createApp({
-      snapshots, events, views, slot, seconds, token, hosts: hostsOf(host, place, bound), port: bound,
-      folder: () => (exports ??= OwnFolder.create({ parent: tmpdir(), prefix: 'etl-stream-dashboard', mode: 0o700 })).path,
+      snapshots, events, views, slot, seconds, folder, token, hosts: hostsOf(host, place, bound), port: bound,
     });
     server.on('request', getRequestListener(app.fetch, { overrideGlobalObjects: false, errorHandler: () => new Response(null, { status: 400 }) }));
     snapshots.watch();

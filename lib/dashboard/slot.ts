@@ -3,14 +3,15 @@
  * the process is ended and one for his snapshot started. So memory is that of one process, whatever is published meanwhile, and a request has
  * its snapshot until it is answered. First come, first served; more than `mostWaiting` are refused.
  */
-import type { Limits, QuerySession } from './engine.ts';
+import type { Limits, QuerySession, StartSession } from './engine.ts';
 import { Refusal } from './problems.ts';
 import type { Snapshot } from './snapshots.ts';
 
 export interface SlotOptions {
-  readonly limits: Limits;
+  /** Asked for when a process is started. */
+  limits(): Limits;
   readonly mostWaiting: number;
-  start(snapshot: Snapshot, limits: Limits): Promise<QuerySession>;
+  readonly start: StartSession;
 }
 
 /** A session that is somebody's until he gives it back. */
@@ -89,7 +90,7 @@ export class SessionSlot {
   async #opened(snapshot: Snapshot): Promise<Open> {
     if (this.#isClosed) throw new Refusal(503, 'The dashboard ends.', { code: 'ETL_ABORTED' });
     if (this.#open && this.#open.snapshot !== snapshot) await this.#end(this.#open);
-    this.#open ??= { snapshot, session: await this.#options.start(snapshot, this.#options.limits), leases: 0, onIdle: undefined };
+    this.#open ??= { snapshot, session: await this.#options.start(snapshot, this.#options.limits()), leases: 0, onIdle: undefined };
     this.#open.leases++;
     return this.#open;
   }

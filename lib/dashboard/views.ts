@@ -7,13 +7,13 @@ import type { Snapshot } from './snapshots.ts';
 export type Row = readonly (string | null)[];
 
 export interface Views {
-  /** Whether DuckDB is there. */
-  readonly hasSql: boolean;
+  /** Whether DuckDB is there; by then the process is there, too. */
+  readonly hasSql: Promise<boolean>;
   /** All rows of a statement, of which there are few. Throws ETL_SQL_MISSING, ETL_SQL, ETL_SQL_LIMIT. */
   rows(snapshot: Snapshot, sql: string, parameters: NonNullable<QueryOptions['parameters']>): Promise<Row[]>;
 }
 
-export function viewsOf(slot: SessionSlot, { hasSql, seconds }: { readonly hasSql: boolean; readonly seconds: number }): Views {
+export function viewsOf(slot: SessionSlot, { hasSql, seconds }: { readonly hasSql: Promise<boolean>; readonly seconds: number }): Views {
   return {
     hasSql,
     rows: (snapshot, sql, parameters) => slot.use(snapshot, (session) => rowsOf(session, sql, { parameters, seconds })),
