@@ -1,4 +1,4 @@
-/** A real browser, offline, for the page of a report: Chromium of this machine, if it has one. */
+/** A real browser, for the page of a report and that of the dashboard: Chromium of this machine, if it has one. */
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { delimiter, join } from 'node:path';
@@ -31,20 +31,25 @@ export interface View {
   readonly width: number;
 }
 
-/** Opens a file as it is, its policy in force, and waits until all charts are drawn. */
-export async function open(browser: Browser, path: string, { theme, width }: View): Promise<Opened> {
-  const context = await browser.newContext({ colorScheme: theme, viewport: { width, height: 900 }, offline: true });
+/** Opens a file as it is, its policy in force, offline, and waits until all charts are drawn. */
+export async function open(browser: Browser, path: string, view: View): Promise<Opened> {
+  const opened = await visit(browser, pathToFileURL(path).href, { ...view, offline: true });
+  await opened.page.waitForFunction("document.querySelector('footer') && [...document.querySelectorAll('.drawing')].every((drawing) => drawing.querySelector('svg'))");
+  return opened;
+}
+
+/** Goes to an address, in a context of its own. */
+export async function visit(browser: Browser, url: string, { theme, width, offline = false }: View & { readonly offline?: boolean }): Promise<Opened> {
+  const context = await browser.newContext({ colorScheme: theme, viewport: { width, height: 900 }, offline, reducedMotion: 'reduce' });
   const page = await context.newPage();
   const complaints: string[] = [];
   const requests: string[] = [];
-  const url = pathToFileURL(path).href;
   page.on('console', (message) => complaints.push(`${message.type()}: ${message.text()}`));
   page.on('pageerror', (error) => complaints.push(String(error)));
   page.on('request', (request) => {
     if (request.url() !== url) requests.push(request.url());
   });
   await page.goto(url);
-  await page.waitForFunction("document.querySelector('footer') && [...document.querySelectorAll('.drawing')].every((drawing) => drawing.querySelector('svg'))");
   return { page, complaints, requests, close: () => context.close() };
 }
 

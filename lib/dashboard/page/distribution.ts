@@ -12,7 +12,7 @@ export function distribution(): Panel {
     show({ overview, selection }) {
       if (!isNew(overview, selection)) return;
       busy(element, selection.status === 'loading');
-      if (selection.status === 'failed') swap(element, h('figure', {}, h('figcaption', {}, h('h3', {}, 'Distribution of totals')), problemNote(selection.problem)));
+      if (selection.status === 'failed') swap(element, h('figure', {}, h('figcaption', {}, h('h3', {}, 'Distribution of totals')), problemNote(selection.problem, selection.again)));
       if (selection.status !== 'ready') return;
       const { distribution: buckets, rows, region } = selection.value;
       const where = region === null ? '' : ` in ${fullNameOf(region)}`;

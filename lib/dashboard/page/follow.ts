@@ -46,10 +46,11 @@ function selectionOf(store: Store): (state: State) => void {
   const asker = new Asker(store);
   let asked = '';
   const load = async (region: string): Promise<void> => {
+    store.know({ selection: { status: 'loading' } });
     try {
       store.know({ selection: { status: 'ready', value: await asker.ask<Selection>('api/selection', { region }) } });
     } catch (error) {
-      if (!(error instanceof Overtaken)) store.know({ selection: { status: 'failed', problem: problemOf(error) } });
+      if (!(error instanceof Overtaken)) store.know({ selection: { status: 'failed', problem: problemOf(error), again: () => void load(region) } });
     }
   };
   return ({ overview, region }) => {
@@ -57,12 +58,8 @@ function selectionOf(store: Store): (state: State) => void {
     if (wanted === asked) return;
     asked = wanted;
     asker.cancel();
-    if (region === null) {
-      store.know({ selection: { status: 'ready', value: overview.selection } });
-    } else {
-      store.know({ selection: { status: 'loading' } });
-      void load(region);
-    }
+    if (region !== null) void load(region);
+    else store.know({ selection: { status: 'ready', value: overview.selection } });
   };
 }
 

@@ -1,6 +1,5 @@
 /** Where what is shown comes from, and the licences. */
-import { h } from '../../page/dom.ts';
-import { visible } from '../../page/dom.ts';
+import { h, visible } from '../../page/dom.ts';
 import { differs, type Panel } from './panel.ts';
 
 export function footer(): Panel {
@@ -15,7 +14,7 @@ export function footer(): Panel {
       if (!isNew(overview)) return;
       const { geoDatabase: { type, buildDate, isEmbedded }, version } = overview;
       sources.replaceChildren(
-        h('p', {}, `Written by etl-stream ${visible(version)}, with the IP database ${visible(type)} of ${visible(buildDate)}.`),
+        h('p', {}, `Written by etl-stream ${visible(version)}, with the IP database ${visible(type)} of ${visible(buildDate.slice(0, 10))}.`),
         ...(isEmbedded ? [h('p', {}, h('a', { href: 'https://db-ip.com' }, 'IP Geolocation by DB-IP'), ', licensed under ', h('a', { href: 'https://creativecommons.org/licenses/by/4.0/' }, 'CC BY 4.0'), '.')] : []));
     },
   };

@@ -17,7 +17,10 @@ export interface View {
   readonly sql: string;
 }
 
-export type Loaded<T> = { readonly status: 'loading' } | { readonly status: 'ready'; readonly value: T } | { readonly status: 'failed'; readonly problem: Problem };
+export type Loaded<T> =
+  | { readonly status: 'loading' }
+  | { readonly status: 'ready'; readonly value: T }
+  | { readonly status: 'failed'; readonly problem: Problem; again(): void };
 
 export interface State extends View {
   readonly overview: Overview;
