@@ -16,10 +16,11 @@ export function bounds(values: readonly number[]): number[] {
   return [];
 }
 
-/** 1 to SHADES; 1 is the least. */
+/** SHADES for the largest values, then down; 1 where no value is over 0. */
 export function shadeOf(value: number, from: readonly number[]): number {
+  if (from.length === 0) return 1;
   const at = from.findIndex((bound) => value >= bound);
-  return at < 0 ? Math.max(1, SHADES - from.length) : SHADES - at;
+  return SHADES - (at < 0 ? from.length : at);
 }
 
 /** Multiples of powers of ten, from the largest that is not over `most` down to the first that is not over `least`. */

@@ -10,7 +10,7 @@ import { drawn } from '../../page/drawing.ts';
 import { compact, count, decimal, number, percent } from '../../page/format.ts';
 import { fullNameOf, nameOf } from './names.ts';
 import { differs, type Panel } from './panel.ts';
-import { bounds, shadeOf, SHADES } from './shades.ts';
+import { bounds, shadeOf } from './shades.ts';
 import type { Overview } from '../api.ts';
 import type { Store } from './store.ts';
 import { tooltip } from './tooltip.ts';
@@ -108,9 +108,9 @@ function draw(width: number, { shapes, points }: World, regions: Regions, from: 
 }
 
 function legend(from: readonly number[]): HTMLElement {
-  const steps = from.map((bound, at) => (at === 0 ? `${compact(bound)} and more` : `${compact(bound)} to ${compact(from[at - 1]!)}`));
-  const all = [...steps, ...(from.length === 0 ? ['0'] : [`under ${compact(from.at(-1)!)}`])].map((text, at) => [text, SHADES - at] as const);
-  const items = [...all.reverse(), ['no data', 0] as const].map(([text, shade]) => h('li', { class: `shade-${shade}` }, text));
+  const steps = from.map((bound, at) => [at === 0 ? `${compact(bound)} and more` : `${compact(bound)} to ${compact(from[at - 1]!)}`, shadeOf(bound, from)] as const);
+  const below = [from.length === 0 ? '0 or less' : `under ${compact(from.at(-1)!)}`, shadeOf(-1, from)] as const;
+  const items = [...steps, below].reverse().concat([['no data', 0]]).map(([text, shade]) => h('li', { class: `shade-${shade}` }, text));
   return h('ul', { class: 'legend', 'aria-label': 'Shades by watch time, in powers of ten' }, ...items);
 }
 
