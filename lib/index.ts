@@ -13,6 +13,7 @@ import type { StateDescription, StateOf } from './pipeline/inspect.ts';
 import { runJob } from './pipeline/job.ts';
 import type { Reports } from './pipeline/reports.ts';
 import type { DatasetQueries, OpenQueriesOptions } from './pipeline/open-queries.ts';
+import type { DatasetResult, QueryDatasetOptions } from './pipeline/query-dataset.ts';
 import type { Guess } from './pipeline/sniffed.ts';
 import type { Forgot } from './pipeline/tend.ts';
 import type { JobListener } from './progress.ts';
@@ -33,7 +34,7 @@ export type { DatasetInspection, InspectedFile, InspectedRegion, InspectedRun } 
 export type { CommitRecord, InputRecord, Published, RowCounts, StateDescription, StateOf } from './pipeline/inspect.ts';
 export type { Forgot } from './pipeline/tend.ts';
 export type { ValidatedInput, ValidatedReason, Validation } from './pipeline/validate.ts';
-export type { DatasetQueries, OpenQueriesOptions };
+export type { DatasetQueries, DatasetResult, OpenQueriesOptions, QueryDatasetOptions };
 export type { Reports } from './pipeline/reports.ts';
 export type { Bucket, InputReport, Listed, RegionReport, ResultReport, RunReport, TopRow } from './report/report.ts';
 export type { Verification, VerifiedState, VerifyOptions } from './pipeline/verify.ts';
@@ -149,6 +150,20 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
  */
 export async function openQueries(options: OpenQueriesOptions): Promise<DatasetQueries> {
   return (await besidesRuns()).DatasetQueries.open(options);
+}
+
+/**
+ * One query of the dataset at `output`, as it is published now. `sql` is one statement that only reads, of `watch_time(user_id, geo_region, total_watch_time, log_count)`, `runs`,
+ * `inputs` and `rejects`. Values are texts as DuckDB casts them, so that nothing of a decimal or a 64-bit number is lost; null: NULL.
+ *
+ *   const result = await queryDataset('totals', 'FROM watch_time WHERE user_id = $user', { parameters: { user } });
+ *   for await (const [user, region, total, logs] of result) ...
+ *
+ * DuckDB runs in a process of its own, which ends with the rows: read them all, leave the loop, or call `close`. Rejects with ETL_SQL (the query is wrong, refused, or
+ * failed), ETL_SQL_LIMIT, ETL_SQL_MISSING (@duckdb/node-api is not installed), ETL_ABORTED, ETL_INPUT_NOT_FOUND and ETL_INPUT_READ; while rows are read as well.
+ */
+export async function queryDataset(output: string, sql: string, options: QueryDatasetOptions = {}): Promise<DatasetResult> {
+  return (await besidesRuns()).queryDataset(output, sql, options);
 }
 
 /** Loaded when it is needed: a run does not pay for it. */

@@ -7,6 +7,7 @@ export { explainJob } from './explain.ts';
 export { describeState } from './inspect.ts';
 export { inspectDataset } from './inspect-dataset.ts';
 export { DatasetQueries } from './open-queries.ts';
+export { queryDataset } from './query-dataset.ts';
 export { readReports } from './reports.ts';
 export { compactState, forgetState } from './tend.ts';
 export { validateInputs } from './validate.ts';

@@ -1,12 +1,12 @@
 /**
  * What a session and the process of DuckDB say to each other, in order of a query's life:
  *
- *   open ─► opened                         once
- *   query ─► columns, next ─► batch ... next ─► end
- *   export ─► exported
- *   cancel ─► (what was asked fails, or is answered, and the query is over)
+ *   open ─► opened                                              once
+ *   query ─► columns, next ─► batch ... ─► cancel ─► cancelled
+ *   export ─► exported, cancel ─► cancelled
  *
- * Every request is answered once, by its number; an answer may be `failed`. A batch is made while the one before it is read.
+ * Every request is answered once, by its number; an answer may be `failed`. `cancel` comes at any time, last: what was asked fails, and when it is
+ * answered, the query is over. A batch is made while the one before it is read.
  */
 import type { Limits, Parameters, QuerySource, ResultColumn } from './source.ts';
 
@@ -23,7 +23,8 @@ export type Answer =
   /** undefined: there are no more rows, and the query is over. */
   | { readonly kind: 'batch'; readonly number: number; readonly batch: PackedBatch | undefined }
   | { readonly kind: 'exported'; readonly number: number; readonly rows: number }
-  | { readonly kind: 'cancelled'; readonly number: number }
+  /** `bytes`: resident now. */
+  | { readonly kind: 'cancelled'; readonly number: number; readonly bytes: number }
   | { readonly kind: 'failed'; readonly number: number; readonly error: Failure }
   /** Of no request: the process has more memory than it may have, and ends. */
   | { readonly kind: 'memory'; readonly number: -1; readonly bytes: number };

@@ -46,7 +46,7 @@ async function handle(request: Request): Promise<Answer> {
       return { kind: 'exported', number, rows: await queries.export(request.query, request.sql, request.parameters, request.file) };
     case 'cancel':
       await queries.cancel(request.query);
-      return { kind: 'cancelled', number };
+      return { kind: 'cancelled', number, bytes: process.memoryUsage.rss() };
   }
 }
 

@@ -6,6 +6,8 @@ import type { Limits, QuerySource } from './source.ts';
 
 /** What an interrupted query has to end. */
 export const KILL_AFTER_MS = 1000;
+/** With more of its memory than this a process is not used again: what allocators keep would be missing for the next query. */
+const WORN_FROM = 0.8;
 
 type Asked = Request extends infer R ? (R extends Request ? Omit<R, 'number'> : never) : never;
 
@@ -18,12 +20,15 @@ export class QueryProcess {
   readonly #child: ChildProcess;
   readonly #waiting = new Map<number, Waiting>();
   readonly #exited: Promise<void>;
+  readonly #memory: number;
+  #queries = 0;
   #requests = 0;
   /** Why it ended. */
   #end: EtlError | undefined;
 
-  private constructor(child: ChildProcess) {
+  private constructor(child: ChildProcess, memory: number) {
     this.#child = child;
+    this.#memory = memory;
     child.on('message', (answer: Answer) => this.#take(answer));
     child.on('error', (cause) => this.#fail(new EtlError('ETL_SQL', `The process of DuckDB could not be started: ${cause.message}.`, { cause })));
     this.#exited = new Promise((resolve) => {
@@ -47,7 +52,7 @@ export class QueryProcess {
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });
-    const started = new QueryProcess(child);
+    const started = new QueryProcess(child, limits.memory);
     try {
       await started.ask({ kind: 'open', source, limits, exportFiles });
       return started;
@@ -75,12 +80,18 @@ export class QueryProcess {
     });
   }
 
+  /** To be called before a query's first request; then `end` ends it. */
+  begin(): void {
+    this.#queries++;
+  }
+
   /** Ends a query, or, if it does not end in time, the process, for the reason given. */
-  async cancel(query: number, reason: EtlError | undefined): Promise<void> {
-    if (this.#end) return;
+  async end(query: number, reason: EtlError | undefined): Promise<void> {
     const timer = setTimeout(() => void this.kill(reason), KILL_AFTER_MS);
-    await this.ask({ kind: 'cancel', query }).catch(() => undefined);
+    const answer = await this.ask({ kind: 'cancel', query }).catch(() => undefined) as Extract<Answer, { kind: 'cancelled' }> | undefined;
     clearTimeout(timer);
+    this.#queries--;
+    if (answer && this.#queries === 0 && answer.bytes > this.#memory * WORN_FROM) await this.kill();
   }
 
   /** What is asked fails with `reason`. When this is done, there is no such process. */

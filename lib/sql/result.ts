@@ -22,12 +22,14 @@ interface Chunk {
 export class RunningQuery {
   readonly columns: readonly ResultColumn[];
   readonly #result: DuckDBResult;
+  readonly #statement: CheckedStatement;
   readonly #check: () => void;
   #chunk: Chunk | undefined;
 
-  private constructor(columns: readonly ResultColumn[], result: DuckDBResult, check: () => void) {
+  private constructor(columns: readonly ResultColumn[], result: DuckDBResult, statement: CheckedStatement, check: () => void) {
     this.columns = columns;
     this.#result = result;
+    this.#statement = statement;
     this.#check = check;
   }
 
@@ -39,7 +41,10 @@ export class RunningQuery {
     // What is explained is a statement by itself: its two columns of text are known.
     const sql = statement.isExplain ? statement.sql : `SELECT ${texts} FROM (\n${statement.sql}\n) AS result(${names.join(', ')})`;
     const prepared = await prepare(connection, sql, parameters);
-    return new RunningQuery(columns, await prepared.stream(), check);
+    const result = await prepared.stream().catch((error: unknown) => {
+      throw asGiven(error, statement);
+    });
+    return new RunningQuery(columns, result, statement, check);
   }
 
   /** undefined: there are no more. Throws what DuckDB throws. */
@@ -62,10 +67,21 @@ export class RunningQuery {
   }
 
   async #fetch(): Promise<Chunk | undefined> {
-    const chunk = await this.#result.fetchChunk();
+    const chunk = await this.#result.fetchChunk().catch((error: unknown) => {
+      throw asGiven(error, this.#statement);
+    });
     if (!chunk || chunk.rowCount === 0) return undefined;
     return { vectors: this.columns.map((_, index) => chunk.getColumnVector(index) as DuckDBBlobVector), rows: chunk.rowCount, at: 0 };
   }
+}
+
+/** What DuckDB says of a statement that it was given one line further down. */
+function asGiven(error: unknown, { isExplain }: CheckedStatement): unknown {
+  if (isExplain || !(error instanceof Error)) return error;
+  return new Error(error.message.replace(/^LINE (\d+): (.*)\n( *)\^/m, (_, number: string, line: string, indent: string) => {
+    const name = String(Number(number) - 1);
+    return `LINE ${name}: ${line}\n${indent.slice(number.length - name.length)}^`;
+  }), { cause: error });
 }
 
 /** Of a blob, or of a text, which only EXPLAIN gives. */

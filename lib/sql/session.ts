@@ -6,10 +6,11 @@
  * counts in which the process is at work, not what a reader takes between two batches. Memory here: two batches a query, some megabytes.
  */
 import { randomBytes } from 'node:crypto';
-import { rename, rm } from 'node:fs/promises';
+import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EtlError, messageOf } from '../core/errors.ts';
 import type { Answer, PackedBatch, Request } from './messages.ts';
+import { checkedParameters } from './parameters.ts';
 import { QueryProcess } from './query-process.ts';
 import type { Limits, Parameters, QuerySource, ResultBatch, ResultColumn } from './source.ts';
 import { Turns } from './turns.ts';
@@ -43,6 +44,7 @@ export class QuerySession {
   /** Of which one is free for each export that is under way: DuckDB may write to no others. */
   readonly #exportFiles: string[];
   #process: Promise<QueryProcess> | undefined;
+  #starting: Promise<QueryProcess> | undefined;
   #closed: Promise<void> | undefined;
   #queries = 0;
 
@@ -64,9 +66,10 @@ export class QuerySession {
    * Of one statement that only reads; rows come in the order that it says. Throws ETL_SQL (it is wrong, refused, or failed), ETL_SQL_LIMIT (time or memory), ETL_ABORTED.
    */
   async query(sql: string, options: QueryOptions = {}): Promise<QueryResult> {
+    const asked = { sql: String(sql), parameters: checkedParameters(options.parameters) };
     const task = await this.#begin(options);
     try {
-      const answer = await task.ask({ kind: 'query', query: task.query, sql, parameters: options.parameters ?? {} });
+      const answer = await task.ask({ kind: 'query', query: task.query, ...asked });
       const { columns } = answer as Extract<Answer, { kind: 'columns' }>;
       return { columns, batches: () => batchesOf(task), close: () => task.end() };
     } catch (error) {
@@ -77,11 +80,12 @@ export class QuerySession {
 
   /** Writes what `sql` gives to the new file `path`, on the file system of `exports`. Throws as `query` does, and ETL_OUTPUT_WRITE. */
   async exportParquet(sql: string, path: string, options: QueryOptions = {}): Promise<{ readonly rows: number }> {
+    const asked = { sql: String(sql), parameters: checkedParameters(options.parameters) };
     const task = await this.#begin(options);
     const file = this.#exportFiles.pop();
     try {
       if (file === undefined) throw new EtlError('ETL_USAGE', 'This session has no folder for exports.');
-      const answer = await task.ask({ kind: 'export', query: task.query, sql, parameters: options.parameters ?? {}, file });
+      const answer = await task.ask({ kind: 'export', query: task.query, ...asked, file });
       await rename(file, path).catch((cause: unknown) => {
         throw new EtlError('ETL_OUTPUT_WRITE', `Cannot write ${path}: ${messageOf(cause)}.`, { cause });
       });
@@ -104,13 +108,15 @@ export class QuerySession {
   async #end(): Promise<void> {
     const started = await this.#process?.catch(() => undefined);
     await started?.kill(new EtlError('ETL_ABORTED', 'The query was stopped: its session was closed.'));
-    for (const file of this.#exportFiles) await rm(file, { force: true }).catch(() => undefined);
+    await this.#removeSpilled();
   }
 
   async #begin({ seconds = this.#limits.seconds, signal }: QueryOptions): Promise<Task> {
     const leave = await this.#turns.enter(signal);
     try {
-      return new Task({ process: await this.#ready(), query: ++this.#queries, seconds, signal, leave });
+      let process = await this.#ready();
+      while (process.hasEnded) process = await this.#ready(); // between the two
+      return new Task({ process, query: ++this.#queries, seconds, signal, leave });
     } catch (error) {
       leave();
       throw error;
@@ -123,14 +129,30 @@ export class QuerySession {
     const last = await this.#process?.catch(() => undefined);
     if (last && !last.hasEnded) return last;
     // Of those that wait here, the first one starts it.
-    this.#process = this.#starting ??= QueryProcess.start(this.#source, this.#limits, this.#exportFiles).finally(() => {
+    this.#process = this.#starting ??= this.#start().finally(() => {
       this.#starting = undefined;
     });
     return this.#process;
   }
 
-  #starting: Promise<QueryProcess> | undefined;
+  async #start(): Promise<QueryProcess> {
+    await this.#removeSpilled();
+    const started = await QueryProcess.start(this.#source, this.#limits, this.#exportFiles);
+    if (this.#closed) await started.kill();
+    return started;
+  }
+
+  /** What a process left that was killed. */
+  async #removeSpilled(): Promise<void> {
+    const { temp } = this.#limits;
+    const names = temp === undefined ? [] : await readdir(temp).catch(() => []);
+    for (const name of names) if (name.startsWith(SPILLED)) await rm(join(temp!, name), { force: true }).catch(() => undefined);
+    for (const file of this.#exportFiles) await rm(file, { force: true }).catch(() => undefined);
+  }
 }
+
+/** How DuckDB begins the names of its temporary files. */
+const SPILLED = 'duckdb_temp_';
 
 interface TaskOptions {
   readonly process: QueryProcess;
@@ -155,6 +177,7 @@ class Task {
   constructor(options: TaskOptions) {
     this.query = options.query;
     this.#options = options;
+    options.process.begin();
     this.#millisecondsLeft = (options.seconds ?? Infinity) * 1000;
     options.signal?.addEventListener('abort', this.#onAbort);
     if (options.signal?.aborted) this.#onAbort();
@@ -184,7 +207,7 @@ class Task {
     this.#ended ??= (async () => {
       const { process, signal, leave } = this.#options;
       signal?.removeEventListener('abort', this.#onAbort);
-      await process.cancel(this.query, this.#stopped);
+      await process.end(this.query, this.#stopped);
       leave();
     })();
     return this.#ended;

@@ -50,20 +50,33 @@ function afterBlanks(sql: string, from: number): number {
   return at;
 }
 
-/** Up to the first `;` that stands in no quotes, without blanks and empty statements before it. */
-export function firstStatement(sql: string): string {
-  let start = afterBlanks(sql, 0);
-  while (sql[start] === ';') start = afterBlanks(sql, start + 1);
-  let at = start;
+export interface FirstStatement {
+  /** Up to the first `;` that stands in no quotes. */
+  readonly sql: string;
+  /** There is none. */
+  readonly isBlank: boolean;
+  /** Nothing stands behind it. */
+  readonly isLast: boolean;
+}
+
+/** Empty ones are none. */
+export function firstStatement(sql: string): FirstStatement {
+  let start = 0;
+  let at = afterBlanks(sql, 0);
+  while (sql[at] === ';') at = afterBlanks(sql, start = at + 1);
+  const isBlank = at === sql.length;
   while (at < sql.length && sql[at] !== ';') at = tokenAt(sql, at).end;
-  return sql.slice(start, at);
+  const end = at;
+  while (sql[at] === ';') at = afterBlanks(sql, at + 1);
+  return { sql: sql.slice(start, end), isBlank, isLast: at === sql.length };
 }
 
 /** What a statement explains, without EXPLAIN, ANALYZE and options; undefined: it is no EXPLAIN. */
 export function explained(statement: string): string | undefined {
-  let at = wordAt(statement, 0, 'explain');
-  if (at === 0) return undefined;
-  at = afterBlanks(statement, at);
+  const start = afterBlanks(statement, 0);
+  const behind = wordAt(statement, start, 'explain');
+  if (behind === start) return undefined;
+  let at = afterBlanks(statement, behind);
   const analyze = wordAt(statement, at, 'analyze');
   if (analyze > at) at = afterBlanks(statement, analyze);
   if (/\(\s*(analyze|format)\b/iy.test(statement.slice(at))) at = afterParenthesis(statement, at);

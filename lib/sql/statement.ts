@@ -25,18 +25,22 @@ export interface CheckedStatement {
 }
 
 const READS_ONLY = 'Queries only read: SELECT, FROM, WITH, VALUES, SHOW, DESCRIBE, SUMMARIZE, and EXPLAIN of one of these.';
+const TABLES = 'There are watch_time, runs, inputs and rejects to select from.';
 export const MOST_SQL_CHARACTERS = 1 << 20;
 
 /** StatementType of node-api: of a file's own constants, as the module is loaded late. */
 const [SELECT, EXPLAIN] = [1, 4];
 
-/** Table functions that only compute, or tell of the catalog. Those that read files are refused by DuckDB's lock as well. */
+/** Table functions that only compute, or tell of the catalog and of what is in the dataset's files: DuckDB's lock refuses all others. */
 const TABLE_FUNCTIONS = new Set([
   'range', 'generate_series', 'unnest', 'repeat', 'repeat_row', 'json_each', 'json_tree', 'histogram', 'histogram_values', 'test_all_types',
   'duckdb_columns', 'duckdb_constraints', 'duckdb_databases', 'duckdb_functions', 'duckdb_keywords', 'duckdb_memory', 'duckdb_schemas',
   'duckdb_tables', 'duckdb_types', 'duckdb_views', 'pragma_table_info', 'pragma_version', 'pg_timezone_names', 'icu_calendar_names',
-  'read_parquet', 'parquet_scan', 'parquet_metadata', 'parquet_schema', 'parquet_file_metadata', 'parquet_kv_metadata', 'parquet_bloom_probe',
+  'parquet_metadata', 'parquet_schema', 'parquet_file_metadata', 'parquet_kv_metadata', 'parquet_bloom_probe',
 ]);
+
+/** A name that DuckDB may take for that of a file, and read it. */
+const LIKE_FILE = /[./\\:*?[]/;
 
 /** Settings have the paths of folders outside of the dataset. */
 const HIDDEN = new Set(['duckdb_settings', 'pg_settings', 'current_setting', 'duckdb_logs', 'duckdb_secrets']);
@@ -45,33 +49,39 @@ const HIDDEN = new Set(['duckdb_settings', 'pg_settings', 'current_setting', 'du
 export async function checkStatement(connection: DuckDBConnection, given: string): Promise<CheckedStatement> {
   if (given.length > MOST_SQL_CHARACTERS) throw new QueryRefused(`A query has at most ${MOST_SQL_CHARACTERS} characters, and this one has ${given.length}.`);
   if (given.includes('\0')) throw new QueryRefused('A query is a text without NUL characters.');
-  const sql = firstStatement(given);
-  const { count } = await connection.extractStatements(given);
-  if (count === 0) throw new QueryRefused('There is no query: say what to select.');
-  if (count > 1) throw new QueryRefused(isPivot(sql) ? 'A PIVOT must say which values become columns.' : 'Only one statement can be asked at a time.', isPivot(sql) ? 'PIVOT … ON column IN (…) USING …' : READS_ONLY);
+  const { sql, isBlank, isLast } = firstStatement(given);
+  if (isBlank) throw new QueryRefused('There is no query: say what to select.');
+  if (!isLast) throw new QueryRefused('Only one statement can be asked at a time.', READS_ONLY);
   const rest = explained(sql);
-  await checkSelect(connection, rest ?? sql);
+  // Before anything else: the tree is made by the parser alone, which reads no files, as IMPORT would.
+  const tree = await treeOf(connection, rest ?? sql);
+  if (tree === undefined) throw /\bpivot/i.test(sql) ? new QueryRefused('A PIVOT must say which values become columns.', 'PIVOT … ON column IN (…) USING …') : refused();
+  checkTree(tree);
+  if (await typeOf(connection, rest ?? sql) !== SELECT) throw refused();
   if (rest !== undefined && await typeOf(connection, sql) !== EXPLAIN) throw refused();
   return { sql, isExplain: rest !== undefined };
 }
 
-async function checkSelect(connection: DuckDBConnection, sql: string): Promise<void> {
-  const tree = await treeOf(connection, sql);
-  if (tree === undefined) throw isPivot(sql) ? new QueryRefused('A PIVOT must say which values become columns.', 'PIVOT … ON column IN (…) USING …') : refused();
-  checkTree(tree);
-  if (await typeOf(connection, sql) !== SELECT) throw refused();
-}
-
-/** undefined: it is no SELECT. Throws what DuckDB throws for what is no SQL. */
+/** undefined: it is no single SELECT. Throws QueryRefused for what is no SQL. */
 async function treeOf(connection: DuckDBConnection, sql: string): Promise<unknown> {
   const result = await connection.runAndReadAll('SELECT json_serialize_sql($sql::VARCHAR)', { sql });
-  const tree = JSON.parse(String(result.value(0, 0))) as { error: boolean; error_type?: string; error_message?: string; statements?: unknown[] };
+  const tree = JSON.parse(String(result.value(0, 0))) as { error: boolean; error_type?: string; error_message?: string; position?: string; statements?: unknown[] };
   if (!tree.error) return tree.statements?.length === 1 ? tree : undefined;
   if (tree.error_type === 'not implemented') return undefined;
-  // Said by the parser itself, with the place.
-  await connection.extractStatements(sql);
-  throw new QueryRefused(String(tree.error_message));
+  throw new QueryRefused(`${String(tree.error_message)}${placeIn(sql, Number(tree.position))}`);
 }
+
+/** The line in which the parser stumbled, with a mark, as DuckDB shows it. `position`: in characters. */
+function placeIn(sql: string, position: number): string {
+  if (!Number.isInteger(position)) return '';
+  const before = sql.slice(0, position);
+  const start = before.lastIndexOf('\n') + 1;
+  const [line] = sql.slice(start).split('\n', 1);
+  const name = `LINE ${before.split('\n').length}: `;
+  return line!.length > MOST_LINE ? '' : `\n\n${name}${line}\n${' '.repeat(name.length + position - start)}^`;
+}
+
+const MOST_LINE = 200;
 
 function checkTree(tree: unknown): void {
   const open: unknown[] = [tree];
@@ -84,8 +94,9 @@ function checkTree(tree: unknown): void {
     const { type, function: called, function_name: name, table_name: table, show_type: show } = node as Record<string, unknown>;
     if (type === 'TABLE_FUNCTION') {
       const tableFunction = String((called as { function_name?: unknown } | null)?.function_name).toLowerCase();
-      if (!TABLE_FUNCTIONS.has(tableFunction)) throw new QueryRefused(`The function ${tableFunction} cannot be used here.`, 'There are watch_time, runs, inputs and rejects to select from.');
+      if (!TABLE_FUNCTIONS.has(tableFunction)) throw new QueryRefused(`The function ${tableFunction} cannot be used here.`, TABLES);
     }
+    if (type === 'BASE_TABLE' && LIKE_FILE.test(String(table))) throw new QueryRefused(`There is no table ${String(table)}: files cannot be read here.`, TABLES);
     for (const hidden of [name, table]) {
       if (typeof hidden === 'string' && HIDDEN.has(hidden.toLowerCase().replaceAll('"', ''))) throw new QueryRefused(`${hidden} cannot be used here.`);
     }
@@ -103,10 +114,6 @@ async function typeOf(connection: DuckDBConnection, sql: string): Promise<number
   } finally {
     prepared.destroySync();
   }
-}
-
-function isPivot(sql: string): boolean {
-  return /\bpivot/i.test(sql);
 }
 
 function refused(): QueryRefused {
