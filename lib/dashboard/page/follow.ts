@@ -3,7 +3,7 @@
  * tells that there is a new result, or that it is there at all.
  */
 import type { Announcement, Overview, Selection } from '../api.ts';
-import { Asker, Overtaken, ask, onOutdated } from './load.ts';
+import { Asker, Failure, Overtaken, ask, onOutdated } from './load.ts';
 import type { Masthead } from './masthead.ts';
 import { problemOf } from './panel.ts';
 import type { State, Store } from './store.ts';
@@ -13,22 +13,24 @@ const MOST_AGAIN_MS = 30_000;
 
 export function follow(store: Store, head: Masthead): void {
   let isLoading = false;
-  let isBehind = false;
+  let announced: string | undefined;
+  const isBehind = (): boolean => announced !== undefined && announced !== store.state?.overview.snapshot;
   const load = async (): Promise<void> => {
-    isBehind = true;
     if (isLoading) return;
     isLoading = true;
     try {
-      while (isBehind) {
-        isBehind = false;
+      do {
+        announced = undefined;
         const before = store.state?.overview;
         const overview = await ask<Overview>('api/overview');
         if (overview.snapshot === before?.snapshot) continue;
         store.know({ overview, selection: { status: 'loading' } });
         if (before !== undefined) head.arrived(before, overview);
-      }
+      } while (isBehind());
     } catch (error) {
-      if (!(error instanceof Overtaken) && store.state === undefined) head.failed(problemOf(error), () => void load());
+      // That a connection is lost is told by its mark.
+      const isLost = error instanceof Failure && error.status === 0 && store.state !== undefined;
+      if (!(error instanceof Overtaken) && !isLost) head.failed(problemOf(error), () => void load());
     } finally {
       isLoading = false;
     }
@@ -37,7 +39,8 @@ export function follow(store: Store, head: Masthead): void {
   store.listen(selectionOf(store));
   void load();
   events(head, (snapshot) => {
-    if (store.state?.overview.snapshot !== snapshot) void load();
+    announced = snapshot;
+    if (isBehind()) void load();
   });
 }
 

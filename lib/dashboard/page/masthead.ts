@@ -11,7 +11,7 @@ const NOTICE_SECONDS = 12;
 
 export interface Masthead extends Panel {
   connection(now: Connection): void;
-  /** Where there is nothing to show at all. */
+  /** The overview could not be had; what is shown stays. */
   failed(problem: Problem, again: () => void): void;
   arrived(before: Overview, now: Overview): void;
 }
@@ -23,6 +23,7 @@ export function masthead(): Masthead {
   const problem = h('div');
   const notice = h('div', { class: 'notice', role: 'status' });
   const isNew = differs();
+  let isShown = false;
   let hide: ReturnType<typeof setTimeout> | undefined;
 
   const close = (): void => notice.replaceChildren();
@@ -30,6 +31,7 @@ export function masthead(): Masthead {
     element: h('header', {}, h('p', { class: 'eyebrow' }, 'etl-stream dashboard', mark), name, lead, problem, notice),
     show({ overview }) {
       if (!isNew(overview)) return;
+      isShown = true;
       problem.replaceChildren();
       name.replaceChildren(h('bdi', {}, visible(overview.name)));
       document.title = `${visible(overview.name)} – etl-stream dashboard`;
@@ -42,7 +44,7 @@ export function masthead(): Masthead {
       mark.textContent = TOLD[now];
     },
     failed(of, again) {
-      lead.textContent = '';
+      if (!isShown) lead.textContent = '';
       problem.replaceChildren(problemNote(of, again));
     },
     arrived(before, now) {
