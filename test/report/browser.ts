@@ -61,12 +61,12 @@ interface Violation {
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-/** What axe finds wrong, of the page with all that can be opened in it open. Run by the debugger: the page's policy stays in force. */
-export async function violations(page: Page): Promise<string[]> {
+/** What axe finds wrong, of the page with all that can be opened in it open; or of some elements of it. Run by the debugger: the page's policy stays in force. */
+export async function violations(page: Page, within?: readonly string[]): Promise<string[]> {
   await page.evaluate(axe);
-  const found = await page.evaluate(async () => {
-    const { axe } = globalThis as unknown as { axe: { run(): Promise<{ violations: Violation[] }> } };
-    return (await axe.run()).violations;
-  });
+  const found = await page.evaluate(async (selectors) => {
+    const { axe } = globalThis as unknown as { axe: { run(context?: object): Promise<{ violations: Violation[] }> } };
+    return (await (selectors ? axe.run({ include: selectors.map((selector) => [selector]) }) : axe.run())).violations;
+  }, within);
   return found.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.slice(0, 3).map(({ html, failureSummary }) => `${html.slice(0, 200)} ${failureSummary ?? ''}`).join(' | ')}`);
 }

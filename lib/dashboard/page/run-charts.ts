@@ -111,12 +111,13 @@ interface Drawing {
 }
 
 function overRuns(runs: readonly Run[], label: string, { top, title, marks }: Drawing): (width: number) => Element {
+  const labels = labelsOf(runs);
   return (available) => {
     const width = Math.min(available, AXIS + 20 + MOST_PLACE * runs.length);
     const every = Math.ceil(runs.length / Math.max(1, (width - AXIS - 20) / LABEL));
     return drawn({
       width, height: HEIGHT, marginLeft: AXIS, marginRight: 20, marginBottom: 40, marginTop: 26,
-      x: { domain: runs.map((_, place) => place), label: null, tickSize: 0, padding: runs.length > 40 ? 0.1 : 0.25, tickFormat: (place: number) => ((runs.length - 1 - place) % every === 0 ? shortly(runs[place]!) : '') },
+      x: { domain: runs.map((_, place) => place), label: null, tickSize: 0, padding: runs.length > 40 ? 0.1 : 0.25, tickFormat: (place: number) => ((runs.length - 1 - place) % every === 0 ? labels[place] : '') },
       y: { label, labelArrow: 'none', tickFormat: compact, ticks: 5, zero: true, nice: true },
       marks: [
         gridY({ stroke: 'var(--line)', strokeOpacity: 1, ticks: 5 }),
@@ -145,9 +146,13 @@ function subject(runs: readonly Run[]): string {
   return runs.length === 1 ? 'The run' : `The ${number(runs.length)} runs`;
 }
 
-/** Day and time, UTC, in two lines. */
-function shortly({ startedAt }: Run): string {
-  const date = new Date(startedAt);
-  const day = date.toLocaleDateString('en-GB', { timeZone: 'UTC', day: 'numeric', month: 'short' });
-  return `${day}\n${date.toLocaleTimeString('en-GB', { timeZone: 'UTC', hour: '2-digit', minute: '2-digit' })}`;
+/** Day and time, UTC, in two lines; to the second where two runs began in one minute. */
+function labelsOf(runs: readonly Run[]): string[] {
+  const minutes = runs.map(({ startedAt }) => startedAt.slice(0, 16));
+  const hasSeconds = minutes.some((minute, place) => minute === minutes[place - 1]);
+  return runs.map(({ startedAt }) => {
+    const date = new Date(startedAt);
+    const day = date.toLocaleDateString('en-GB', { timeZone: 'UTC', day: 'numeric', month: 'short' });
+    return `${day}\n${date.toLocaleTimeString('en-GB', { timeZone: 'UTC', hour: '2-digit', minute: '2-digit', ...(hasSeconds && { second: '2-digit' }) })}`;
+  });
 }

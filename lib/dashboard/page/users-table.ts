@@ -17,13 +17,14 @@ export interface UserRows {
   readonly byUser: boolean;
   /** The region that is picked already. */
   readonly region: string | null;
-  readonly pick: (region: string) => void;
+  /** Where one can be picked. */
+  readonly pick: ((region: string) => void) | undefined;
 }
 
 export function usersTable({ label, rows, largest, byUser, region, pick }: UserRows): HTMLElement {
   return table(label,
     [{ name: 'User' }, { name: byUser ? 'Main region' : 'Region' }, { name: 'Watch time', isFigure: true }, { name: 'Logs', isFigure: true }],
-    rows.map((row) => [longText(row.user, MOST_USER), row.region === region ? regionText(region) : regionButton(row.region, pick), h('span', { class: 'metered' }, meter(Number(row.total) / largest), h('span', {}, decimal(row.total))), number(row.logs)]));
+    rows.map((row) => [longText(row.user, MOST_USER), row.region === region || pick === undefined ? regionText(row.region) : regionButton(row.region, pick), h('span', { class: 'metered' }, meter(Number(row.total) / largest), h('span', {}, decimal(row.total))), number(row.logs)]));
 }
 
 function regionButton(region: string, pick: (region: string) => void): HTMLElement {

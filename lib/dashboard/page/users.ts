@@ -26,7 +26,7 @@ interface Page {
 
 export function usersPanel(store: Store): Panel {
   const asker = new Asker(store);
-  const isOther = differs();
+  const [isOther, isOtherSelection] = [differs(), differs()];
   const find = h('input', { type: 'search', id: 'find', maxlength: String(MOST_FIND), autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false', 'aria-describedby': 'find-note' });
   const sorts = { total: button('Most watch time', () => sort('total')), user: button('By user', () => sort('user')) };
   const [previous, next] = [button('Previous', () => turn(-1)), button('Next', () => turn(1))];
@@ -98,7 +98,7 @@ export function usersPanel(store: Store): Panel {
       ? h('p', {}, ...(find === '' ? ['There are no users.'] : ['No user begins with ', outside(find), '. Upper and lower case are different letters here.']))
       : usersTable({
         label: isByUser(state!) ? 'Users in their order' : 'Users with the most watch time', rows: shown.rows, byUser, region, largest: Math.max(...[...selected(state!)?.top ?? [], ...shown.rows].map(({ total }) => Number(total))),
-        pick: (region) => store.go({ region }),
+        pick: overview.hasSql ? (region) => store.go({ region }) : undefined,
       }));
     status.textContent = range(shown, state!);
     previous.disabled = earlier.length === 0;
@@ -119,7 +119,13 @@ export function usersPanel(store: Store): Panel {
     previous.hidden = next.hidden = !overview.hasSql;
     note.replaceChildren(...notes(now));
     const byUser = isByUser(now);
-    if (!isOther(overview.snapshot, region, byUser, byUser ? now.find : selection)) return;
+    const hasMore = isOtherSelection(selected(now));
+    if (!isOther(overview.snapshot, region, byUser, byUser ? now.find : selection)) {
+      // Rows that were asked for came before what is told of all of them.
+      if (hasMore && page !== undefined && !isLoading) present(page, before);
+      return;
+    }
+    page = undefined;
     asker.cancel();
     if (!byUser && selection.status === 'failed') swap(answer, problemNote(selection.problem));
     if (!byUser && selected(now) === undefined) return loading(selection.status !== 'failed');
