@@ -25,6 +25,7 @@ export function seconds(value: number): string {
 
 export function percent(part: number, whole: number): string {
   const share = whole === 0 ? 0 : (100 * part) / whole;
+  if (share > 0 && share < 0.005) return '<\u00a00.01\u00a0%';
   return `${share.toFixed(2).replace(/^-(?=0\.00$)/, '')}\u00a0%`;
 }
 

@@ -40,7 +40,7 @@ const activeText = (page: Page): Promise<string> => page.evaluate("document.acti
 
 test('it is whole in every view, and text is text', { skip }, async (t) => {
   const { url } = await standIn(t, said(['US', 'DE', ...HOSTILE, 'SG', 'MT', 'GF', 'XK', 'ZZ', 'AQ', 'FR', 'BR', 'IN', 'JP', 'CN', 'ZA', 'AU', 'IS', 'NO'], { name: '<b>totals</b>' }));
-  for (const view of [WIDE, { theme: 'dark', width: 1400 }, { theme: 'light', width: 360 }, { theme: 'dark', width: 360 }] as const) {
+  for (const view of [WIDE, { theme: 'dark', width: 1400 }, { theme: 'light', width: 320 }, { theme: 'dark', width: 360 }] as const) {
     const what = `${view.theme}, ${view.width}`;
     const { page, complaints, requests, close } = await look(`${url}?region=${encodeURIComponent(view.theme === 'dark' ? HOSTILE[0]! : 'SG')}`, view);
     await page.getByRole('button', { name: /^Show all/ }).click();
@@ -98,6 +98,7 @@ test('a region is picked on the map and left by all ways', { skip }, async (t) =
   await page.goBack();
   await settled(page);
   assert.equal(regionInAddress(), null);
+  assert.equal(await page.title(), 'totals – etl-stream dashboard');
   await page.locator('.map [data-region=FR]').click();
   assert.equal(regionInAddress(), null, 'a country without data cannot be picked');
   assert.deepEqual(complaints, []);
@@ -145,6 +146,11 @@ test('thousands of regions: the first ones, a field to find others, all of them'
   assert.deepEqual([await field.inputValue(), await pressed(page), await items.count()], ['', ['City 2992'], 21], 'Escape in a field is of the field');
   await page.getByRole('button', { name: 'Show all 3,000' }).click();
   assert.equal(await items.count(), 3000);
+  const table = page.getByRole('region', { name: 'Watch time by region' });
+  assert.equal(await table.count(), 0, 'the table is made when it is opened');
+  await page.getByText('Show all regions as a table').click();
+  await table.waitFor();
+  assert.match(await table.locator('tbody tr').nth(2992).innerText(), /^City 2992\s+80,007\s+<\u00a00\.01\u00a0%\s+7,984\s+3,992$/);
   await close();
 });
 

@@ -13,6 +13,7 @@ import { follow } from './follow.ts';
 import { differs, type Panel } from './panel.ts';
 import { picked } from './picked.ts';
 import { regionList } from './region-list.ts';
+import { regionTable } from './region-table.ts';
 import { rejectsPanel } from './rejects.ts';
 import { runsPanel } from './runs.ts';
 import { sqlPanel } from './sql.ts';
@@ -27,7 +28,7 @@ const foot = footer();
 
 /** In their order on the page; the panels of a section stand beside each other where there is room. */
 const sections: readonly (readonly [id: string, title: string, ...panels: Panel[]])[] = [
-  ['regions', 'Regions', worldMap(store), regionList(store)],
+  ['regions', 'Regions', worldMap(store), regionList(store), regionTable()],
   ['users', 'Users', distribution(), usersPanel(store)],
   ['runs', 'Runs', runsPanel(store)],
   ['rejects', 'Rejects', rejectsPanel(store)],

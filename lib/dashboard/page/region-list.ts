@@ -2,7 +2,7 @@
  * Regions by watch time, a button each: what the map shows, for the keyboard and for all regions that are on no map. Only the first ones
  * are there until more are asked for, and the one that is picked. Buttons stay the same where they can, and so does the focus.
  */
-import { h, outside } from '../../page/dom.ts';
+import { h, outside, visible } from '../../page/dom.ts';
 import { count, decimal, number, percent, regionName } from '../../page/format.ts';
 import { announce } from './announce.ts';
 import { differs, type Panel } from './panel.ts';
@@ -77,6 +77,7 @@ export function regionList(store: Store): Panel {
   return {
     element: h('figure', { class: 'region-list' }, h('figcaption', {}, h('h3', { id: 'region-list-title' }, 'By watch time'), message), field, list, more),
     show(state) {
+      const isFirst = last === undefined;
       const before = last?.region ?? null;
       last = state;
       const { overview, region } = state;
@@ -87,14 +88,23 @@ export function regionList(store: Store): Panel {
         field.hidden = overview.regions.length <= FIRST;
         fill();
         isNewRegion(region);
+        if (isFirst && region !== null) reveal(buttons.get(region));
         if (focused !== undefined) buttons.get(focused)?.focus({ preventScroll: true });
       } else if (isNewRegion(region)) {
         if (before !== null) press(buttons.get(before), false);
         if (region !== null) press(buttons.get(region), true);
         if (region !== null && !buttons.get(region)?.isConnected) fill();
+        if (region !== null) reveal(buttons.get(region));
       }
     },
   };
+
+  /** In the list, which scrolls by itself; the page stays where it is. */
+  function reveal(button: HTMLElement | undefined): void {
+    if (!button?.isConnected) return;
+    const [{ top, bottom }, box] = [button.getBoundingClientRect(), list.getBoundingClientRect()];
+    if (top < box.top || bottom > box.bottom) list.scrollTop += top - box.top - box.height / 2;
+  }
 }
 
 function press(button: HTMLButtonElement | undefined, isPressed: boolean): void {
@@ -106,7 +116,7 @@ function makeButton({ region, total }: Region, { regions, totals, hasSql }: Over
   const name = regionName(region);
   const bar = h('span', { class: 'fill' });
   bar.style.width = most === 0 ? '0' : `${Math.max(0, (100 * Number(total)) / most)}%`;
-  const button = h('button', { type: 'button', 'aria-pressed': String(isPressed), title: decimal(total) },
+  const button = h('button', { type: 'button', 'aria-pressed': String(isPressed), title: `${name ?? visible(region)}\n${decimal(total)}` },
     bar,
     h('span', { class: 'name' }, name === undefined ? outside(region) : name, name !== undefined && ' ', name !== undefined && h('small', {}, region)),
     h('span', { class: 'share' }, percent(Number(total), Number(totals.watchTime))));

@@ -9,7 +9,7 @@ import { h } from '../../page/dom.ts';
 import { drawn } from '../../page/drawing.ts';
 import { compact, count, decimal, number, percent } from '../../page/format.ts';
 import { fullNameOf, nameOf } from './names.ts';
-import { differs, type Panel } from './panel.ts';
+import { differs, swap, type Panel } from './panel.ts';
 import { bounds, shadeOf } from './shades.ts';
 import type { Overview } from '../api.ts';
 import type { Store } from './store.ts';
@@ -44,7 +44,7 @@ export function worldMap(store: Store): Panel {
     if (element.hidden) return element.replaceChildren();
     const from = bounds(overview.regions.map(({ total }) => Number(total)));
     const message = messageOf(overview);
-    element.replaceChildren(
+    swap(element,
       h('figcaption', {}, h('h3', {}, 'Watch time on the map'), h('p', {}, message)),
       legend(from),
       picture(`Map of the world by watch time: ${message}`, (width) => {
