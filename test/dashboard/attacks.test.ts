@@ -135,8 +135,8 @@ test('none of it gets through, and it goes on', async (t) => {
 
   await t.test('queries that eat memory', async () => {
     for (const sql of [
-      'SELECT list(range) FROM range(1000000000)', `SELECT string_agg(repeat('x', 1000), '') FROM range(10000000)`, `SELECT repeat('x', 2000000000)`, 'SELECT count(*) FROM (SELECT DISTINCT random(), random() FROM range(1000000000))',
-      `SELECT * FROM (SELECT range, random() AS r, repeat('x', 200) FROM range(100000000)) ORDER BY r LIMIT 5000000`, `SELECT repeat('x', 60000000) FROM range(5)`,
+      'SELECT list(range) FROM range(1000000000)', `SELECT string_agg(repeat('x', 1000), '') FROM range(10000000)`,
+      `SELECT * FROM (SELECT range, random() AS r, repeat('x', 200) FROM range(100000000)) ORDER BY r LIMIT 5000000`, `SELECT repeat('x', 50000000) FROM range(5)`,
     ]) {
       const { status, body } = await query(sql);
       assert.ok([200, 400, 422].includes(status), `${sql}: ${status}`);
@@ -182,7 +182,7 @@ test('none of it gets through, and it goes on', async (t) => {
         controller.abort();
       }
     }
-    const endless = await running.fetch(`/api/export?${new URLSearchParams({ format: 'csv', sql: `SELECT * FROM range(40000) UNION ALL (${HANGING})` })}`);
+    const endless = await running.fetch(`/api/export?${new URLSearchParams({ format: 'csv', sql: 'FROM range(100000000000) WHERE hash(range) % 1000 = 0' })}`);
     assert.equal(endless.status, 200);
     await assert.rejects(endless.arrayBuffer(), 'its time is over in the middle, and the answer does not look whole');
     await isWhole();
