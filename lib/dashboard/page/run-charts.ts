@@ -51,7 +51,7 @@ function rows(runs: readonly Run[]): HTMLElement {
 function watchTime(runs: readonly Run[], picked: Picked | undefined): HTMLElement {
   const total = (run: Run): string | undefined => (picked === undefined ? run.watchTime : Object.hasOwn(run.regions, picked.region) ? run.regions[picked.region] : undefined);
   const where = picked === undefined ? '' : ` in ${picked.called}`;
-  const title = 'Watch time after each run';
+  const title = 'Watch time after runs';
   const telling = runs.filter((run) => total(run) !== undefined);
   if (telling.length === 0) return h('figure', {}, h('figcaption', {}, h('h3', {}, title), h('p', {}, `No report tells of watch time${where}.`)));
   const [first, last] = [total(telling[0]!)!, total(telling.at(-1)!)!];
@@ -70,7 +70,7 @@ function watchTime(runs: readonly Run[], picked: Picked | undefined): HTMLElemen
 
 function speed(runs: readonly Run[]): HTMLElement {
   const last = runs.at(-1)!;
-  const rate = ({ megabytesPerSecond: of }: Run): string => `${of < 10 ? of.toFixed(1) : number(Math.round(of))}\u00a0MB/s`;
+  const rate = ({ megabytesPerSecond: of }: Run): string => `${of < 10 ? Number(of.toPrecision(2)) : number(Math.round(of))}\u00a0MB/s`;
   const fastest = runs.reduce((most, run) => (run.megabytesPerSecond > most.megabytesPerSecond ? run : most));
   return chart({
     title: 'Speed by run',

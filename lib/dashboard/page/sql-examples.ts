@@ -20,8 +20,8 @@ FROM watch_time
 GROUP BY geo_region
 ORDER BY geo_region` },
   { name: 'Runs', sql: 'FROM runs' },
-  { name: 'Rejects by reason', sql: `SELECT code, "rule", count(*) AS rejected
+  { name: 'Rejects by reason', sql: `SELECT reason, count(*) AS rejected
 FROM rejects
-GROUP BY ALL
+GROUP BY reason
 ORDER BY rejected DESC` },
 ];

@@ -2,7 +2,7 @@
 import { h, type Child } from '../../page/dom.ts';
 import { count, number, seconds } from '../../page/format.ts';
 import { table } from '../../page/table.ts';
-import { MOST_ANSWER_ROWS, type QueryAnswer } from '../api.ts';
+import type { QueryAnswer } from '../api.ts';
 import { addressFor } from './load.ts';
 import { longText } from './long-text.ts';
 
@@ -17,7 +17,7 @@ export function resultOf(sql: string, answer: QueryAnswer): HTMLElement {
   for (const [at, heading] of [...result.querySelectorAll('thead th')].entries()) heading.append(h('span', { class: 'type' }, columns[at]!.type));
   return h('div', { class: 'result' },
     result,
-    isCut && h('p', { class: 'note' }, `The first ${number(MOST_ANSWER_ROWS)} rows are shown; a download has all of them.`),
+    isCut && h('p', { class: 'note' }, `The first ${number(rows.length)} rows are shown; a download has all of them.`),
     h('p', { class: 'downloads' }, download('csv', 'CSV'), download('parquet', 'Parquet')));
 }
 
