@@ -27,13 +27,25 @@ export function settled(page: Page): Promise<void> {
   return until(page, "!document.querySelector('[aria-busy]') && document.querySelector('.runs figure') && [...document.querySelectorAll('.drawing')].every((drawing) => drawing.clientWidth === 0 || drawing.querySelector('svg'))");
 }
 
-/** Nothing sticks out, and nothing is wrong with the panels by axe, with all that can be opened in it open. ETL_SCREENSHOTS names a folder for pictures. */
-export async function assertWell(page: Page, what: string, width: number): Promise<void> {
-  const { ETL_SCREENSHOTS: pictures } = process.env;
-  if (pictures) await page.screenshot({ path: join(pictures, `${what.replaceAll(/[^a-z0-9]+/gi, '-')}.png`), fullPage: true });
-  assert.equal(await page.evaluate('document.documentElement.scrollWidth'), width, `${what}: nothing sticks out`);
-  await page.evaluate("for (const details of document.querySelectorAll('details')) details.open = true");
+/** In each view nothing sticks out, and nothing is wrong with the panels by axe, with all that can be opened in them open. ETL_SCREENSHOTS names a folder for pictures. */
+export async function assertWell(page: Page, name: string, views: readonly View[]): Promise<void> {
+  for (const { theme, width } of views) {
+    const what = `${name}, ${theme}, ${width}`;
+    await page.emulateMedia({ colorScheme: theme });
+    await page.setViewportSize({ width, height: 900 });
+    await open(page, false);
+    const { ETL_SCREENSHOTS: pictures } = process.env;
+    if (pictures) await page.screenshot({ path: join(pictures, `${what.replaceAll(', ', '-')}.png`), fullPage: true });
+    assert.equal(await page.evaluate('document.documentElement.scrollWidth'), width, `${what}: nothing sticks out`);
+    await open(page, true);
+    assert.equal(await page.evaluate('document.documentElement.scrollWidth'), width, `${what}: nor of what can be opened`);
+    assert.deepEqual(await violations(page, PANELS), [], what);
+  }
+}
+
+/** Opens or closes all that can be opened in the panels, and waits until that is drawn. */
+async function open(page: Page, isOpen: boolean): Promise<void> {
+  await page.evaluate(`for (const details of document.querySelectorAll('${PANELS.map((panel) => `${panel} details`).join()}')) details.open = ${isOpen}`);
+  await page.evaluate('new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))');
   await settled(page);
-  assert.equal(await page.evaluate('document.documentElement.scrollWidth'), width, `${what}: nor of what can be opened`);
-  assert.deepEqual(await violations(page, PANELS), [], what);
 }
