@@ -210,7 +210,9 @@ test('a new result: figures change, and filter, focus and scrolling stay', { ski
 
 test('a page that is behind loads anew when it is told that its snapshot is gone', { skip }, async (t) => {
   const server = await standIn(t, said(['US', 'DE']));
-  const { page, close } = await look(server.url);
+  const { page, close } = await look(`${server.url}#rejects`);
+  const below = await page.evaluate<number>("document.getElementById('rejects').getBoundingClientRect().top");
+  assert.ok(below > 0 && below < 900, `an address that ends with a section begins there, ${below}`);
   server.publish(said(['DE', 'FR']), { isTold: false });
   const before = server.asked.length;
   await inList(page, /^Germany/).click();
@@ -228,11 +230,13 @@ test('without DuckDB nothing is picked; where there is nothing it says so', { sk
   assert.equal(await inList(page, /^Germany/).isDisabled(), true);
   assert.deepEqual(await violations(page), []);
   await close();
-  const failing = await standIn(t, said([]));
+  const failing = await standIn(t, said([], { totals: { users: 0, regions: 0, rows: 0, logs: 0, watchTime: '0' } }));
   failing.instead = async (path) => (path === 'overview' ? { status: 401, problem: { code: 'ETL_USAGE', message: 'The dashboard needs its token.' } } : undefined);
   const opened = await visit(browser, failing.url, WIDE);
   await opened.page.getByRole('alert').waitFor();
   assert.match(await textOf(opened.page, '[role=alert]'), /needs its token/);
+  assert.equal(await opened.page.locator('.bar').isHidden(), true);
+  assert.deepEqual(await violations(opened.page), []);
   failing.instead = async () => undefined;
   await opened.page.getByRole('button', { name: 'Try again' }).click();
   await opened.page.getByText('Nothing was counted.').first().waitFor();

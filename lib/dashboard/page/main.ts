@@ -3,6 +3,7 @@
  * `sections`.
  */
 import { h, type Child } from '../../page/dom.ts';
+import { anchored } from './anchor.ts';
 import { announce, announcer } from './announce.ts';
 import { distribution } from './distribution.ts';
 import { figures } from './figures.ts';
@@ -39,23 +40,26 @@ const panels: readonly Panel[] = [head, chip, foot, ...sections.flatMap(([, , ..
 const keyFigures = figures();
 const section = (id: string, title: string, ...content: Child[]): HTMLElement => h('section', { id, 'aria-labelledby': `${id}-title` }, h('h2', { id: `${id}-title` }, title), ...content);
 
-const main = h('main', { id: 'main', tabindex: '-1' },
+const content = h('div', { class: 'content' },
   h('section', { 'aria-labelledby': 'figures-title' }, h('h2', { id: 'figures-title', class: 'hidden' }, 'Key figures'), keyFigures.element),
   ...sections.map(([id, title, ...of]) => section(id, title, h('div', { class: 'panels' }, ...of.map(({ element }) => element)))));
-main.hidden = true;
+const bar = h('div', { class: 'bar' },
+  h('nav', { 'aria-label': 'Sections' }, h('ul', {}, ...sections.map(([id, title]) => h('li', {}, h('a', { href: `#${id}` }, title))))),
+  chip.element);
+content.hidden = bar.hidden = true;
 
 document.getElementById('page')!.replaceWith(
   head.element,
-  h('div', { class: 'bar' },
-    h('nav', { 'aria-label': 'Sections' }, h('ul', {}, ...sections.map(([id, title]) => h('li', {}, h('a', { href: `#${id}` }, title))))),
-    chip.element),
-  main,
+  bar,
+  h('main', { id: 'main', tabindex: '-1' }, content),
   foot.element,
   announcer);
 
 store.listen((state) => {
-  main.hidden = false;
+  const isFirst = content.hidden;
+  content.hidden = bar.hidden = false;
   for (const panel of [keyFigures, ...panels]) panel.show(state);
+  if (isFirst) anchored(content);
 });
 
 const otherRegion = differs();

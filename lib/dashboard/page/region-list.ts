@@ -125,6 +125,7 @@ function makeButton({ region, total }: Region, { regions, totals, hasSql }: Over
 }
 
 function messageOf({ regions, groupBy, hasSql }: Overview): string {
+  if (regions.length === 0) return 'Nothing was counted.';
   const what = `${count(regions.length, 'region')}${groupBy === 'user' ? ', where all of a user counts for the main region' : ''}.`;
   return hasSql ? `${what} Pick one, and the page is about it.` : `${what} Picking one needs DuckDB: add it with npm install @duckdb/node-api.`;
 }

@@ -18,6 +18,7 @@ export function regionTable(): Panel {
     element,
     show(state) {
       ({ overview } = state);
+      element.hidden = overview.regions.length === 0;
       fill();
     },
   };
