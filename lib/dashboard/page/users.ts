@@ -16,17 +16,22 @@ import { usersTable } from './users-table.ts';
 const DEBOUNCE_MILLISECONDS = 180;
 const MOST_FIND = 200;
 
-interface Page {
-  /** Number of its first row, from 0; what to ask for to have it, null: the first page. */
+/** Number of a page's first row, from 0; what to ask for to have it, null: the first page. */
+interface Place {
   readonly start: number;
   readonly cursor: string | null;
+}
+
+const FIRST: Place = { start: 0, cursor: null };
+
+interface Page extends Place {
   readonly rows: readonly TopRow[];
   readonly next: string | null;
 }
 
 export function usersPanel(store: Store): Panel {
   const asker = new Asker(store);
-  const [isOther, isOtherSelection] = [differs(), differs()];
+  const [isOtherQuestion, isOtherAnswer] = [differs(), differs()];
   const find = h('input', { type: 'search', id: 'find', maxlength: String(MOST_FIND), autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false', 'aria-describedby': 'find-note' });
   const sorts = { total: button('Most watch time', () => sort('total')), user: button('By user', () => sort('user')) };
   const [previous, next] = [button('Previous', () => turn(-1)), button('Next', () => turn(1))];
@@ -42,7 +47,9 @@ export function usersPanel(store: Store): Panel {
   let state: State | undefined;
   let page: Page | undefined;
   /** Of the pages before this one. */
-  let before: Pick<Page, 'start' | 'cursor'>[] = [];
+  let before: readonly Place[] = [];
+  /** Of the rows that were asked for last. */
+  let snapshot: string | undefined;
   let isLoading = false;
   let typing: ReturnType<typeof setTimeout> | undefined;
 
@@ -60,11 +67,11 @@ export function usersPanel(store: Store): Panel {
 
   function turn(direction: -1 | 1): void {
     if (page === undefined || isLoading) return;
-    if (direction === 1 && page.next !== null) void load({ start: page.start + page.rows.length, cursor: page.next }, [...before, page]);
+    if (direction === 1 && page.next !== null) void load({ start: page.start + page.rows.length, cursor: page.next }, [...before, { start: page.start, cursor: page.cursor }]);
     if (direction === -1 && before.length > 0) void load(before.at(-1)!, before.slice(0, -1));
   }
 
-  async function load({ start, cursor }: Pick<Page, 'start' | 'cursor'>, earlier: typeof before): Promise<void> {
+  async function load({ start, cursor }: Place, earlier: readonly Place[]): Promise<void> {
     const { region, find } = state!;
     const byUser = isByUser(state!);
     const selection = selected(state!);
@@ -76,6 +83,7 @@ export function usersPanel(store: Store): Panel {
       present({ start, cursor, rows, next }, earlier);
     } catch (error) {
       if (error instanceof Overtaken) return;
+      page = undefined;
       swap(answer, problemNote(problemOf(error), () => void load({ start, cursor }, earlier)));
       status.textContent = '';
       loading(false);
@@ -87,7 +95,8 @@ export function usersPanel(store: Store): Panel {
     busy(answer, is);
   }
 
-  function present(shown: Page, earlier: typeof before): void {
+  function present(shown: Page, earlier: readonly Place[]): void {
+    const isTurned = shown.cursor !== page?.cursor;
     page = shown;
     before = earlier;
     const { overview, region, find } = state!;
@@ -100,6 +109,7 @@ export function usersPanel(store: Store): Panel {
         label: isByUser(state!) ? 'Users in their order' : 'Users with the most watch time', rows: shown.rows, byUser, region, largest: Math.max(...[...selected(state!)?.top ?? [], ...shown.rows].map(({ total }) => Number(total))),
         pick: overview.hasSql ? (region) => store.go({ region }) : undefined,
       }));
+    if (isTurned) answer.querySelector('.scroll')?.scrollTo(0, 0);
     status.textContent = range(shown, state!);
     previous.disabled = earlier.length === 0;
     next.disabled = shown.next === null || !overview.hasSql;
@@ -119,17 +129,22 @@ export function usersPanel(store: Store): Panel {
     previous.hidden = next.hidden = !overview.hasSql;
     note.replaceChildren(...notes(now));
     const byUser = isByUser(now);
-    const hasMore = isOtherSelection(selected(now));
-    if (!isOther(overview.snapshot, region, byUser, byUser ? now.find : selection)) {
+    const [isQuestion, isAnswer] = [isOtherQuestion(region, byUser, byUser ? now.find : ''), isOtherAnswer(overview.snapshot, selection)];
+    if (isQuestion) [page, before] = [undefined, []];
+    if (!isQuestion && !isAnswer) return;
+    if (byUser && !isQuestion && snapshot === overview.snapshot) {
       // Rows that were asked for came before what is told of all of them.
-      if (hasMore && page !== undefined && !isLoading) present(page, before);
+      if (page !== undefined && !isLoading) present(page, before);
       return;
     }
-    page = undefined;
     asker.cancel();
-    if (!byUser && selection.status === 'failed') swap(answer, problemNote(selection.problem));
-    if (!byUser && selected(now) === undefined) return loading(selection.status !== 'failed');
-    void load({ start: 0, cursor: null }, []);
+    if (!byUser && selected(now) === undefined) {
+      if (selection.status === 'failed') swap(answer, problemNote(selection.problem));
+      return loading(selection.status !== 'failed');
+    }
+    snapshot = overview.snapshot;
+    // Of a newer result, the page where one is.
+    void load(page ?? FIRST, before);
   }
 
   return { element, show };
