@@ -9,7 +9,8 @@ import { checkStatement, QueryRefused } from './statement.ts';
 import { literal } from './views.ts';
 
 interface Query {
-  readonly connection: DuckDBConnection;
+  /** undefined at first. */
+  connection?: DuckDBConnection;
   /** What is under way, or has been made ahead. */
   work: Promise<unknown>;
   running?: RunningQuery;
@@ -35,8 +36,7 @@ export class Queries {
   }
 
   async start(number: number, sql: string, parameters: Parameters): Promise<readonly ResultColumn[]> {
-    return this.#within(number, async (query) => {
-      const { connection } = query;
+    return this.#within(number, async (connection, query) => {
       const statement = await checkStatement(connection, sql);
       const running = query.running = await RunningQuery.start(connection, statement, parameters, this.#check);
       return running.columns;
@@ -49,7 +49,9 @@ export class Queries {
     if (!query?.running) return undefined;
     const { running } = query;
     try {
-      const batch = await (query.ahead ?? running.next());
+      const asked = query.ahead ?? running.next();
+      query.work = asked.catch(() => undefined);
+      const batch = await asked;
       if (!batch || query.isCancelled) this.#end(number);
       else {
         query.ahead = running.next();
@@ -64,7 +66,7 @@ export class Queries {
 
   /** Gives how many rows there are. */
   async export(number: number, sql: string, parameters: Parameters, file: string): Promise<number> {
-    const rows = await this.#within(number, async ({ connection }) => {
+    const rows = await this.#within(number, async (connection) => {
       const statement = await checkStatement(connection, sql);
       if (statement.isExplain) throw new QueryRefused('What EXPLAIN gives cannot be exported.');
       const prepared = await prepare(connection, `COPY (\n${statement.sql}\n) TO ${literal(file)} (FORMAT parquet, COMPRESSION zstd)`, parameters);
@@ -81,7 +83,7 @@ export class Queries {
     if (!query) return;
     query.isCancelled = true;
     // Again and again: what is asked of DuckDB next begins without it.
-    const interrupt = (): void => query.connection.interrupt();
+    const interrupt = (): void => query.connection?.interrupt();
     const timer = setInterval(interrupt, 20);
     interrupt();
     await query.work;
@@ -89,10 +91,15 @@ export class Queries {
     this.#end(number);
   }
 
-  async #within<T>(number: number, work: (query: Query) => Promise<T>): Promise<T> {
-    const query: Query = { connection: await this.#instance!.connect(), work: Promise.resolve(), isCancelled: false };
+  async #within<T>(number: number, work: (connection: DuckDBConnection, query: Query) => Promise<T>): Promise<T> {
+    const query: Query = { work: Promise.resolve(), isCancelled: false };
+    // Before anything is awaited: it may be cancelled at once.
     this.#queries.set(number, query);
-    const done = work(query);
+    const done = (async () => {
+      query.connection = await this.#instance!.connect();
+      if (query.isCancelled) throw new QueryRefused('The query was cancelled.');
+      return work(query.connection, query);
+    })();
     query.work = done.catch(() => undefined);
     try {
       return await done;
@@ -103,7 +110,7 @@ export class Queries {
   }
 
   #end(number: number): void {
-    this.#queries.get(number)?.connection.closeSync();
+    this.#queries.get(number)?.connection?.closeSync();
     this.#queries.delete(number);
   }
 }

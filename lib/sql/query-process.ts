@@ -12,6 +12,8 @@ const WORN_FROM = 0.8;
 type Asked = Request extends infer R ? (R extends Request ? Omit<R, 'number'> : never) : never;
 
 interface Waiting {
+  /** Whose request it is; undefined: of none. */
+  readonly query: number | undefined;
   resolve(answer: Answer): void;
   reject(error: unknown): void;
 }
@@ -48,7 +50,7 @@ export class QueryProcess {
     const child = fork(entry, [], {
       cwd: source.folder,
       env: environment(),
-      execArgv: ['--max-old-space-size=128', '--max-semi-space-size=2', ...(entry.pathname.endsWith('.ts') ? ['--import', import.meta.resolve('tsx')] : [])],
+      execArgv: ['--expose-gc', '--max-old-space-size=128', '--max-semi-space-size=2', ...(entry.pathname.endsWith('.ts') ? ['--import', import.meta.resolve('tsx')] : [])],
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });
@@ -71,7 +73,7 @@ export class QueryProcess {
     if (this.#end) return Promise.reject(this.#end);
     const number = ++this.#requests;
     return new Promise((resolve, reject) => {
-      this.#waiting.set(number, { resolve, reject });
+      this.#waiting.set(number, { query: request.kind === 'open' || request.kind === 'cancel' ? undefined : request.query, resolve, reject });
       // Only while somebody waits for it does it keep this process alive.
       this.#child.channel?.ref();
       this.#child.send({ ...request, number }, (error) => {
@@ -90,6 +92,11 @@ export class QueryProcess {
     const timer = setTimeout(() => void this.kill(reason), KILL_AFTER_MS);
     const answer = await this.ask({ kind: 'cancel', query }).catch(() => undefined) as Extract<Answer, { kind: 'cancelled' }> | undefined;
     clearTimeout(timer);
+    for (const [number, waiting] of this.#waiting) {
+      if (waiting.query !== query) continue;
+      this.#waiting.delete(number);
+      waiting.reject(reason ?? new EtlError('ETL_ABORTED', 'The query was stopped.'));
+    }
     this.#queries--;
     if (answer && this.#queries === 0 && answer.bytes > this.#memory * WORN_FROM) await this.kill();
   }

@@ -11,6 +11,8 @@ import { QueryRefused, type CheckedStatement } from './statement.ts';
 /** A batch is full with so many rows, or so many bytes. */
 const BATCH_ROWS = 16_384;
 const BATCH_BYTES = 1 << 20;
+/** Chunks are freed by the garbage collector, which sees only the few bytes of their handles: after so many of theirs it is called. */
+const GARBAGE_BYTES = 32 << 20;
 const NUMBERS = /^(U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|DECIMAL\(.*\)|FLOAT|DOUBLE|BIGNUM)$/;
 
 interface Chunk {
@@ -25,6 +27,7 @@ export class RunningQuery {
   readonly #statement: CheckedStatement;
   readonly #check: () => void;
   #chunk: Chunk | undefined;
+  #garbage = 0;
 
   private constructor(columns: readonly ResultColumn[], result: DuckDBResult, statement: CheckedStatement, check: () => void) {
     this.columns = columns;
@@ -62,6 +65,11 @@ export class RunningQuery {
       }
       this.#check();
       if (this.#chunk.at === this.#chunk.rows) this.#chunk = undefined;
+    }
+    this.#garbage += bytes;
+    if (this.#garbage > GARBAGE_BYTES) {
+      globalThis.gc?.();
+      this.#garbage = 0;
     }
     return rows === 0 ? undefined : { rows, columns: packer.map((column) => column.end()) };
   }
