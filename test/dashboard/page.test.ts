@@ -154,6 +154,15 @@ test('thousands of regions: the first ones, a field to find others, all of them'
   await close();
 });
 
+test('two letters that are of no country are not taken for countries', { skip }, async (t) => {
+  const { url } = await standIn(t, said(['CA', 'TX', 'NY', 'FL', 'AL', 'ZZ']));
+  const { page, close } = await look(`${url}?region=CA`);
+  assert.equal(await page.locator('.map').isHidden(), true);
+  const text = await textOf(page, 'body');
+  assert.ok(text.includes('Watch time in CA') && text.includes('no region') && !text.includes('Canada') && !text.includes('Albania'));
+  await close();
+});
+
 test('answers that fail are told, those that are late are not shown', { skip }, async (t) => {
   const server = await standIn(t, said(['US', 'DE', 'BR']));
   const { page, close } = await look(server.url);

@@ -9,7 +9,7 @@ import { distribution } from './distribution.ts';
 import { figures } from './figures.ts';
 import { footer } from './footer.ts';
 import { masthead } from './masthead.ts';
-import { nameOf } from './names.ts';
+import { learnNames, nameOf } from './names.ts';
 import { follow } from './follow.ts';
 import { differs, type Panel } from './panel.ts';
 import { picked } from './picked.ts';
@@ -55,9 +55,11 @@ document.getElementById('page')!.replaceWith(
   foot.element,
   announcer);
 
+const isOther = differs();
 store.listen((state) => {
   const isFirst = content.hidden;
   content.hidden = bar.hidden = false;
+  if (isOther(state.overview)) learnNames(state.overview.regions);
   for (const panel of [keyFigures, ...panels]) panel.show(state);
   if (isFirst) anchored(content);
 });

@@ -3,7 +3,8 @@
  * are there until more are asked for, and the one that is picked. Buttons stay the same where they can, and so does the focus.
  */
 import { h, outside, visible } from '../../page/dom.ts';
-import { count, decimal, number, percent, regionName } from '../../page/format.ts';
+import { count, decimal, number, percent } from '../../page/format.ts';
+import { countryName } from './names.ts';
 import { announce } from './announce.ts';
 import { differs, type Panel } from './panel.ts';
 import type { Overview } from '../api.ts';
@@ -113,7 +114,7 @@ function press(button: HTMLButtonElement | undefined, isPressed: boolean): void 
 
 function makeButton({ region, total }: Region, { regions, totals, hasSql }: Overview, isPressed: boolean): HTMLButtonElement {
   const most = Math.max(0, Number(regions[0]?.total));
-  const name = regionName(region);
+  const name = countryName(region);
   const bar = h('span', { class: 'fill' });
   bar.style.width = most === 0 ? '0' : `${Math.max(0, (100 * Number(total)) / most)}%`;
   const button = h('button', { type: 'button', 'aria-pressed': String(isPressed), title: `${name ?? visible(region)}\n${decimal(total)}` },
@@ -133,5 +134,5 @@ function messageOf({ regions, groupBy, hasSql }: Overview): string {
 function matching(regions: readonly Region[], text: string): Region[] {
   const wanted = text.trim().toLowerCase();
   if (wanted === '') return [...regions];
-  return regions.filter(({ region }) => region.toLowerCase().includes(wanted) || regionName(region)?.toLowerCase().includes(wanted));
+  return regions.filter(({ region }) => region.toLowerCase().includes(wanted) || countryName(region)?.toLowerCase().includes(wanted));
 }

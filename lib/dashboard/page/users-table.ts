@@ -1,8 +1,9 @@
 /** Rows of users as a table. A region picks itself; a bar beside a total compares it with the largest of the selection. */
 import { h, outside, visible } from '../../page/dom.ts';
-import { decimal, number, regionName } from '../../page/format.ts';
+import { decimal, number } from '../../page/format.ts';
 import { table } from '../../page/table.ts';
 import type { TopRow } from '../../report/report.ts';
+import { countryName } from './names.ts';
 import { longText } from './long-text.ts';
 import { meter } from './meter.ts';
 
@@ -35,6 +36,6 @@ function regionButton(region: string, pick: (region: string) => void): HTMLEleme
 
 /** Its code, and its name if it has one. */
 function regionText(region: string): HTMLElement {
-  const name = regionName(region);
+  const name = countryName(region);
   return h('span', {}, outside(region), name === undefined ? undefined : h('span', { class: 'region-name' }, ` ${name}`));
 }

@@ -8,7 +8,7 @@ import { picture } from '../../page/chart.ts';
 import { h } from '../../page/dom.ts';
 import { drawn } from '../../page/drawing.ts';
 import { compact, count, decimal, number, percent } from '../../page/format.ts';
-import { fullNameOf, nameOf } from './names.ts';
+import { fullNameOf, hasCountries, nameOf } from './names.ts';
 import { differs, swap, type Panel } from './panel.ts';
 import { bounds, shadeOf } from './shades.ts';
 import type { Overview } from '../api.ts';
@@ -38,7 +38,7 @@ export function worldMap(store: Store): Panel {
     if (world === undefined || overview === undefined) return;
     const { shapes, points } = world;
     const regions: Regions = new Map(overview.regions.map((one) => [one.region, one]));
-    const isOnMap = (region: string): boolean => points.has(region) || shapes.some(({ id }) => id === region);
+    const isOnMap = (region: string): boolean => hasCountries() && (points.has(region) || shapes.some(({ id }) => id === region));
     const beside = overview.regions.filter(({ region }) => !isOnMap(region));
     element.hidden = beside.length === overview.regions.length;
     if (element.hidden) return element.replaceChildren();
