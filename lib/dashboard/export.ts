@@ -4,9 +4,10 @@
  * for the whole.
  */
 import { createReadStream } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Context } from 'hono';
+import { EtlError } from '../core/errors.ts';
 import { csvOf } from './csv.ts';
 import type { QueryContext } from './queries.ts';
 import type { Env } from './security.ts';
@@ -20,6 +21,10 @@ export interface ExportContext extends QueryContext {
   /** Where Parquet is written. */
   folder(): string;
 }
+
+/** Of all exports that are on the disk. */
+const MOST_DISK_BYTES = 4e9;
+const LOOK_MILLISECONDS = 250;
 
 let files = 0;
 
@@ -61,12 +66,32 @@ async function* csvPieces(snapshot: Snapshot, sql: string, { slot, seconds, sign
   }
 }
 
+/** Ends `work` when there is more in the folder than may be. Throws ETL_SQL_LIMIT then. */
+async function withinDisk<T>(folder: string, signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const full = new AbortController();
+  const timer = setInterval(() => void bytesIn(folder).then((bytes) => bytes > MOST_DISK_BYTES && full.abort()), LOOK_MILLISECONDS);
+  try {
+    return await work(AbortSignal.any([signal, full.signal]));
+  } catch (error) {
+    if (full.signal.aborted) throw new EtlError('ETL_SQL_LIMIT', `The file is larger than the ${MOST_DISK_BYTES / 1e9} GB that it may be.`, { hint: 'Ask for less at a time, or use etl-stream query.' });
+    throw error;
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+async function bytesIn(folder: string): Promise<number> {
+  const names = await readdir(folder).catch(() => []);
+  const sizes = await Promise.all(names.map((name) => stat(join(folder, name)).then(({ size }) => size, () => 0)));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
 async function* parquetPieces(snapshot: Snapshot, sql: string, { slot, seconds, signal, folder }: ExportContext): AsyncGenerator<Uint8Array, undefined> {
   const path = join(folder(), `${files++}.parquet`);
   try {
     await slot.use(snapshot, async (session) => {
       signal.throwIfAborted();
-      await session.exportParquet(sql, path, { seconds, signal });
+      await withinDisk(folder(), signal, (bounded) => session.exportParquet(sql, path, { seconds, signal: bounded }));
     });
     for await (const piece of createReadStream(path) as AsyncIterable<Buffer>) yield piece;
   } finally {

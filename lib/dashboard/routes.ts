@@ -1,7 +1,7 @@
 /** Which address is answered by what. */
 import { Hono, type Context } from 'hono';
 import { readAssets, sendAsset } from './assets.ts';
-import { MOST_TOP } from './api.ts';
+import { MOST_TOP, type OfSnapshot } from './api.ts';
 import type { Events } from './events.ts';
 import { sendExport } from './export.ts';
 import { overviewOf } from './overview.ts';
@@ -34,7 +34,16 @@ export function createApp({ snapshots, events, views, slot, seconds, folder, ...
   const app = new Hono<Env>();
   const assets = readAssets();
   const context = (c: Context<Env>): QueryContext => ({ slot, seconds, signal: c.req.raw.signal });
-  const snapshotOf = (c: Context<Env>): Snapshot => snapshots.find(text(c, 'snapshot'));
+  /** Does `work` with the snapshot that the request names, or the last one. */
+  const answered = async <T>(id: string | undefined, work: (snapshot: Snapshot) => T | Promise<T>): Promise<T> => {
+    const snapshot = snapshots.find(id);
+    try {
+      return await work(snapshot);
+    } catch (error) {
+      throw await snapshots.reasonOf(error, snapshot);
+    }
+  };
+  const json = async (c: Context<Env>, work: (snapshot: Snapshot) => OfSnapshot | Promise<OfSnapshot>): Promise<Response> => c.json(await answered(text(c, 'snapshot'), work));
   const regionOf = (c: Context<Env>): string | null => text(c, 'region') ?? null;
 
   app.use(headers);
@@ -43,24 +52,24 @@ export function createApp({ snapshots, events, views, slot, seconds, folder, ...
     c.header('Cache-Control', 'no-store');
   });
   app.use(guard(guarded));
-  app.get('/api/overview', async (c) => c.json(await overviewOf(snapshotOf(c), views)));
-  app.get('/api/selection', async (c) => c.json(await selectionOf(snapshotOf(c), regionOf(c), views)));
-  app.get('/api/top', async (c) => c.json(await topOf(snapshotOf(c), regionOf(c), whole(c, 'offset', MOST_TOP), views)));
-  app.get('/api/users', async (c) => c.json(await usersOf(snapshotOf(c), { region: regionOf(c), prefix: text(c, 'prefix') ?? '', after: text(c, 'after') }, views)));
-  app.get('/api/runs', (c) => c.json(runsOf(snapshotOf(c))));
-  app.get('/api/rejects', async (c) => c.json(await rejectsOf(snapshotOf(c), text(c, 'reason'), views)));
+  app.get('/api/overview', (c) => json(c, (snapshot) => overviewOf(snapshot, views)));
+  app.get('/api/selection', (c) => json(c, (snapshot) => selectionOf(snapshot, regionOf(c), views)));
+  app.get('/api/top', (c) => json(c, (snapshot) => topOf(snapshot, regionOf(c), whole(c, 'offset', MOST_TOP), views)));
+  app.get('/api/users', (c) => json(c, (snapshot) => usersOf(snapshot, { region: regionOf(c), prefix: text(c, 'prefix') ?? '', after: text(c, 'after') }, views)));
+  app.get('/api/runs', (c) => json(c, runsOf));
+  app.get('/api/rejects', (c) => json(c, (snapshot) => rejectsOf(snapshot, text(c, 'reason'), views)));
   app.get('/api/events', (c) => events.send(c));
   app.post('/api/query', async (c) => {
     const said = await body(c);
     const id = said.get('snapshot');
     if (id !== undefined && typeof id !== 'string') throw new Refusal(400, 'snapshot must be a text.');
-    return c.json(await answerOf(snapshots.find(id), sqlOf(said.get('sql')), context(c)));
+    return c.json(await answered(id, (snapshot) => answerOf(snapshot, sqlOf(said.get('sql')), context(c))));
   });
   app.get('/api/export', (c) => {
     const format = text(c, 'format') ?? 'csv';
     if (format !== 'csv' && format !== 'parquet') throw new Refusal(400, 'format must be csv or parquet.');
     // SQL is bounded by what an address may have.
-    return sendExport(c, snapshotOf(c), { sql: sqlOf(c.req.query('sql')), format }, { ...context(c), folder });
+    return answered(text(c, 'snapshot'), (snapshot) => sendExport(c, snapshot, { sql: sqlOf(c.req.query('sql')), format }, { ...context(c), folder }));
   });
   app.get('*', (c) => sendAsset(c, assets));
   app.notFound(() => {

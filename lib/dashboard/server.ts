@@ -3,14 +3,14 @@
  * on, one for the SQL box. All of them together stay within the memory that they are told. It reads the dataset and changes nothing of it.
  */
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { getRequestListener } from '@hono/node-server';
-import { EtlError, messageOf } from '../core/errors.ts';
+import { EtlError } from '../core/errors.ts';
 import { OwnFolder } from '../core/own-folder.ts';
 import { isInstalled, startSession } from './engine.ts';
 import { Events } from './events.ts';
 import { bracketed, hostsOf, placeOf } from './hosts.ts';
+import { listen } from './listen.ts';
 import { overviewOf, reportOf } from './overview.ts';
 import { createApp } from './routes.ts';
 import { LEAST_TOKEN, settingsOf, type Dashboard, type DashboardOptions } from './settings.ts';
@@ -61,7 +61,7 @@ export async function startDashboard(options: DashboardOptions, start = startSes
     server = createServer({ maxHeaderSize: MOST_HEADER_BYTES, headersTimeout: PATIENCE.headers, requestTimeout: PATIENCE.request, connectionsCheckingInterval: 2000 });
     server.maxConnections = MOST_CONNECTIONS;
     server.setTimeout(PATIENCE.silence + seconds * 1000);
-    const bound = await listen(server, place.address, port, host);
+    const bound = await listen(server, { host, address: place.address, port });
     const app = createApp({
       snapshots, events, views, slot, seconds, folder, token, hosts: hostsOf(host, place, bound), port: bound,
     });
@@ -73,20 +73,4 @@ export async function startDashboard(options: DashboardOptions, start = startSes
     await close();
     throw error;
   }
-}
-
-/** Gives the port. */
-async function listen(server: Server, address: string, port: number, host: string): Promise<number> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ host: address, port, exclusive: true }, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  }).catch((cause: unknown) => {
-    const { code } = cause as NodeJS.ErrnoException;
-    const why = code === 'EADDRINUSE' ? `port ${port} of ${host} is taken` : code === 'EACCES' ? `port ${port} of ${host} needs rights that this user has not` : code === 'EADDRNOTAVAIL' ? `${host} is not of this machine` : messageOf(cause);
-    throw new EtlError('ETL_USAGE', `Cannot listen: ${why}.`, { cause, hint: 'Name another --port or --host; --port 0 is any that is free.' });
-  });
-  return (server.address() as AddressInfo).port;
 }

@@ -50,6 +50,8 @@ export const LEAST_TOKEN = 16;
 const SERVER = 110e6;
 /** Below this DuckDB, which takes 95 MB in a process of its own before it is asked anything, gets nowhere. */
 const LEAST_PROCESS = 145e6;
+/** Of what each of the processes has resident, pages of Node and DuckDB that the others have as well: they are in memory once. */
+const SHARED = 90e6;
 /** More is of no use to the views: a thread's share of a query is what a few row groups take. */
 const MOST_VIEWS = 400e6;
 /** What a second thread needs for what it has of a query. */
@@ -69,7 +71,7 @@ export function settingsOf({ output, host = DEFAULT_HOST, port = 0, token, memor
   if (!(Number.isSafeInteger(timeout) && timeout > 0)) throw usage(`--timeout must be a whole number of milliseconds, at least 1, not ${String(timeout)}`);
   const rest = memory - SERVER;
   const views = Math.min(MOST_VIEWS, Math.floor(rest * 0.47));
-  const sql = rest - views;
+  const sql = rest - views + SHARED;
   return {
     output, host, port, token, seconds: timeout / 1000,
     // Two queries of the views are under way at a time, each with a thread of its own: as fast as two threads for each, in half the memory.

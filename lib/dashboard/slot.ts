@@ -7,6 +7,9 @@ import type { Limits, QuerySession, StartSession } from './engine.ts';
 import { Refusal } from './problems.ts';
 import type { Snapshot } from './snapshots.ts';
 
+/** Milliseconds. A browser may take as long as it likes for a file. */
+const PATIENCE = 15_000;
+
 export interface SlotOptions {
   /** Asked for when a process is started. */
   limits(): Limits;
@@ -91,12 +94,22 @@ export class SessionSlot {
     if (this.#isClosed) throw new Refusal(503, 'The dashboard ends.', { code: 'ETL_ABORTED' });
     if (this.#open && this.#open.snapshot !== snapshot) await this.#end(this.#open);
     this.#open ??= { snapshot, session: await this.#options.start(snapshot, this.#options.limits()), leases: 0, onIdle: undefined };
+    // A process is started by the folder's name, at which another dataset may stand by now.
+    if (!(await snapshot.isThere())) throw new Refusal(404, 'The files of this result are there no more.', { code: 'ETL_INPUT_NOT_FOUND' });
     this.#open.leases++;
     return this.#open;
   }
 
   async #end(open: Open): Promise<void> {
-    if (open.leases > 0) await new Promise<void>((resolve) => (open.onIdle = resolve));
+    if (open.leases > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, PATIENCE);
+        open.onIdle = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
     this.#open = undefined;
     await open.session.close();
   }

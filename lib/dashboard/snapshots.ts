@@ -34,6 +34,12 @@ export class Snapshot {
     this.id = idOf(dataset.place);
     this.name = basename(dataset.place.output);
   }
+
+  /** Whether its files are there: a later publication removes them, or puts others in their place. */
+  async isThere(): Promise<boolean> {
+    const { folder, made } = this.dataset.place;
+    return datasetAt(folder).then((place) => place.folder === folder && place.made === made, () => false);
+  }
 }
 
 export class Snapshots {
@@ -62,7 +68,14 @@ export class Snapshots {
   find(id: string | undefined): Snapshot {
     const found = id === undefined ? this.current : this.#kept.find((snapshot) => snapshot.id === id);
     if (found) return found;
-    throw new Refusal(410, 'The dataset was published again since.', { code: 'ETL_INPUT_NOT_FOUND', hint: 'Load the page again.' });
+    throw gone();
+  }
+
+  /** What to tell of an error in answering from `snapshot`: it may have been that its files went meanwhile. */
+  async reasonOf(error: unknown, snapshot: Snapshot): Promise<unknown> {
+    if (await snapshot.isThere()) return error;
+    await this.look();
+    return this.current === snapshot ? new Refusal(404, 'The files of this result are there no more.', { code: 'ETL_INPUT_NOT_FOUND' }) : gone();
   }
 
   /** Tells of every new one until the function that it gives is called. */
@@ -98,6 +111,10 @@ export class Snapshots {
     this.#kept = [next, ...this.#kept.filter(({ id }) => id !== next.id)].slice(0, KEPT);
     for (const listener of this.#listeners) listener(next);
   }
+}
+
+function gone(): Refusal {
+  return new Refusal(410, 'The dataset was published again since.', { code: 'ETL_INPUT_NOT_FOUND', hint: 'Load the page again.' });
 }
 
 function idOf({ folder, made }: DatasetPlace): string {

@@ -188,8 +188,25 @@ test('what is there no more is shown as long as it can be', async (t) => {
   rmSync(made.output, { recursive: true });
   assert.ok(!existsSync(made.output));
   await client.get('/api/overview');
-  const { error } = await client.get<Failed>('/api/selection', { region: 'DE' }, 400);
+  const { error } = await client.get<Failed>('/api/selection', { region: 'DE' }, 404);
   assert.ok(!JSON.stringify(error).includes(made.output), JSON.stringify(error));
+});
+
+test('a plain folder that another takes the place of', async (t) => {
+  const made = await makeDataset(temporaryFolder(t), { state: false });
+  const client = await open(t, { output: made.output });
+  const controller = new AbortController();
+  t.after(() => controller.abort());
+  const heard = announcements(client, controller.signal);
+  const first = (await heard.next()).value as string;
+  await client.get('/api/selection', { region: 'US' });
+  await made.publish(2, { overwrite: true });
+  const second = (await heard.next()).value as string;
+  assert.equal((await client.get<Selection>('/api/selection', { region: 'US', snapshot: first })).snapshot, first, 'which it has');
+  for (const region of ['US', 'DE']) assert.equal((await client.get<Selection>('/api/selection', { region })).snapshot, second);
+  assert.equal((await client.post<QueryAnswer>({ sql: 'SELECT sum(log_count) FROM watch_time' })).rows[0]![0], '3000');
+  for (const body of [{ sql: 'SELECT 1', snapshot: first }]) assert.equal((await client.post<Failed>(body, 410)).error.code, 'ETL_INPUT_NOT_FOUND');
+  await client.get<Failed>('/api/selection', { region: 'DE', snapshot: first }, 410);
 });
 
 test('without DuckDB there is what the last report says', async (t: TestContext) => {
