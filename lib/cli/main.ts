@@ -1,4 +1,4 @@
-/** Arguments in, exit code out. Nothing else in the project touches the process's arguments, exit code or, but for colors (color.ts), environment. */
+/** Arguments in, exit code out. Nothing else in the project touches the process's arguments, exit code or, but for colors (color.ts) and where a history stands (query/history.ts), environment. */
 import { CommanderError } from 'commander';
 import { EtlError } from '../core/errors.ts';
 import { keepHeapSmall } from '../core/resident.ts';
@@ -95,6 +95,8 @@ function watchOutput(): void {
   process.stderr.on('error', () => undefined);
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(EXIT_DONE);
+    // The terminal is gone, which SIGHUP says as well, maybe later.
+    if (error.code === 'EIO' && process.stdout.isTTY) return void process.kill(process.pid, 'SIGHUP');
     const hint = 'If the run was done by then, its output is published.';
     process.exit(reportError(new EtlError('ETL_OUTPUT_WRITE', `Cannot write to standard output: ${error.message}.`, { cause: error, hint })));
   });

@@ -9,7 +9,7 @@ import { count } from '../../core/figures.ts';
 import { packageVersion } from '../../core/version.ts';
 import type { DatasetQueries } from '../../index.ts';
 import type { Paint } from '../color.ts';
-import { EXIT_DONE, EXIT_SIGNAL, reportError, StoppedBySignal } from '../exit.ts';
+import { EXIT_DONE, EXIT_SIGNAL, reportError, StoppedBySignal, type StopSignal } from '../exit.ts';
 import { tell, tellBlock } from '../messages.ts';
 import { printable } from '../printable.ts';
 import { answer } from './answer.ts';
@@ -31,22 +31,45 @@ export interface PromptOptions {
   readonly seconds?: number | undefined;
 }
 
+interface ShownOptions extends PromptOptions {
+  /** The prompt has to end. */
+  readonly stop: AbortSignal;
+}
+
 /** Gives the exit code, when the user leaves or a signal ends it. */
 export async function prompt(options: PromptOptions): Promise<number> {
   if (options.format === 'parquet') throw new EtlError('ETL_USAGE', 'A prompt shows no Parquet.', { hint: 'Say the SQL behind the dataset, and name a file with -o.' });
-  const queries = await options.open();
-  const shown = new Prompt(queries, options.format, options);
+  const stop = new AbortController();
+  let stopped: StopSignal | undefined;
+  const leave = (signal: StopSignal): void => {
+    if (stopped !== undefined) process.exit(EXIT_SIGNAL[signal]);
+    stopped = signal;
+    stop.abort(new StoppedBySignal(signal));
+  };
+  const names = Object.keys(EXIT_SIGNAL) as StopSignal[];
+  for (const name of names) process.on(name, leave);
   try {
-    return await shown.run();
+    const queries = await options.open();
+    process.off('SIGINT', leave); // from here on a key
+    if (stopped !== undefined) await queries.close(); // there may be no terminal
+    else await ask(queries, { ...options, stop: stop.signal }, options.format);
   } finally {
-    await shown.close();
+    for (const name of names) process.off(name, leave);
   }
+  // The terminal is gone: Node 20 would fail to set it back.
+  if (stopped === 'SIGHUP') process.kill(process.pid, stopped);
+  return stopped === undefined ? EXIT_DONE : EXIT_SIGNAL[stopped];
+}
+
+async function ask(queries: DatasetQueries, options: ShownOptions, format: TextFormat): Promise<void> {
+  const shown = new Prompt(queries, format, options);
+  await shown.run().finally(() => shown.close());
 }
 
 class Prompt {
   #queries: DatasetQueries;
   #format: TextFormat;
-  readonly #options: PromptOptions;
+  readonly #options: ShownOptions;
   readonly #history = History.open();
   readonly #terminal: Interface;
   #tables: CatalogTable[] = [];
@@ -56,7 +79,7 @@ class Prompt {
   readonly #lines: string[] = [];
   #isLeft = false;
 
-  constructor(queries: DatasetQueries, format: TextFormat, options: PromptOptions) {
+  constructor(queries: DatasetQueries, format: TextFormat, options: ShownOptions) {
     this.#queries = queries;
     this.#format = format;
     this.#options = options;
@@ -67,31 +90,28 @@ class Prompt {
     });
     // Of readline's own list: statements are its entries, not lines.
     this.#terminal.on('history', (lines: string[]) => lines.splice(0, lines.length, ...this.#history.entries));
-    this.#terminal.on('line', (line) => this.#lines.push(line));
+    // Of a statement of several lines that is recalled, Node 24 gives the lines with other ends.
+    this.#terminal.on('line', (line) => this.#lines.push(line.replace(/\r\n?/g, '\n')));
     this.#terminal.on('close', () => (this.#isLeft = true));
     this.#terminal.on('SIGINT', () => this.#clear());
   }
 
-  async run(): Promise<number> {
-    const leave = (signal: 'SIGTERM' | 'SIGHUP'): void => {
-      stopped ??= signal;
-      cancel.abort(new StoppedBySignal(signal));
-      this.#terminal.close();
-    };
-    let stopped: 'SIGTERM' | 'SIGHUP' | undefined;
-    const cancel = new AbortController();
-    process.once('SIGTERM', leave).once('SIGHUP', leave);
+  /** Until the user leaves, or is made to. */
+  async run(): Promise<void> {
+    const { stop } = this.#options;
+    const close = (): void => this.#terminal.close();
+    stop.addEventListener('abort', close);
     try {
+      if (stop.aborted) return;
       this.#tables = await readCatalog(this.#queries);
       tellBlock(`etl-stream ${packageVersion()}: a statement ends with ;  .help says more, .exit leaves\n`, 'a prompt', {});
       for (let line = await this.#nextLine(); line !== undefined; line = await this.#nextLine()) {
-        if (await this.#take(line, cancel.signal)) break;
+        if (await this.#take(line)) break;
       }
     } finally {
-      process.off('SIGTERM', leave).off('SIGHUP', leave);
-      this.#terminal.close();
+      stop.removeEventListener('abort', close);
+      close();
     }
-    return stopped === undefined ? EXIT_DONE : EXIT_SIGNAL[stopped];
   }
 
   async close(): Promise<void> {
@@ -106,13 +126,13 @@ class Prompt {
       const done = new AbortController();
       await Promise.race(['line', 'close'].map((event) => once(this.#terminal, event, { signal: done.signal }).catch(() => undefined)));
       done.abort();
-      if (this.#isLeft && this.#lines.length === 0) process.stdout.write('\n'); // behind the prompt that Ctrl+D left
+      if (this.#isLeft && !this.#options.stop.aborted) process.stdout.write('\n'); // behind the prompt that Ctrl+D left
     }
     return this.#isLeft ? undefined : this.#lines.shift();
   }
 
   /** Whether that was the end. */
-  async #take(line: string, stop: AbortSignal): Promise<boolean> {
+  async #take(line: string): Promise<boolean> {
     const isFirst = this.#begun === '';
     if (isFirst && /^\s*(exit|quit|\.exit|\.quit)\s*;?\s*$/i.test(line)) return true;
     if (isFirst && /^\s*\./.test(line)) {
@@ -130,15 +150,17 @@ class Prompt {
     for (const statement of statements) {
       if (isBlank(statement)) continue;
       this.#remember(statement);
-      await this.#answer(statement, stop);
+      await this.#answer(statement);
     }
     return false;
   }
 
-  async #answer(statement: string, stop: AbortSignal): Promise<void> {
+  async #answer(statement: string): Promise<void> {
+    const { paint, seconds, stop } = this.#options;
     const interrupt = new AbortController();
     const cancel = (): void => {
       this.#lines.length = 0;
+      process.stdout.write('\n'); // behind the terminal's ^C
       interrupt.abort(new StoppedBySignal('SIGINT'));
     };
     // Not read meanwhile, so that Ctrl+C is a signal, and what is typed waits.
@@ -148,7 +170,6 @@ class Prompt {
     try {
       await this.#move();
       const signal = AbortSignal.any([stop, interrupt.signal]);
-      const { paint, seconds } = this.#options;
       const begun = performance.now();
       const rows = await answer(this.#queries, statement, { format: this.#format, destination: standardOutput(signal), isShown: true, paint, seconds, signal });
       const took = (performance.now() - begun) / 1000;
