@@ -58,6 +58,11 @@ export class Terminal {
     this.#tmux('send-keys', ...keys);
   }
 
+  /** Types text, as it is. */
+  type(text: string): void {
+    this.#tmux('send-keys', '-l', '--', text.replace(/;$/, '\\;')); // else it ends the command of tmux
+  }
+
   #tmux(...args: string[]): string {
     return execFileSync('tmux', ['-S', this.#socket, ...args], { encoding: 'utf8', env: { ...process.env, TMUX: undefined } });
   }
