@@ -64,7 +64,7 @@ function whatNext({ output, report, groups }: Summary, groupBy: GroupBy): string
   const lines: string[] = [];
   if (report) lines.push(entry('report', printable(`${output}/${report.page}`)));
   // Quotes and what a pattern or a shell takes for its own would need more of them than anybody can read.
-  if (groups > 0 && /^[\w./@%+,:=-]+$/.test(output)) lines.push(...query(output, groupBy));
+  if (groups > 0 && /^[\w./@%+,:=][\w./@%+,:=-]*$/.test(output)) lines.push(...query(output, groupBy));
   for (const warning of report?.warnings ?? []) {
     const [first = '', ...rest] = wrapped(printable(warning), { indent: LABEL });
     lines.push(entry('warning', first), ...rest);
@@ -75,9 +75,9 @@ function whatNext({ output, report, groups }: Summary, groupBy: GroupBy): string
 /** In two lines, for most terminals: a shell takes it as it stands. */
 function query(output: string, groupBy: GroupBy): string[] {
   const [select, rest] = groupBy === 'region'
-    ? ['SELECT geo_region, sum(total_watch_time)', `FROM '${output}/*/*.parquet' GROUP BY 1 ORDER BY 2 DESC`]
-    : ['SELECT user_id, total_watch_time', `FROM '${output}/*.parquet' ORDER BY 2 DESC LIMIT 10`];
-  return [entry('query', `duckdb -c "${select}`), entry('', `${rest}"`)];
+    ? ['SELECT geo_region, sum(total_watch_time)', 'FROM watch_time GROUP BY 1 ORDER BY 2 DESC']
+    : ['SELECT user_id, total_watch_time', 'FROM watch_time ORDER BY 2 DESC LIMIT 10'];
+  return [entry('query', `etl-stream query ${output} "${select}`), entry('', `${rest}"`)];
 }
 
 function entry(label: string, text: string): string {

@@ -1,5 +1,6 @@
 /** `etl-stream query` from outside: results by every way in and out are those of DuckDB beside it; files are whole or as they were; a query that fails or is stopped leaves nothing. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,7 +10,7 @@ import { parse } from 'csv-parse/sync';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { readResult } from '../oracle/duckdb.ts';
-import { etlStream, start } from './program.ts';
+import { etlStream, PROGRAM, start } from './program.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'etl-stream-test-'));
 const temp = join(folder, 'temp');
@@ -140,6 +141,17 @@ test('a signal ends a query that is printing, a reader that has seen enough too;
   assert.deepEqual([code, readdirSync(temp)], [0, []]);
   waiting.child.stdin!.end(' 1 AS a');
   assert.equal((await waiting.result).stdout, 'a\n-\n1\n', 'SQL that comes bit by bit');
+});
+
+test('what a run says of how to query its result is so', { skip: process.platform === 'win32' }, async () => {
+  for (const [grouping, column] of [['region', 'geo_region'], ['user', 'user_id']] as const) {
+    const { stderr } = await etlStream(['logs.csv', '-o', `by-${grouping}`, '--group-by', grouping, '--no-state', '--max-rejects', '100%'], folder);
+    const [, first, second] = /^query {6}etl-stream (.*)\n {11}(.*)$/m.exec(stderr)!;
+    const command = `'${process.execPath}' '${PROGRAM}' ${first}\n${second}`;
+    const rows = execFileSync('sh', ['-c', command], { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).split('\n');
+    assert.match(rows[0]!, new RegExp(`^${column} +`));
+    assert.ok(rows.length > 3, rows.join('\n'));
+  }
 });
 
 test('options in the environment; no rows have columns', async () => {
