@@ -18,7 +18,8 @@ export type Request =
   | { readonly kind: 'cancel'; readonly number: number; readonly query: number };
 
 export type Answer =
-  | { readonly kind: 'opened'; readonly number: number }
+  /** `bytes`: resident then. */
+  | { readonly kind: 'opened'; readonly number: number; readonly bytes: number }
   | { readonly kind: 'columns'; readonly number: number; readonly columns: readonly ResultColumn[] }
   /** undefined: there are no more rows, and the query is over. */
   | { readonly kind: 'batch'; readonly number: number; readonly batch: PackedBatch | undefined }

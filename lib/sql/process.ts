@@ -37,7 +37,7 @@ async function handle(request: Request): Promise<Answer> {
   switch (request.kind) {
     case 'open':
       await queries.open(request.source, request.limits, request.exportFiles, watchMemory(request.limits.memory));
-      return { kind: 'opened', number };
+      return { kind: 'opened', number, bytes: process.memoryUsage.rss() };
     case 'query':
       return { kind: 'columns', number, columns: await queries.start(request.query, request.sql, request.parameters) };
     case 'next':

@@ -6,8 +6,8 @@ import type { Limits, QuerySource } from './source.ts';
 
 /** What an interrupted query has to end. */
 export const KILL_AFTER_MS = 1000;
-/** With more of its memory than this a process is not used again: what allocators keep would be missing for the next query. */
-const WORN_FROM = 0.8;
+/** A process that has more than this share of what it may have for queries, when there are none, is not used again: what allocators keep would be missing for the next one. */
+const WORN_FROM = 0.75;
 
 type Asked = Request extends infer R ? (R extends Request ? Omit<R, 'number'> : never) : never;
 
@@ -23,6 +23,7 @@ export class QueryProcess {
   readonly #waiting = new Map<number, Waiting>();
   readonly #exited: Promise<void>;
   readonly #memory: number;
+  #base = 0;
   #queries = 0;
   #requests = 0;
   /** Why it ended. */
@@ -56,7 +57,8 @@ export class QueryProcess {
     });
     const started = new QueryProcess(child, limits.memory);
     try {
-      await started.ask({ kind: 'open', source, limits, exportFiles });
+      const { bytes } = await started.ask({ kind: 'open', source, limits, exportFiles }) as Extract<Answer, { kind: 'opened' }>;
+      started.#base = bytes;
       return started;
     } catch (error) {
       await started.kill();
@@ -98,7 +100,7 @@ export class QueryProcess {
       waiting.reject(reason ?? new EtlError('ETL_ABORTED', 'The query was stopped.'));
     }
     this.#queries--;
-    if (answer && this.#queries === 0 && answer.bytes > this.#memory * WORN_FROM) await this.kill();
+    if (answer && this.#queries === 0 && answer.bytes - this.#base > (this.#memory - this.#base) * WORN_FROM) await this.kill();
   }
 
   /** What is asked fails with `reason`. When this is done, there is no such process. */
