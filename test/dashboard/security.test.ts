@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { startDashboard } from '../../lib/dashboard/server.ts';
+import { noDuckDB } from '../sql/sessions.ts';
 import { open, raw } from './client.ts';
 import { makeDataset } from './dataset.ts';
 
@@ -29,7 +30,7 @@ function ask(port: number, path: string, headers: Record<string, string> = {}, {
   });
 }
 
-describe('security', () => {
+describe('security', { skip: noDuckDB }, () => {
   let folder: string;
   let output: string;
   before(async () => {
