@@ -16,6 +16,8 @@ const HEIGHT = 210;
 const LABEL = 62;
 const MOST_PLACE = 110;
 const AXIS = 52;
+/** So many the server tells of, the last ones. */
+const MOST_RUNS = 100;
 const FATES = ['counted', 'duplicates', 'rejected'] as const;
 const COLOURS = { counted: 'var(--accent)', duplicates: 'var(--duplicates)', rejected: 'var(--bad)' } as const;
 
@@ -143,7 +145,7 @@ function runTable(label: string, runs: readonly Run[], figures: readonly string[
 }
 
 function subject(runs: readonly Run[]): string {
-  return runs.length === 1 ? 'The run' : `The ${number(runs.length)} runs`;
+  return runs.length === 1 ? 'The run' : `The ${runs.length >= MOST_RUNS ? 'last ' : ''}${number(runs.length)} runs`;
 }
 
 /** Day and time, UTC, in two lines; to the second where two runs began in one minute. */
