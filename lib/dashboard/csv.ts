@@ -7,11 +7,14 @@ import type { QueryResult } from './engine.ts';
 
 /** The header, then the lines of a batch at a time. */
 export async function* csvOf(result: QueryResult): AsyncGenerator<string> {
-  yield lineOf(result.columns.map(({ name }) => fieldOf(name)));
+  yield `${result.columns.map(({ name }) => fieldOf(name)).join(',')}\r\n`;
   const fields = result.columns.map(({ isNumber }) => (isNumber ? numberOf : fieldOf));
   for await (const { rows, columns } of result.batches()) {
     let lines = '';
-    for (let row = 0; row < rows; row++) lines += lineOf(columns.map((column, at) => fields[at]!(column[row]!)));
+    for (let row = 0; row < rows; row++) {
+      for (let at = 0; at < columns.length; at++) lines += `${at === 0 ? '' : ','}${fields[at]!(columns[at]![row]!)}`;
+      lines += '\r\n';
+    }
     yield lines;
   }
 }
@@ -24,8 +27,4 @@ export function fieldOf(value: string | null): string {
 
 function numberOf(value: string | null): string {
   return value ?? '';
-}
-
-function lineOf(fields: readonly string[]): string {
-  return `${fields.join(',')}\r\n`;
 }
