@@ -33,7 +33,7 @@ const [SELECT, EXPLAIN] = [1, 4];
 
 /** Table functions that only compute, or tell of the catalog and of what is in the dataset's files: DuckDB's lock refuses all others. */
 const TABLE_FUNCTIONS = new Set([
-  'range', 'generate_series', 'unnest', 'repeat', 'repeat_row', 'json_each', 'json_tree', 'histogram', 'histogram_values', 'test_all_types',
+  'range', 'generate_series', 'unnest', 'repeat', 'repeat_row', 'json_each', 'json_tree', 'test_all_types',
   'duckdb_columns', 'duckdb_constraints', 'duckdb_databases', 'duckdb_functions', 'duckdb_keywords', 'duckdb_memory', 'duckdb_schemas',
   'duckdb_tables', 'duckdb_types', 'duckdb_views', 'pragma_table_info', 'pragma_version', 'pg_timezone_names', 'icu_calendar_names',
   'parquet_metadata', 'parquet_schema', 'parquet_file_metadata', 'parquet_kv_metadata', 'parquet_bloom_probe',
@@ -91,16 +91,17 @@ function checkTree(tree: unknown): void {
       for (const item of node) open.push(item);
       continue;
     }
-    const { type, function: called, function_name: name, table_name: table, show_type: show } = node as Record<string, unknown>;
+    const { type, function: called, function_name: name, table_name: table, schema_name: schema, catalog_name: catalog } = node as Record<string, unknown>;
     if (type === 'TABLE_FUNCTION') {
       const tableFunction = String((called as { function_name?: unknown } | null)?.function_name).toLowerCase();
       if (!TABLE_FUNCTIONS.has(tableFunction)) throw new QueryRefused(`The function ${tableFunction} cannot be used here.`, TABLES);
     }
-    if (type === 'BASE_TABLE' && LIKE_FILE.test(String(table))) throw new QueryRefused(`There is no table ${String(table)}: files cannot be read here.`, TABLES);
+    // DuckDB puts the three together again before it looks for a file.
+    const file = type === 'BASE_TABLE' || type === 'SHOW_REF' ? [catalog, schema, table].find((part) => LIKE_FILE.test(String(part ?? ''))) : undefined;
+    if (file !== undefined) throw new QueryRefused(`There is no table ${String(file)}: files cannot be read here.`, TABLES);
     for (const hidden of [name, table]) {
       if (typeof hidden === 'string' && HIDDEN.has(hidden.toLowerCase().replaceAll('"', ''))) throw new QueryRefused(`${hidden} cannot be used here.`);
     }
-    if (show !== undefined && typeof table === 'string' && /^"?(__show_)?(all_?settings|settings)/i.test(table)) throw refused();
     for (const value of Object.values(node)) if (typeof value === 'object' && value !== null) open.push(value);
   }
 }

@@ -95,7 +95,7 @@ const READERS = ['read_csv', 'read_csv_auto', 'read_text', 'read_blob', 'read_js
 const CALLS = [
   `query('SELECT 1')`, `query('FROM enable_log' || 'ging()')`, `query_table('watch_time')`, `query_table(['/etc/passwd'])`, `json_execute_serialized_sql(json_serialize_sql('SELECT 1'))`, `enable_logging()`,
   `enable_logging(storage = 'file', storage_path = 'T/log')`, `"Enable_Logging"()`, `system.main.enable_logging()`, `enable_profiling(save_location = 'T/profile')`, 'disable_logging()', 'truncate_duckdb_logs()', 'checkpoint()', 'force_checkpoint()', 'duckdb_settings()', 'duckdb_secrets()', 'duckdb_extensions()',
-  'duckdb_temporary_files()', 'duckdb_logs()', 'pragma_database_size()', 'arrow_scan(1, 2, 3)', `which_secret('a', 'b')`, `sql_auto_complete('x')`, 'enable_peg_parser()',
+  'duckdb_temporary_files()', `histogram('T/secret.csv', x)`, `histogram_values('T/secret.csv', x)`, 'duckdb_logs()', 'pragma_database_size()', 'arrow_scan(1, 2, 3)', `which_secret('a', 'b')`, `sql_auto_complete('x')`, 'enable_peg_parser()',
 ];
 
 test('statements that do more than read are refused, and nothing is changed', { skip: noDuckDB }, async (t) => {
@@ -114,6 +114,7 @@ test('statements that do more than read are refused, and nothing is changed', { 
     ...WRITES,
     ...NAMES.flatMap((name) => [`FROM '${name}'`, `FROM "${name}"`, ...READERS.map((reader) => `FROM ${reader}('${name}')`)]),
     ...CALLS.flatMap((call) => [`FROM ${call}`, `SELECT (SELECT count(*) FROM ${call})`, `WITH a AS (FROM ${call}) FROM a`, `EXPLAIN ANALYZE FROM ${call}`, `FROM range(1) AS r, LATERAL (FROM ${call}) AS l`]),
+    `FROM "T/secret".csv`, `FROM "T/secret"."csv" AS x`, `FROM "T/x".y.csv`, `DESCRIBE "T/secret".csv`, `DESCRIBE 'T/secret.csv'`, `SHOW "T/secret.csv"`, `SHOW TABLES FROM "T/x"`, `SUMMARIZE 'T/secret.csv'`, `SELECT count(*) FROM runs JOIN 'T/secret.csv' ON true`, `SELECT 1 INTO x`,
     `FROM duckdb_settings`, `FROM pg_catalog.pg_settings`, `SELECT current_setting('temp_directory')`, `SELECT "current_setting"('temp_directory')`,
   ].map((sql) => sql.replaceAll('T/', `${temp}/`).replaceAll(`'T'`, `'${temp}'`));
   for (const sql of attacks) {
