@@ -11,6 +11,10 @@ import { QueryRefused, type CheckedStatement } from './statement.ts';
 /** A batch is full with so many rows, or so many bytes. */
 const BATCH_ROWS = 16_384;
 const BATCH_BYTES = 1 << 20;
+/** Of a column at a time. */
+const SLICE_ROWS = 128;
+/** A shorter text is copied faster byte by byte. */
+const SHORT_BYTES = 24;
 /** Chunks are freed by the garbage collector, which sees only the few bytes of their handles: after so many of theirs it is called. */
 const GARBAGE_BYTES = 32 << 20;
 const NUMBERS = /^(U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|DECIMAL\(.*\)|FLOAT|DOUBLE|BIGNUM)$/;
@@ -57,14 +61,13 @@ export class RunningQuery {
     while (rows < BATCH_ROWS && bytes < BATCH_BYTES) {
       this.#chunk ??= await this.#fetch();
       if (!this.#chunk) break;
-      const { vectors } = this.#chunk;
-      while (this.#chunk.at < this.#chunk.rows && bytes < BATCH_BYTES) {
-        const row = this.#chunk.at++;
-        for (const [index, vector] of vectors.entries()) bytes += packer[index]!.add(bytesAt(vector, row));
-        rows++;
-      }
+      const { vectors, at } = this.#chunk;
+      const to = Math.min(this.#chunk.rows, at + SLICE_ROWS);
+      for (const [index, vector] of vectors.entries()) bytes += packer[index]!.add(vector, at, to);
+      rows += to - at;
+      this.#chunk.at = to;
       this.#check();
-      if (this.#chunk.at === this.#chunk.rows) this.#chunk = undefined;
+      if (to === this.#chunk.rows) this.#chunk = undefined;
     }
     this.#garbage += bytes;
     if (this.#garbage > GARBAGE_BYTES) {
@@ -99,33 +102,46 @@ function bytesAt(vector: DuckDBBlobVector, row: number): Uint8Array | null {
   return text === null ? null : Buffer.from(text);
 }
 
-/** Grows as it is filled. */
+/** Grows as it is filled: there may be thousands of them, and few rows. */
 class PackedColumn {
-  #bytes = Buffer.allocUnsafeSlow(1 << 14);
+  #bytes = Buffer.allocUnsafeSlow(1 << 10);
   #end = 0;
-  readonly #lengths: number[] = [];
+  #lengths = new Uint32Array(SLICE_ROWS);
+  #rows = 0;
 
-  /** Gives how many bytes it takes. */
-  add(value: Uint8Array | null): number {
-    if (value === null) {
-      this.#lengths.push(NO_VALUE);
-      return 4;
+  /** Gives how many bytes they take. */
+  add(vector: DuckDBBlobVector, from: number, to: number): number {
+    if (this.#rows + to - from > this.#lengths.length) {
+      const longer = new Uint32Array(Math.max(2 * this.#lengths.length, this.#rows + to - from));
+      longer.set(this.#lengths);
+      this.#lengths = longer;
     }
+    const before = this.#end;
+    for (let row = from; row < to; row++) {
+      const value = bytesAt(vector, row);
+      this.#lengths[this.#rows++] = value === null ? NO_VALUE : value.length;
+      if (value !== null) this.#append(value);
+    }
+    return this.#end - before + 4 * (to - from);
+  }
+
+  #append(value: Uint8Array): void {
     const { length } = value;
-    if (this.#end + length > this.#bytes.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(2 * this.#bytes.length, this.#end + length));
-      this.#bytes.copy(larger, 0, 0, this.#end);
+    const at = this.#end;
+    if (at + length > this.#bytes.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(2 * this.#bytes.length, at + length));
+      this.#bytes.copy(larger, 0, 0, at);
       this.#bytes = larger;
     }
-    this.#bytes.set(value, this.#end);
-    this.#end += length;
-    this.#lengths.push(length);
-    return 4 + length;
+    const bytes = this.#bytes;
+    if (length <= SHORT_BYTES) for (let n = 0; n < length; n++) bytes[at + n] = value[n]!;
+    else bytes.set(value, at);
+    this.#end = at + length;
   }
 
   end(): PackedBatch['columns'][number] {
     const bytes = this.#bytes.subarray(0, this.#end);
-    return { bytes, lengths: Uint32Array.from(this.#lengths), isAscii: isAscii(bytes) };
+    return { bytes, lengths: this.#lengths.subarray(0, this.#rows), isAscii: isAscii(bytes) };
   }
 }
 
