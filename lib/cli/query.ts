@@ -6,7 +6,6 @@ import { isatty } from 'node:tty';
 import { dirname, extname, resolve } from 'node:path';
 import { count } from '../core/figures.ts';
 import { EtlError } from '../core/errors.ts';
-import { letHeapGrow } from '../core/resident.ts';
 import { openQueries } from '../index.ts';
 import { hasColors, painter } from './color.ts';
 import { EXIT_DONE, untilSignalled } from './exit.ts';
@@ -32,7 +31,6 @@ export interface QueryFlags {
 }
 
 export async function queryCommand([output = '', given]: readonly string[], flags: QueryFlags): Promise<number> {
-  letHeapGrow();
   const { memory, jobs, timeout, temp, quiet, color, output: file } = flags;
   const format = formatOf(flags);
   const isShown = file === undefined && process.stdout.isTTY;
