@@ -48,12 +48,14 @@ export const LEAST_TOKEN = 16;
 
 /** What the server itself takes, with the answers that it keeps. */
 const SERVER = 110e6;
-/** Below this DuckDB, which takes 95 MB in a process of its own before it is asked anything, gets nowhere. */
-const LEAST_PROCESS = 145e6;
 /** Of what each of the processes has resident, pages of Node and DuckDB that the others have as well: they are in memory once. */
-const SHARED = 90e6;
+const SHARED = 115e6;
+/** Below this the processes, which take 95 MB each before they are asked anything, get nowhere. */
+const LEAST = 400e6;
 /** More is of no use to the views: a thread's share of a query is what a few row groups take. */
 const MOST_VIEWS = 400e6;
+/** Of what there is for both processes: with less of 512 MB that of the views would be worn, and started anew, after some answers. */
+const SHARE_OF_VIEWS = 0.44;
 /** What a second thread needs for what it has of a query. */
 const FOR_TWO_THREADS = 300e6;
 
@@ -66,12 +68,11 @@ export function settingsOf({ output, host = DEFAULT_HOST, port = 0, token, memor
   if (token !== undefined && !(typeof token === 'string' && token.length >= LEAST_TOKEN && /^[\w.~-]+$/.test(token))) {
     throw usage(`--token must be at least ${LEAST_TOKEN} characters of A-Z, a-z, 0-9, ., _, ~ and -`);
   }
-  const least = SERVER + 2 * LEAST_PROCESS;
-  if (!(Number.isSafeInteger(memory) && memory >= least)) throw usage(`--memory must be at least ${least / 1e6}MB, not ${String(memory)}`);
+  if (!(Number.isSafeInteger(memory) && memory >= LEAST)) throw usage(`--memory must be at least ${LEAST / 1e6}MB, not ${String(memory)}`);
   if (!(Number.isSafeInteger(timeout) && timeout > 0)) throw usage(`--timeout must be a whole number of milliseconds, at least 1, not ${String(timeout)}`);
-  const rest = memory - SERVER;
-  const views = Math.min(MOST_VIEWS, Math.floor(rest * 0.47));
-  const sql = rest - views + SHARED;
+  const both = memory - SERVER + SHARED;
+  const views = Math.min(MOST_VIEWS, Math.floor(both * SHARE_OF_VIEWS));
+  const sql = both - views;
   return {
     output, host, port, token, seconds: timeout / 1000,
     // Two queries of the views are under way at a time, each with a thread of its own: as fast as two threads for each, in half the memory.
