@@ -17,6 +17,9 @@ export type Request =
   | { readonly kind: 'export'; readonly number: number; readonly query: number; readonly sql: string; readonly parameters: Parameters; readonly file: string }
   | { readonly kind: 'cancel'; readonly number: number; readonly query: number };
 
+/** Before it has its number. */
+export type Asked = Request extends infer R ? (R extends Request ? Omit<R, 'number'> : never) : never;
+
 export type Answer =
   /** `bytes`: resident then. */
   | { readonly kind: 'opened'; readonly number: number; readonly bytes: number }

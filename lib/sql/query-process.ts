@@ -1,15 +1,13 @@
 /** The process of DuckDB as its session has it: requests and their answers, by number, and its end, however it comes. */
 import { fork, type ChildProcess } from 'node:child_process';
 import { EtlError } from '../core/errors.ts';
-import type { Answer, Failure, Request } from './messages.ts';
+import type { Answer, Asked, Failure } from './messages.ts';
 import type { Limits, QuerySource } from './source.ts';
 
 /** What an interrupted query has to end. */
 export const KILL_AFTER_MS = 1000;
 /** A process that has more than this share of what it may have for queries, when there are none, is not used again: what allocators keep would be missing for the next one. */
 const WORN_FROM = 0.75;
-
-type Asked = Request extends infer R ? (R extends Request ? Omit<R, 'number'> : never) : never;
 
 interface Waiting {
   /** Whose request it is; undefined: of none. */

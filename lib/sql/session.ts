@@ -9,10 +9,11 @@ import { randomBytes } from 'node:crypto';
 import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EtlError, messageOf } from '../core/errors.ts';
-import type { Answer, PackedBatch, Request } from './messages.ts';
+import type { Answer, PackedBatch } from './messages.ts';
 import { checkedParameters } from './parameters.ts';
 import { QueryProcess } from './query-process.ts';
 import type { Limits, Parameters, QuerySource, ResultBatch, ResultColumn } from './source.ts';
+import { Task } from './task.ts';
 import { Turns } from './turns.ts';
 import { unpack } from './unpack.ts';
 
@@ -153,76 +154,6 @@ export class QuerySession {
 
 /** How DuckDB begins the names of its temporary files. */
 const SPILLED = 'duckdb_temp_';
-
-interface TaskOptions {
-  readonly process: QueryProcess;
-  readonly query: number;
-  readonly seconds: number | undefined;
-  readonly signal: AbortSignal | undefined;
-  /** Lets the next one in. */
-  readonly leave: () => void;
-}
-
-type Asked = Request extends infer R ? (R extends Request ? Omit<R, 'number'> : never) : never;
-
-/** One query of a process, from its turn to its end. */
-class Task {
-  readonly query: number;
-  readonly #options: TaskOptions;
-  #millisecondsLeft: number;
-  #stopped: EtlError | undefined;
-  #ended: Promise<void> | undefined;
-  readonly #onAbort = (): void => this.#stop(aborted(this.#options.signal!));
-
-  constructor(options: TaskOptions) {
-    this.query = options.query;
-    this.#options = options;
-    options.process.begin();
-    this.#millisecondsLeft = (options.seconds ?? Infinity) * 1000;
-    options.signal?.addEventListener('abort', this.#onAbort);
-    if (options.signal?.aborted) this.#onAbort();
-  }
-
-  /** While the answer is awaited the query's time runs. */
-  async ask(request: Asked): Promise<Answer> {
-    const { process, seconds } = this.#options;
-    if (this.#stopped) throw this.#stopped;
-    const from = performance.now();
-    const late = new EtlError('ETL_SQL_LIMIT', `The query took longer than the ${seconds} seconds that it may.`, { hint: 'Ask for less at a time, or allow it more.' });
-    const timer = Number.isFinite(this.#millisecondsLeft) ? setTimeout(() => this.#stop(late), Math.max(0, this.#millisecondsLeft)) : undefined;
-    try {
-      const answer = await process.ask(request);
-      if (this.#stopped) throw this.#stopped;
-      return answer;
-    } catch (error) {
-      throw this.#stopped ?? error;
-    } finally {
-      clearTimeout(timer);
-      this.#millisecondsLeft -= performance.now() - from;
-    }
-  }
-
-  /** Idempotent; when it is done, the process works on it no longer. */
-  end(): Promise<void> {
-    this.#ended ??= (async () => {
-      const { process, signal, leave } = this.#options;
-      signal?.removeEventListener('abort', this.#onAbort);
-      await process.end(this.query, this.#stopped);
-      leave();
-    })();
-    return this.#ended;
-  }
-
-  #stop(error: EtlError): void {
-    if (this.#ended) return;
-    this.#stopped ??= error;
-    void this.end();
-  }
-}
-
-function aborted(signal: AbortSignal): EtlError {
-  return new EtlError('ETL_ABORTED', 'The query was stopped.', { cause: signal.reason, hint: 'Nothing was changed: ask again.' });
-}
 
 async function* batchesOf(task: Task): AsyncGenerator<ResultBatch> {
   try {

@@ -11,7 +11,7 @@ export class Turns {
 
   /** Gives what is to be called, once, by who has had his turn. Throws ETL_ABORTED when `signal` comes first. */
   async enter(signal: AbortSignal | undefined): Promise<() => void> {
-    if (signal?.aborted) throw stopped(signal);
+    if (signal?.aborted) throw stoppedBy(signal);
     if (this.#free > 0) this.#free--;
     else await this.#wait(signal);
     return () => {
@@ -25,7 +25,7 @@ export class Turns {
     return new Promise((resolve, reject) => {
       const leave = (): void => {
         this.#waiting.splice(this.#waiting.indexOf(enter), 1);
-        reject(stopped(signal!));
+        reject(stoppedBy(signal!));
       };
       const enter = (): void => {
         signal?.removeEventListener('abort', leave);
@@ -37,6 +37,6 @@ export class Turns {
   }
 }
 
-function stopped(signal: AbortSignal): EtlError {
+export function stoppedBy(signal: AbortSignal): EtlError {
   return new EtlError('ETL_ABORTED', 'The query was stopped.', { cause: signal.reason, hint: 'Nothing was changed: ask again.' });
 }
