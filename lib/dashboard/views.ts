@@ -1,4 +1,8 @@
-/** The dashboard's own queries: statements of this project, with what a request says bound to them, answered by the views' process. */
+/**
+ * The dashboard's own queries: statements of this project, with what a request says bound to them, answered by the views' process. One that fails
+ * is asked once more: they are no wrong SQL and need no more memory than there is, so it was the process, which was ended or had too much of others.
+ */
+import { EtlError } from '../core/errors.ts';
 import type { QueryOptions, QuerySession } from './engine.ts';
 import type { SessionSlot } from './slot.ts';
 import type { Snapshot } from './snapshots.ts';
@@ -16,7 +20,17 @@ export interface Views {
 export function viewsOf(slot: SessionSlot, { hasSql, seconds }: { readonly hasSql: Promise<boolean>; readonly seconds: number }): Views {
   return {
     hasSql,
-    rows: (snapshot, sql, parameters) => slot.use(snapshot, (session) => rowsOf(session, sql, { parameters, seconds })),
+    rows: (snapshot, sql, parameters) => slot.use(snapshot, async (session) => {
+      const began = performance.now();
+      const ask = (): Promise<Row[]> => rowsOf(session, sql, { parameters, seconds });
+      try {
+        return await ask();
+      } catch (error) {
+        const isLate = performance.now() - began > seconds * 500;
+        if (isLate || !(error instanceof EtlError && (error.code === 'ETL_SQL' || error.code === 'ETL_SQL_LIMIT'))) throw error;
+        return ask();
+      }
+    }),
   };
 }
 
