@@ -44,4 +44,34 @@ console.log(`library: ${summary.rows.counted} counted, ${records} records parsed
 END
 node library.mjs
 diff -r --exclude=reports --exclude=report.html by-folder by-library
+
+# Looked at: by SQL, and by the dashboard's server.
+etl-stream query totals 'SELECT sum(log_count) AS logs, count(DISTINCT user_id) AS users FROM watch_time' --format csv > query.csv
+node -e '
+  const [head, logs] = require("fs").readFileSync("query.csv", "utf8").split("\n");
+  const { rows, users } = JSON.parse(require("fs").readFileSync("summary.json", "utf8"));
+  require("assert").deepStrictEqual([head, logs], ["logs,users", `${rows.counted},${users}`]);
+'
+cat > look.mjs <<'END'
+import assert from 'node:assert';
+import { startDashboard } from 'etl-stream';
+const { url, close } = await startDashboard({ output: 'totals' });
+const get = async (path) => {
+  const answer = await fetch(new URL(path, url));
+  assert.equal(answer.status, 200, path);
+  return answer.text();
+};
+const page = await get('/');
+for (const [, asset] of page.matchAll(/(?:src|href)="(\/[^"]+)"/g)) assert.ok((await get(asset)).length > 1000, asset);
+const { regions, totals } = JSON.parse(await get('/api/overview'));
+const selection = JSON.parse(await get(`/api/selection?region=${regions[0].region}`));
+assert.equal(selection.watchTime, regions[0].total);
+await close();
+console.log(`dashboard: ${totals.users} users, ${selection.rows} of them in ${regions[0].region}`);
+END
+node look.mjs
+# Without DuckDB, which is optional, the rest works.
+rm -r node_modules/@duckdb
+etl-stream inspect totals > /dev/null
+etl-stream query totals 'SELECT 1' 2>&1 | grep ETL_SQL_MISSING
 echo 'the tarball works'
