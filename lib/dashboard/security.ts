@@ -5,7 +5,7 @@
  *   method               GET and POST, of pages HEAD, else 405; POST only with JSON, which no form of another page can send (415)
  *   Origin               its own, where there is one, else 403
  *   Sec-Fetch-Site       same-origin or none, where there is one, for all but `/`, which other pages may link to; else 403
- *   token                where there is one: by `?token=` of `/`, which gives a cookie and leads to the address without it;
+ *   token                where there is one: by `?token=` of `/`, which gives a cookie and leads to the same view without it;
  *                        by the cookie; or by `Authorization: Bearer`; else 401
  *
  * The cookie is a random one of this server's life, not the token, is not seen by scripts and not sent from other pages. Every answer has
@@ -56,7 +56,7 @@ export function guard({ hosts, token, port }: Guard): MiddlewareHandler<Env> {
       const said = path === '/' ? c.req.query('token') : undefined;
       if (said !== undefined && isSame(said, token)) {
         setCookie(c, cookie, session, { httpOnly: true, sameSite: 'Strict', path: '/' });
-        return c.redirect('/', 303);
+        return c.redirect(withoutToken(c.req.url), 303);
       }
       const bearer = /^Bearer +(\S+)$/i.exec(c.req.header('authorization') ?? '')?.[1];
       const isKnown = isSame(getCookie(c, cookie) ?? '', session) || (bearer !== undefined && isSame(bearer, token));
@@ -64,6 +64,13 @@ export function guard({ hosts, token, port }: Guard): MiddlewareHandler<Env> {
     }
     await next();
   };
+}
+
+/** The same view. */
+function withoutToken(address: string): string {
+  const { searchParams } = new URL(address);
+  searchParams.delete('token');
+  return searchParams.size === 0 ? '/' : `/?${searchParams}`;
 }
 
 function checkHost(c: Context<Env>, hosts: Guard['hosts']): void {

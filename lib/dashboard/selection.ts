@@ -14,9 +14,9 @@ const OF_DECIMALS = BOUNDS.filter((bound) => bound <= 10n ** 17n);
 export function selectionOf(snapshot: Snapshot, region: string | null, views: Views): Promise<Selection> {
   return snapshot.answers.selections.get(keyOf(region), async () => {
     const [sums, distribution, top] = await Promise.all([
-      sumsOf(snapshot, region, views), distributionOf(snapshot, region, views), topRowsOf(snapshot, region, views),
+      sumsOf(snapshot, region, views), distributionOf(snapshot, region, views), topRowsOf(snapshot, region, PAGE_ROWS, views),
     ]);
-    return { snapshot: snapshot.id, region, ...sums, distribution, top: top.slice(0, PAGE_ROWS) };
+    return { snapshot: snapshot.id, region, ...sums, distribution, top };
   }, ({ rows }) => rows === 0);
 }
 

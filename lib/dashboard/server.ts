@@ -23,6 +23,8 @@ const MOST_WAITING = { views: 200, sql: 8 };
 /** Of the line and headers of a request: a query may stand in an address. */
 const MOST_HEADER_BYTES = 64 << 10;
 const MOST_CONNECTIONS = 300;
+/** By the queries of the SQL box. */
+const MOST_SPILLED_BYTES = 4e9;
 /** Milliseconds: for a request's headers, for all of it, and without a byte either way beyond what a query takes. */
 const PATIENCE = { headers: 10_000, request: 20_000, silence: 60_000 };
 
@@ -42,7 +44,7 @@ export async function startDashboard(options: DashboardOptions, start = startSes
   let exports: OwnFolder | undefined;
   const folder = (): string => (exports ??= OwnFolder.create({ parent: tmpdir(), prefix: 'etl-stream-dashboard', mode: 0o700 })).path;
   const viewSlot = new SessionSlot({ limits: () => forViews, mostWaiting: MOST_WAITING.views, start });
-  const slot = new SessionSlot({ limits: () => ({ ...forSql, exports: folder() }), mostWaiting: MOST_WAITING.sql, start });
+  const slot = new SessionSlot({ limits: () => ({ ...forSql, temp: folder(), tempBytes: MOST_SPILLED_BYTES }), mostWaiting: MOST_WAITING.sql, start });
   // Begun at once: it is there when the first page is.
   const views = viewsOf(viewSlot, { hasSql: isInstalled(() => viewSlot.lease(snapshots.current).then(({ release }) => release())), seconds });
   const events = new Events(snapshots);

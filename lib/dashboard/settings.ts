@@ -48,8 +48,6 @@ export const LEAST_TOKEN = 16;
 
 /** What the server itself takes, with the answers that it keeps. */
 const SERVER = 110e6;
-/** Of what each of the processes has resident, pages of Node and DuckDB that the others have as well: they are in memory once. */
-const SHARED = 115e6;
 /** Below this the processes, which take 95 MB each before they are asked anything, get nowhere. */
 const LEAST = 400e6;
 /** More is of no use to the views: a thread's share of a query is what a few row groups take. */
@@ -70,7 +68,7 @@ export function settingsOf({ output, host = DEFAULT_HOST, port = 0, token, memor
   }
   if (!(Number.isSafeInteger(memory) && memory >= LEAST)) throw usage(`--memory must be at least ${LEAST / 1e6}MB, not ${String(memory)}`);
   if (!(Number.isSafeInteger(timeout) && timeout > 0)) throw usage(`--timeout must be a whole number of milliseconds, at least 1, not ${String(timeout)}`);
-  const both = memory - SERVER + SHARED;
+  const both = memory - SERVER;
   const views = Math.min(MOST_VIEWS, Math.floor(both * SHARE_OF_VIEWS));
   const sql = both - views;
   return {

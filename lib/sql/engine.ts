@@ -13,21 +13,23 @@ type DuckDB = typeof import('@duckdb/node-api');
 
 /** Not there, and nothing is looked for in it. */
 const NOWHERE = '/nonexistent';
-/** Of the process besides what DuckDB counts: results on their way, the parser, what the allocator keeps. */
-const MARGIN_BYTES = 32 << 20;
+/** Of the process besides what DuckDB counts: results on their way, the parser, and what it goes beyond its own limit by, which is more where that is more. */
+const MARGIN_BYTES = 40 << 20;
+const MARGIN_SHARE = 0.05;
 const LEAST_BYTES = 32 << 20;
 
 /** Throws what DuckDB throws. `exportFiles`: absolute. */
 export async function openEngine(duckdb: DuckDB, source: QuerySource, limits: Limits, exportFiles: readonly string[]): Promise<DuckDBInstance> {
   const instance = await duckdb.DuckDBInstance.create(':memory:', { threads: String(limits.threads) });
   const connection = await instance.connect();
-  const memory = Math.max(LEAST_BYTES, limits.memory - process.memoryUsage.rss() - MARGIN_BYTES);
+  const memory = Math.max(LEAST_BYTES, limits.memory * (1 - MARGIN_SHARE) - process.memoryUsage.rss() - MARGIN_BYTES);
   const files = await filesInside(source.folder, source.files);
   const rejects = source.rejects && (await filesInside(source.folder, [source.rejects.path])).length > 0 ? source.rejects : undefined;
   const readable = [...files, ...(rejects ? [rejects.path] : []), ...exportFiles];
   await runAll(connection, [
     `SET memory_limit = ${literal(`${Math.floor(memory / 1024)}KiB`)}`,
     `SET temp_directory = ${literal(limits.temp ?? '')}`,
+    ...(limits.tempBytes === undefined ? [] : [`SET max_temp_directory_size = ${literal(`${Math.floor(limits.tempBytes / 1024)}KiB`)}`]),
     ...['home_directory', 'extension_directory', 'secret_directory'].map((name) => `SET ${name} = ${literal(NOWHERE)}`),
     'SET allow_persistent_secrets = false',
     'SET parquet_metadata_cache = true',

@@ -32,6 +32,8 @@ export interface Limits {
   readonly seconds?: number;
   /** A folder of the session's own where DuckDB may spill. Default: nowhere. */
   readonly temp?: string;
+  /** Most bytes that it may spill. Default: most of the disk. */
+  readonly tempBytes?: number;
   /** A folder of the session's own into which it may export. Default: `temp`. */
   readonly exports?: string;
 }

@@ -95,6 +95,7 @@ describe('security', { skip: noDuckDB }, () => {
     for (const [path, headers] of odd) assert.equal((await ask(port, path, { host, ...headers })).status, 401, `${path} ${JSON.stringify(headers)}`);
     assert.equal((await ask(port, '/api/overview', { host: 'evil.example', authorization: `Bearer ${TOKEN}` })).status, 421);
     assert.equal((await ask(port, '/api/overview', { host, authorization: `Bearer ${TOKEN}` })).status, 200);
+    assert.equal((await ask(port, `/?region=a%26b&token=${TOKEN}&sql=%27`, { host })).headers.location, '/?region=a%26b&sql=%27');
     const { status, headers } = await ask(port, `/?token=${TOKEN}`, { host });
     assert.deepEqual([status, headers.location], [303, '/']);
     const [cookie] = headers['set-cookie'] as string[];

@@ -99,3 +99,17 @@ test('rows come in the order that the query says', { skip: noDuckDB }, async () 
   const expected = Array.from({ length: 50000 }, (_, i) => [i, i % 7] as const).sort(([a, restA], [b, restB]) => restB - restA || a - b);
   assert.deepEqual(rows, expected.map(([i, rest]) => [String(i), String(rest)]));
 });
+
+test('values of many batches are whole: what they are copied from is there until they are', { skip: noDuckDB }, async () => {
+  const session = await empty();
+  const { batches } = await session.query('SELECT n, repeat(chr((65 + n % 26)::INT), 5000) FROM range(20000) rows(n)');
+  let rows = 0;
+  for await (const { rows: count, columns: [numbers, texts] } of batches()) {
+    for (let row = 0; row < count; row++) {
+      const n = Number(numbers![row]);
+      assert.equal(n, rows++);
+      assert.ok(texts![row] === String.fromCharCode(65 + n % 26).repeat(5000), `row ${n} begins with ${JSON.stringify(texts![row]!.slice(0, 20))}`);
+    }
+  }
+  assert.equal(rows, 20_000);
+});
