@@ -1,7 +1,7 @@
 /** What is shown of a region, or of all: sums, how totals are distributed, and the first rows by watch time. Made once for each snapshot. */
 import { BOUNDS, bucketsOf } from '../report/buckets.ts';
 import { decimal } from '../report/decimal.ts';
-import type { Bucket, RegionReport } from '../report/report.ts';
+import type { RegionReport } from '../report/report.ts';
 import { PAGE_ROWS, type Selection } from './api.ts';
 import type { Snapshot } from './snapshots.ts';
 import { topRowsOf } from './top.ts';
@@ -13,10 +13,8 @@ const OF_DECIMALS = BOUNDS.filter((bound) => bound <= 10n ** 17n);
 /** `region`: null = all. */
 export function selectionOf(snapshot: Snapshot, region: string | null, views: Views): Promise<Selection> {
   return snapshot.answers.selections.get(keyOf(region), async () => {
-    const [sums, distribution, top] = await Promise.all([
-      sumsOf(snapshot, region, views), distributionOf(snapshot, region, views), topRowsOf(snapshot, region, PAGE_ROWS, views),
-    ]);
-    return { snapshot: snapshot.id, region, ...sums, distribution, top };
+    const [sums, top] = await Promise.all([sumsOf(snapshot, region, views), topRowsOf(snapshot, region, PAGE_ROWS, views)]);
+    return { snapshot: snapshot.id, region, ...sums, top };
   }, ({ rows }) => rows === 0);
 }
 
@@ -37,29 +35,27 @@ export function inRegion(region: string | null): { readonly where: string; reado
   return region === null ? { where: 'true', parameters: {} } : { where: 'geo_region = $region', parameters: { region } };
 }
 
-async function sumsOf(snapshot: Snapshot, region: string | null, views: Views): Promise<Pick<Selection, 'rows' | 'logs' | 'watchTime'>> {
-  const { where, parameters } = inRegion(region);
-  const [sums] = await views.rows(snapshot, `SELECT count(*), coalesce(sum(log_count), 0), coalesce(sum(total_watch_time), 0) FROM watch_time WHERE ${where}`, parameters);
-  const [rows, logs, watchTime] = sums!;
-  return { rows: Number(rows), logs: Number(logs), watchTime: watchTime! };
-}
-
-/** As a report has it: a bucket's bound that is nearer to 0 is included. DuckDB's bins have their upper bound: of positive ones that is the last number below the next. */
-async function distributionOf(snapshot: Snapshot, region: string | null, views: Views): Promise<Bucket[]> {
+/**
+ * In one pass. The distribution is as a report has it: a bucket's bound that is nearer to 0 is included. DuckDB's bins have their upper bound: of positive ones that is
+ * the last number below the next.
+ */
+async function sumsOf(snapshot: Snapshot, region: string | null, views: Views): Promise<Omit<Selection, 'snapshot' | 'region' | 'top'>> {
   const { where, parameters } = inRegion(region);
   const { valueScale: scale } = snapshot.dataset.description;
   const bounds = scale === 0 ? BOUNDS : OF_DECIMALS;
   const uppers = [...bounds.map((bound) => -bound).reverse(), 0n, ...bounds.slice(1).map((bound) => bound - 1n)];
   const bins = uppers.map((upper) => decimal(upper, scale)).join(', ');
   const [found] = await views.rows(snapshot, `
-    SELECT map_values(histogram(total_watch_time, [${bins}]::${scale === 0 ? 'BIGINT' : `DECIMAL(18,${scale})`}[]))::VARCHAR FROM watch_time WHERE ${where}`, parameters);
-  const counts = JSON.parse(found![0] ?? '[]') as number[];
+    SELECT count(*), coalesce(sum(log_count), 0), coalesce(sum(total_watch_time), 0),
+      map_values(histogram(total_watch_time, [${bins}]::${scale === 0 ? 'BIGINT' : `DECIMAL(18,${scale})`}[]))::VARCHAR
+    FROM watch_time WHERE ${where}`, parameters);
+  const [rows, logs, watchTime, counts] = found!;
   const [positive, negative] = [zeros(), zeros()];
-  for (const [at, rows] of counts.entries()) {
-    if (at < bounds.length) negative[bounds.length - at] = rows;
-    else positive[at - bounds.length] = rows; // the last one is of all that is more
+  for (const [at, count] of (JSON.parse(counts ?? '[]') as number[]).entries()) {
+    if (at < bounds.length) negative[bounds.length - at] = count;
+    else positive[at - bounds.length] = count; // the last one is of all that is more
   }
-  return bucketsOf(positive, negative, scale);
+  return { rows: Number(rows), logs: Number(logs), watchTime: watchTime!, distribution: bucketsOf(positive, negative, scale) };
 }
 
 function zeros(): number[] {

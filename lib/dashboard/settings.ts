@@ -47,13 +47,13 @@ export const DEFAULT_TIMEOUT = 30_000;
 export const LEAST_TOKEN = 16;
 
 /** What the server itself takes, with the answers that it keeps. */
-const SERVER = 110e6;
+const SERVER = 100e6;
 /** Below this the processes, which take 95 MB each before they are asked anything, get nowhere. */
 const LEAST = 400e6;
 /** More is of no use to the views: a thread's share of a query is what a few row groups take. */
 const MOST_VIEWS = 400e6;
 /** Of what there is for both processes: with less of 512 MB that of the views would be worn, and started anew, after some answers. */
-const SHARE_OF_VIEWS = 0.44;
+const SHARE_OF_VIEWS = 0.48;
 /** What a second thread needs for what it has of a query. */
 const FOR_TWO_THREADS = 300e6;
 

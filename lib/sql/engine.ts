@@ -16,7 +16,7 @@ const NOWHERE = '/nonexistent';
 /** Of the process besides what DuckDB counts: results on their way, the parser, and what it goes beyond its own limit by, which is more where that is more. */
 const MARGIN_BYTES = 40 << 20;
 const MARGIN_SHARE = 0.05;
-const LEAST_BYTES = 32 << 20;
+const LEAST_BYTES = 48 << 20;
 
 /** Throws what DuckDB throws. `exportFiles`: absolute. */
 export async function openEngine(duckdb: DuckDB, source: QuerySource, limits: Limits, exportFiles: readonly string[]): Promise<DuckDBInstance> {
