@@ -43,7 +43,7 @@ export async function startDashboard(options: DashboardOptions, start = startSes
   const snapshots = await Snapshots.open(output);
   let exports: OwnFolder | undefined;
   const folder = (): string => (exports ??= OwnFolder.create({ parent: tmpdir(), prefix: 'etl-stream-dashboard', mode: 0o700 })).path;
-  const viewSlot = new SessionSlot({ limits: () => forViews, mostWaiting: MOST_WAITING.views, start });
+  const viewSlot = new SessionSlot({ limits: () => ({ ...forViews, areOwn: true }), mostWaiting: MOST_WAITING.views, start });
   const slot = new SessionSlot({ limits: () => ({ ...forSql, temp: folder(), tempBytes: MOST_SPILLED_BYTES }), mostWaiting: MOST_WAITING.sql, start });
   // Begun at once: it is there when the first page is.
   const views = viewsOf(viewSlot, { hasSql: isInstalled(() => viewSlot.lease(snapshots.current).then(({ release }) => release())), seconds });

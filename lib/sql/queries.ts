@@ -22,6 +22,7 @@ export class Queries {
   #instance: DuckDBInstance | undefined;
   #check: () => void = () => undefined;
   readonly #queries = new Map<number, Query>();
+  #areOwn = false;
   /** Paths that are in no message. */
   hidden: readonly string[] = [];
 
@@ -31,13 +32,14 @@ export class Queries {
       throw new Missing(error);
     });
     this.#check = check;
+    this.#areOwn = limits.areOwn === true;
     this.hidden = [...exportFiles, limits.temp, limits.exports].filter((path) => path !== undefined);
     this.#instance = await openEngine(duckdb, source, limits, exportFiles);
   }
 
   async start(number: number, sql: string, parameters: Parameters): Promise<readonly ResultColumn[]> {
     return this.#within(number, async (connection, query) => {
-      const statement = await checkStatement(connection, sql);
+      const statement = this.#areOwn ? { sql, isExplain: false } : await checkStatement(connection, sql);
       const running = query.running = await RunningQuery.start(connection, statement, parameters, this.#check);
       return running.columns;
     });

@@ -34,6 +34,8 @@ export interface Limits {
   readonly temp?: string;
   /** Most bytes that it may spill. Default: most of the disk. */
   readonly tempBytes?: number;
+  /** All statements are of this project's own code, with values bound to them, and are not looked at before they are executed. Default: false. */
+  readonly areOwn?: boolean;
   /** A folder of the session's own into which it may export. Default: `temp`. */
   readonly exports?: string;
 }
