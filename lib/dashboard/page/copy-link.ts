@@ -1,8 +1,8 @@
 /** A button that copies the address of a query. Without a clipboard, as over HTTP from another machine, the address is shown, selected. */
 import { h } from '../../page/dom.ts';
 
-/** By it the page is scrolled to the query. */
-export const QUERY_HASH = '#query';
+/** Section of the page (main.ts) that such an address begins at. */
+const SECTION = '#query';
 
 export function copyLink(sql: () => string): HTMLElement {
   const button = h('button', { type: 'button', class: 'small' }, 'Copy link');
@@ -11,7 +11,7 @@ export function copyLink(sql: () => string): HTMLElement {
   button.addEventListener('click', () => {
     const address = new URL(location.href);
     address.searchParams.set('sql', sql());
-    address.hash = QUERY_HASH;
+    address.hash = SECTION;
     void copy(address.href).then((isCopied) => {
       shown.hidden = isCopied;
       status.textContent = isCopied ? 'Copied.' : 'Copy it from here.';

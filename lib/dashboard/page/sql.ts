@@ -4,7 +4,7 @@
  */
 import { h, visible } from '../../page/dom.ts';
 import type { Problem, QueryAnswer } from '../api.ts';
-import { copyLink, QUERY_HASH } from './copy-link.ts';
+import { copyLink } from './copy-link.ts';
 import { Asker, Overtaken } from './load.ts';
 import { busy, differs, problemNote, problemOf, type Panel } from './panel.ts';
 import { examples } from './sql-examples.ts';
@@ -36,8 +36,6 @@ export function sqlPanel(store: Store): Panel {
   /** What is shown, or asked for, and of which snapshot. */
   let asked: { readonly sql: string; snapshot: string } | undefined;
   let isRunning = false;
-  /** The address was made by `Copy link`. */
-  let isToBeSeen = location.hash === QUERY_HASH;
 
   text.addEventListener('keydown', (event) => {
     if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return;
@@ -82,8 +80,6 @@ export function sqlPanel(store: Store): Panel {
       else if (asked !== mine || !isRunning) return;
       finish(error instanceof Overtaken ? 'A newer result was published meanwhile.' : '');
     }
-    if (isToBeSeen) element.scrollIntoView();
-    isToBeSeen = false;
   }
 
   function finish(said: string): void {

@@ -3,31 +3,17 @@
  * with the selection; each other is asked for by what the one before it said comes next. Earlier pages are kept by their cursors, not
  * their rows.
  */
-import { h, outside, visible } from '../../page/dom.ts';
-import { number } from '../../page/format.ts';
-import type { TopRow } from '../../report/report.ts';
-import { MOST_TOP, type RowPage, type Selection } from '../api.ts';
+import { h, outside } from '../../page/dom.ts';
+import type { RowPage } from '../api.ts';
 import { Asker, Overtaken, type Parameters } from './load.ts';
 import { busy, differs, problemNote, problemOf, swap, type Panel } from './panel.ts';
 import type { State, Store } from './store.ts';
+import { FIRST, firstPage, isByUser, notes, range, selected, type Page, type Place } from './users-page.ts';
 import { usersTable } from './users-table.ts';
 
 /** A key and the next one of a fast typist are closer. */
 const DEBOUNCE_MILLISECONDS = 180;
 const MOST_FIND = 200;
-
-/** Number of a page's first row, from 0; what to ask for to have it, null: the first page. */
-interface Place {
-  readonly start: number;
-  readonly cursor: string | null;
-}
-
-const FIRST: Place = { start: 0, cursor: null };
-
-interface Page extends Place {
-  readonly rows: readonly TopRow[];
-  readonly next: string | null;
-}
 
 export function usersPanel(store: Store): Panel {
   const asker = new Asker(store);
@@ -148,38 +134,6 @@ export function usersPanel(store: Store): Panel {
   }
 
   return { element, show };
-}
-
-/** What the server has said of the region that is picked, if it has. */
-function selected({ selection, region, overview }: State): Selection | undefined {
-  return selection.status === 'ready' && selection.value.region === region && selection.value.snapshot === overview.snapshot ? selection.value : undefined;
-}
-
-/** With a prefix there is one order. */
-function isByUser({ find, sort, overview }: State): boolean {
-  return overview.hasSql && (find !== '' || sort === 'user');
-}
-
-function firstPage({ top, rows }: Selection): Page {
-  return { start: 0, cursor: null, rows: top, next: top.length < Math.min(rows, MOST_TOP) ? String(top.length) : null };
-}
-
-function notes({ overview }: State): string[] {
-  return [
-    overview.groupBy === 'region' ? 'A row is a user in one region: who was in several has several rows.' : 'A row is a user with all of its watch time; the region is the one where most of it was.',
-    overview.hasSql ? undefined : ' Without DuckDB these are the first ones of the last report; nobody can be looked for.',
-  ].filter((note) => note !== undefined);
-}
-
-/** `Rows 51 to 100 of 1,234,567`. */
-function range({ start, rows, next }: Page, state: State): string {
-  if (rows.length === 0) return 'No rows.';
-  const { find } = state;
-  const selection = selected(state);
-  const last = start + rows.length;
-  const which = find !== '' ? ` of those that begin with ${visible(find)}` : selection ? ` of ${number(selection.rows)}` : '';
-  const isEnd = next === null && last === MOST_TOP && !isByUser(state) ? '. The others are listed by user' : '';
-  return `${rows.length === 1 ? `Row ${number(last)}` : `Rows ${number(start + 1)} to ${number(last)}`}${which}${isEnd}.`;
 }
 
 function button(name: string, act: () => void): HTMLButtonElement {
