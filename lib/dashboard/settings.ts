@@ -47,7 +47,7 @@ export const DEFAULT_TIMEOUT = 30_000;
 export const LEAST_TOKEN = 16;
 
 /** What the server itself takes, with the answers that it keeps. */
-const SERVER = 100e6;
+const SERVER = 110e6;
 /** Below this the processes, which take 95 MB each before they are asked anything, get nowhere. */
 const LEAST = 400e6;
 /** More is of no use to the views: a thread's share of a query is what a few row groups take. */
