@@ -73,5 +73,6 @@ node look.mjs
 # Without DuckDB, which is optional, the rest works.
 rm -r node_modules/@duckdb
 etl-stream inspect totals > /dev/null
-etl-stream query totals 'SELECT 1' 2>&1 | grep ETL_SQL_MISSING
+if etl-stream query totals 'SELECT 1' 2> missing.txt; then exit 1; fi
+grep 'npm install @duckdb/node-api' missing.txt
 echo 'the tarball works'
