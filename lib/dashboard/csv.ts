@@ -2,6 +2,7 @@
  * A result as CSV (RFC 4180, UTF-8): a header, lines that end in CRLF, NULL as an empty field and an empty text as `""`. What a spreadsheet
  * would take for a formula is none; numbers are as they are.
  */
+import { csvField } from '../core/csv-field.ts';
 import { escapeField } from '../core/spreadsheet.ts';
 import type { QueryResult } from './engine.ts';
 
@@ -20,9 +21,7 @@ export async function* csvOf(result: QueryResult): AsyncGenerator<string> {
 }
 
 export function fieldOf(value: string | null): string {
-  if (value === null) return '';
-  const text = escapeField(value);
-  return text === '' || /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return value === null ? '' : csvField(escapeField(value));
 }
 
 function numberOf(value: string | null): string {

@@ -3,6 +3,7 @@
  * defused: this is data for programs, and a quote before it would be another value. NULL is an empty field, an empty text is `""`; a lone NULL is, too:
  * most readers pass over empty lines.
  */
+import { csvField } from '../../core/csv-field.ts';
 import { printable } from '../printable.ts';
 import type { MakeWriter } from './format.ts';
 
@@ -12,8 +13,7 @@ export function csvWriter(isShown = false): MakeWriter {
     const isLone = columns.length === 1;
     const field = (value: string | null): string => {
       if (value === null) return isLone ? '""' : '';
-      const text = isShown ? printable(value) : value;
-      return text === '' || /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+      return csvField(isShown ? printable(value) : value);
     };
     return {
       begin: () => `${columns.map(({ name }) => field(name)).join(',')}\n`,
