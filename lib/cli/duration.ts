@@ -3,12 +3,12 @@ import { EtlError } from '../core/errors.ts';
 const SECOND = 1000;
 const UNITS: Readonly<Record<string, number>> = { s: SECOND, m: 60 * SECOND, h: 3600 * SECOND, d: 86_400 * SECOND, w: 7 * 86_400 * SECOND };
 
-/** Milliseconds of a time such as `30d`, `12h` or `2w`. Throws ETL_USAGE naming the option. */
+/** Milliseconds of a time such as `30s`, `12h` or `2w`. Throws ETL_USAGE naming the option. */
 export function parseDuration(text: string, option: string): number {
   const [, count, unit] = /^(\d{1,9})([smhdw])$/i.exec(text.trim()) ?? [];
   const milliseconds = Number(count) * (UNITS[unit?.toLowerCase() ?? ''] ?? NaN);
   if (milliseconds > 0) return milliseconds;
-  throw new EtlError('ETL_USAGE', `${option} must be a time such as 30d, 12h or 2w, not ${JSON.stringify(text)}.`);
+  throw new EtlError('ETL_USAGE', `${option} must be a time such as 30s, 12h or 2w, not ${JSON.stringify(text)}.`);
 }
 
 /** A date of the calendar, which begins at midnight UTC, or a moment as ISO 8601 has it. Throws ETL_USAGE naming the option. */

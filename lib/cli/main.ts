@@ -82,9 +82,8 @@ function wantsJson(args: readonly string[]): boolean {
 /** As every other error of usage. */
 function usageOf(error: CommanderError): EtlError {
   const [said = '', meant] = error.message.replace(/^error: /, '').replace(/\.$/, '').split('\n');
-  return new EtlError('ETL_USAGE', `${said.charAt(0).toUpperCase()}${said.slice(1)}.`, {
-    ...(meant !== undefined && { hint: meant.replace(/^\((.*)\)$/, '$1') }),
-  });
+  const hint = meant?.replace(/^\((.*)\)$/, '$1') ?? (error.code === 'commander.excessArguments' ? 'What has spaces in it, a path or a query, stands between quotes: "…".' : undefined);
+  return new EtlError('ETL_USAGE', `${said.charAt(0).toUpperCase()}${said.slice(1)}.`, { ...(hint !== undefined && { hint }) });
 }
 
 /**

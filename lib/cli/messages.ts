@@ -60,7 +60,7 @@ export function tellFault(message: string, { code, hint, ...more }: { readonly c
   // DuckDB shows where in a query something is wrong, in lines of its own.
   const [first = '', ...shown] = code === 'ETL_SQL' ? message.split(/\n+/) : [message];
   log.error(`${prefix}${first} [${code}]`);
-  for (const line of shown) log.error(`  ${line}`);
+  for (const line of shown) log.error(`  ${line.replaceAll('\t', '  ')}`);
   log.error(`  ${hint}`);
 }
 

@@ -30,7 +30,9 @@ export interface QueryFlags {
   readonly color?: boolean;
 }
 
-export async function queryCommand([output = '', given]: readonly string[], flags: QueryFlags): Promise<number> {
+export async function queryCommand([output = '', given]: readonly string[], { output: said, ...others }: QueryFlags): Promise<number> {
+  // As elsewhere, - is no file.
+  const flags: QueryFlags = said === undefined || said === '-' ? others : { ...others, output: said };
   const { memory, jobs, timeout, temp, quiet, color, output: file } = flags;
   const format = formatOf(flags);
   const isShown = file === undefined && process.stdout.isTTY;
@@ -61,7 +63,11 @@ export async function queryCommand([output = '', given]: readonly string[], flag
 /** As it is said; else by the name of the file. */
 function formatOf({ format, output }: QueryFlags): Format {
   const ending = output === undefined ? '' : extname(output).slice(1).toLowerCase();
-  const chosen = format ?? formats.find((name) => name === ending && name !== 'table') ?? 'table';
+  const named = ['', 'txt'].includes(ending) ? 'table' : formats.find((name) => name === ending && name !== 'table');
+  const chosen = format ?? named;
+  if (chosen === undefined) {
+    throw new EtlError('ETL_USAGE', `--output ${output} says no format: there is none that ends with .${ending}.`, { hint: 'Let it end with .csv, .json, .parquet, or .txt for a table; or say --format.' });
+  }
   if (chosen === 'parquet' && output === undefined && process.stdout.isTTY) {
     throw new EtlError('ETL_USAGE', 'Parquet is nothing for a terminal.', { hint: 'Name a file with -o, or pipe it into a program.' });
   }

@@ -9,7 +9,7 @@ test('a time is a number and its unit', () => {
     assert.equal(parseDuration(text, '--dedup-window'), milliseconds);
   }
   for (const text of ['', '30', 'd', '1.5d', '-1d', '0d', '30 days', '1y', '1e3d', '9999999999d']) {
-    assert.throws(() => parseDuration(text, '--dedup-window'), { code: 'ETL_USAGE', message: /^--dedup-window must be a time such as 30d, 12h or 2w, not "/ }, text);
+    assert.throws(() => parseDuration(text, '--dedup-window'), { code: 'ETL_USAGE', message: /^--dedup-window must be a time such as 30s, 12h or 2w, not "/ }, text);
   }
 });
 

@@ -92,6 +92,12 @@ test('no value of a table is acted upon by a terminal, takes two lines, or is cu
   assert.equal(all.split('\n').length, HOSTILE.length + 4);
 });
 
+test('a plan is shown as it is drawn, on a terminal too, and nothing else of it is acted upon', async () => {
+  const columns = [text('explain_key'), text('explain_value')];
+  const drawn = `${'┌'.padEnd(100, '─')}┐\n│ \u001b[31m │\n`;
+  for (const make of [plain, shown]) assert.equal(await written(make, columns, [['logical_plan', drawn], ['physical_plan', drawn]]), drawn.replace('\u001b', '\\x1b').repeat(2));
+});
+
 test('widths are those of the first 1,000 rows, in any batches; a later row that is wider is whole', async () => {
   const rows = Array.from({ length: 2500 }, (_, n): Row => [n === 999 ? 'x'.repeat(9) : n === 1000 ? 'y'.repeat(20) : 'z', String(n)]);
   const columns = [text('a'), number('n')];

@@ -92,6 +92,7 @@ test('where no file may be written', async () => {
   symlinkSync(join(folder, 'totals'), join(folder, 'there', 'in'));
   for (const [file, code, message] of [
     ['there', 2, /--output there is a folder\. \[ETL_USAGE\]/], ['totals/x.csv', 2, /inside the dataset/], ['there/in/x.parquet', 2, /inside the dataset/], ['totals', 2, /is a folder/], ['', 2, /must be the path of a file/],
+    ['.totals.versions/x.csv', 2, /inside the dataset/], ['.totals.state/x.csv', 2, /inside the dataset/], ['x.csv.gz', 2, /--output x\.csv\.gz says no format.*\[ETL_USAGE\]\n {2}Let it end with \.csv/],
     ['none/x.csv', 1, /Cannot write none\/x\.csv: there is no folder none\. \[ETL_OUTPUT_WRITE\]/], ['none/x.parquet', 1, /there is no folder none/], ['logs.csv/x.csv', 1, /\[ETL_OUTPUT_WRITE\]/],
     ...(process.platform === 'linux' ? [['/dev/full', 1, /Cannot write \/dev\/full: ENOSPC.*\[ETL_OUTPUT_WRITE\]/] as const] : []),
   ] as const) {
@@ -99,8 +100,16 @@ test('where no file may be written', async () => {
     assert.deepEqual([result.code, result.stdout], [code, ''], `${file}: ${result.stderr}`);
     assert.match(result.stderr, message);
   }
-  assert.deepEqual([existsSync(join(folder, 'none')), readdirSync(temp)], [false, []]);
+  assert.deepEqual([existsSync(join(folder, 'none')), existsSync(join(folder, 'x.csv.gz')), readdirSync(temp)], [false, false, []]);
   assert.deepEqual(readdirSync(join(folder, 'totals')).filter((name) => !/^(geo_region=|_)/.test(name)), []);
+});
+
+test('- and /dev/stdout are standard output', async () => {
+  const { code, stdout, stderr } = await query(['totals', 'SELECT 7 AS a', '-o', '-', '--format', 'csv']);
+  assert.deepEqual([code, stdout, existsSync(join(folder, '-'))], [0, 'a\n7\n', false], stderr);
+  if (process.platform === 'win32') return;
+  const command = `'${process.execPath}' '${PROGRAM}' query totals 'SELECT 7 AS a' -q -o /dev/stdout --format csv | cat`;
+  assert.equal(execFileSync('sh', ['-c', command], { cwd: folder, encoding: 'utf8' }), 'a\n7\n');
 });
 
 test('what is wrong is told with its place, and what to do; nothing is on standard output', async () => {
@@ -109,6 +118,7 @@ test('what is wrong is told with its place, and what to do; nothing is on standa
     [['totals', 'SELECT 1; SELECT 2'], 1, /one statement .*\[ETL_SQL\]/], [['totals', ' -- \n;'], 2, /There is no SQL\. \[ETL_USAGE\]/], [['totals'], 2, /There is no SQL/],
     [['none', 'SELECT 1'], 1, /There is no dataset at none/], [['totals', 'SELECT 1', '--format', 'xml'], 2, /must be one of table, csv, json, parquet/], [['totals', 'SELECT 1', '--jobs', '0'], 2, /--jobs/],
     [['totals', 'SELECT count(*) FROM range(1000000000000)', '--timeout', '1s'], 1, /\[ETL_SQL_LIMIT\]/],
+    [['totals', 'FROM', 'watch_time'], 2, /\[ETL_USAGE\]\n {2}.*between quotes/], [['totals', `SELECT 'a' + 1`], 1, /\n {4}Candidate functions:\n/],
     [['totals', `SELECT cast(E'etl-stream: done\\n\\x1b[31m\\netl-stream: x' AS INTEGER)`], 1, /\[ETL_SQL\]/],
   ] as [string[], number, RegExp][]) {
     const result = await query(args);

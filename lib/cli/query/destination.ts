@@ -7,6 +7,7 @@ import { createReadStream } from 'node:fs';
 import { chmod, copyFile, open, realpath, rename, stat, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { EtlError, messageOf } from '../../core/errors.ts';
+import { defaultState } from '../../core/options.ts';
 import { OwnFolder } from '../../core/own-folder.ts';
 
 const PREFIX = '.etl-stream-temp';
@@ -47,14 +48,23 @@ export async function resultFile(file: string, output: string): Promise<Destinat
       return undefined;
     });
     if (there?.isDirectory() || file.endsWith('/') || file.endsWith(sep)) throw wrong('is a folder');
+    // What /dev/stdout leads to may have no path.
+    if (there && !there.isFile()) return await SpecialFile.open(file);
     // A link stays one, and what it leads to is replaced.
     const path = there ? await realpath(file) : join(await realpath(dirname(resolve(file))).catch(() => Promise.reject(new Error(`there is no folder ${dirname(file)}`))), basename(file));
-    const within = relative(await realpath(output).catch(() => resolve(output)), path);
-    if (!within.startsWith(`..${sep}`) && !isAbsolute(within)) throw wrong('is inside the dataset, which a query never changes');
-    return there && !there.isFile() ? await SpecialFile.open(path, file) : await NewFile.create(path, file, there?.mode);
+    const dataset = await realpath(output).catch(() => resolve(output));
+    const versions = basename(dirname(dataset)).endsWith('.versions') ? dirname(dataset) : dataset;
+    const state = await realpath(defaultState(output)).catch(() => defaultState(output));
+    if ([dataset, versions, state].some((folder) => isWithin(folder, path))) throw wrong('is inside the dataset, which a query never changes');
+    return await NewFile.create(path, file, there?.mode);
   } catch (error) {
     throw error instanceof EtlError ? error : cannotWrite(file, error);
   }
+}
+
+function isWithin(folder: string, path: string): boolean {
+  const within = relative(folder, path);
+  return within !== '..' && !within.startsWith(`..${sep}`) && !isAbsolute(within);
 }
 
 class SpecialFile implements Destination {
@@ -66,8 +76,8 @@ class SpecialFile implements Destination {
     this.#name = name;
   }
 
-  static async open(path: string, name: string): Promise<SpecialFile> {
-    return new SpecialFile(await open(path, 'w'), name);
+  static async open(name: string): Promise<SpecialFile> {
+    return new SpecialFile(await open(name, 'w'), name);
   }
 
   async write(text: string | Uint8Array): Promise<void> {

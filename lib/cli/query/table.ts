@@ -3,7 +3,7 @@
  * `NULL`, which has quotes. A value that is wider than a column may be is cut on a terminal, but never a number; elsewhere all of it is there, and shifts what follows.
  */
 import type { Paint } from '../color.ts';
-import { printable } from '../printable.ts';
+import { printable, printableLines } from '../printable.ts';
 import type { MakeWriter } from './format.ts';
 import { cutTo, widthOf } from './width.ts';
 
@@ -30,6 +30,7 @@ export function tableWriter({ isShown, paint }: TableOptions): MakeWriter {
       if (columns[column]!.isNumber) return printable(value);
       return /^'*NULL'*$/.test(value) ? `'${value}'` : shown(value);
     };
+    if (columns.length === 2 && columns[0]!.name === 'explain_key' && columns[1]!.name === 'explain_value') return planWriter;
     const names = columns.map(({ name }) => shown(name));
     const widths = names.map(widthOf);
     const held: (string | null)[][] = [];
@@ -73,3 +74,10 @@ export function tableWriter({ isShown, paint }: TableOptions): MakeWriter {
     };
   };
 }
+
+/** A plan, as EXPLAIN gives it, is a drawing of many lines. */
+const planWriter: ReturnType<MakeWriter> = {
+  begin: () => '',
+  rows: ({ columns: [, plans = []] }) => plans.map((plan) => `${printableLines(plan ?? NULL).trimEnd()}\n`).join(''),
+  end: () => '',
+};
