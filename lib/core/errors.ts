@@ -67,7 +67,7 @@ export const nextSteps: Readonly<Record<ErrorCode, string>> = {
   ETL_STATE_READ: 'Check --state, and that its files may be read.',
   ETL_STATE_WRITE: 'Check that there is space on the disk, and run the same command again.',
   ETL_STATE_DAMAGED: 'etl-stream state check says what is damaged; --overwrite builds dataset and state anew from all inputs.',
-  ETL_SQL_MISSING: 'Add it with: npm install @duckdb/node-api',
+  ETL_SQL_MISSING: 'Add it by npm install @duckdb/node-api, with -g if etl-stream was installed so.',
   ETL_SQL: 'There are watch_time, runs, inputs and rejects to select from; DESCRIBE says which columns they have.',
   ETL_SQL_LIMIT: 'Ask for less at a time, or allow it more time and memory.',
   ETL_MEMORY: 'Raise --memory, or lower --jobs.',

@@ -2,7 +2,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EtlError } from '../core/errors.ts';
+import { EtlError, nextSteps } from '../core/errors.ts';
 import type { Answer, Asked, Failure } from './messages.ts';
 import type { Limits, QuerySource } from './source.ts';
 
@@ -141,7 +141,7 @@ function outOfMemory(): EtlError {
 
 function errorOf({ kind, message, hint }: Failure): EtlError {
   if (kind === 'missing') {
-    return new EtlError('ETL_SQL_MISSING', 'Queries need DuckDB, which is not installed.', { cause: new Error(message), hint: 'Add it with: npm install @duckdb/node-api' });
+    return new EtlError('ETL_SQL_MISSING', 'Queries need DuckDB, which is not installed.', { cause: new Error(message), hint: nextSteps.ETL_SQL_MISSING });
   }
   if (kind === 'memory') return outOfMemory();
   return new EtlError('ETL_SQL', message, hint === undefined ? {} : { hint });

@@ -23,7 +23,10 @@ test('statements over several lines, errors, Tab, Ctrl+C, a dataset that is publ
   /** Enters lines, and waits for the next prompt: what is on the screen then, from the first of them. */
   const enter = async (terminal: Terminal, ...lines: string[]): Promise<string[]> => {
     const before = await terminal.until((screen) => screen.at(-1) === 'sql>');
-    for (const line of lines) {
+    const continued = (screen: readonly string[]): number => screen.filter((line) => line.startsWith('  ->')).length;
+    for (const [at, line] of lines.entries()) {
+      // Else the terminal shows it where it is typed, before the prompt that it is typed at.
+      if (at > 0) await terminal.until((screen) => continued(screen) === continued(before) + at && screen.at(-1) === '  ->');
       terminal.type(line);
       terminal.press('Enter');
     }

@@ -97,6 +97,6 @@ test('without DuckDB the message says how to add it', { skip: !existsSync('dist/
   const script = `import { queryDataset } from ${JSON.stringify(join(root, 'dist/lib/index.js'))};
     await queryDataset(${JSON.stringify(output)}, 'SELECT 1').catch(({ code, message, hint }) => console.log(JSON.stringify({ code, message, hint })));`;
   const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
-  assert.deepEqual([stdout.trim(), stderr], [JSON.stringify({ code: 'ETL_SQL_MISSING', message: 'Queries need DuckDB, which is not installed.', hint: 'Add it with: npm install @duckdb/node-api' }), '']);
+  assert.deepEqual([stdout.trim(), stderr], [JSON.stringify({ code: 'ETL_SQL_MISSING', message: 'Queries need DuckDB, which is not installed.', hint: 'Add it by npm install @duckdb/node-api, with -g if etl-stream was installed so.' }), '']);
   rmSync(root, { recursive: true });
 });
