@@ -2,8 +2,9 @@
  * SQL over a dataset, for a command or a program: a session of DuckDB over the snapshot that is published now, with a folder of its own for what spills and for exports, which
  * is removed when it is closed, or when the process exits.
  */
+import { realpath } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { resolve } from 'node:path';
+import { dirname, resolve, sep } from 'node:path';
 import { EtlError } from '../core/errors.ts';
 import { availableMemory, defaultMemory } from '../core/memory-limit.ts';
 import type { OwnFolder } from '../core/own-folder.ts';
@@ -51,13 +52,16 @@ export class DatasetQueries {
     }
   }
 
-  /** The result of one statement that only reads, as it comes. Rejects with ETL_SQL (wrong, refused, or failed), ETL_SQL_LIMIT, ETL_ABORTED. */
+  /** The result of one statement that only reads, as it comes. Rejects with ETL_USAGE, ETL_SQL (wrong, refused, or failed), ETL_SQL_LIMIT, ETL_ABORTED. */
   query(sql: string, options: QueryOptions = {}): Promise<QueryResult> {
     return this.#session.query(sql, options);
   }
 
-  /** Writes the result of `sql` as Parquet to the new file `path`, which is on the file system of `temp`. Rejects as `query` does. */
-  exportParquet(sql: string, path: string, options: QueryOptions = {}): Promise<{ readonly rows: number }> {
+  /** Writes the result of `sql` as Parquet to the new file `path`, which is on the file system of `temp`, and not in the dataset. Rejects as `query` does, and with ETL_OUTPUT_WRITE. */
+  async exportParquet(sql: string, path: string, options: QueryOptions = {}): Promise<{ readonly rows: number }> {
+    if (typeof path !== 'string' || path === '') throw new EtlError('ETL_USAGE', 'path must be that of a new file.');
+    const parent = await realpath(dirname(resolve(path))).catch(() => dirname(resolve(path)));
+    if (`${parent}${sep}`.startsWith(`${this.dataset.folder}${sep}`)) throw new EtlError('ETL_USAGE', `${path} is inside the dataset, which a query never changes.`);
     return this.#session.exportParquet(sql, path, options);
   }
 

@@ -64,10 +64,10 @@ export class QuerySession {
   }
 
   /**
-   * Of one statement that only reads; rows come in the order that it says. Throws ETL_SQL (it is wrong, refused, or failed), ETL_SQL_LIMIT (time or memory), ETL_ABORTED.
+   * Of one statement that only reads; rows come in the order that it says. Throws ETL_USAGE, ETL_SQL (it is wrong, refused, or failed), ETL_SQL_LIMIT (time or memory), ETL_ABORTED.
    */
   async query(sql: string, options: QueryOptions = {}): Promise<QueryResult> {
-    const asked = { sql: String(sql), parameters: checkedParameters(options.parameters) };
+    const asked = askedOf(sql, options);
     const task = await this.#begin(options);
     try {
       const answer = await task.ask({ kind: 'query', query: task.query, ...asked });
@@ -81,7 +81,7 @@ export class QuerySession {
 
   /** Writes what `sql` gives to the new file `path`, on the file system of `exports`. Throws as `query` does, and ETL_OUTPUT_WRITE. */
   async exportParquet(sql: string, path: string, options: QueryOptions = {}): Promise<{ readonly rows: number }> {
-    const asked = { sql: String(sql), parameters: checkedParameters(options.parameters) };
+    const asked = askedOf(sql, options);
     const task = await this.#begin(options);
     const file = this.#exportFiles.pop();
     try {
@@ -154,6 +154,13 @@ export class QuerySession {
 
 /** How DuckDB begins the names of its temporary files. */
 const SPILLED = 'duckdb_temp_';
+
+/** Throws ETL_USAGE, ETL_SQL. */
+function askedOf(sql: unknown, { parameters, seconds }: QueryOptions) {
+  if (typeof sql !== 'string') throw new EtlError('ETL_USAGE', 'sql must be a text.');
+  if (seconds !== undefined && !(typeof seconds === 'number' && seconds > 0)) throw new EtlError('ETL_USAGE', `seconds must be a number over 0, not ${String(seconds)}.`);
+  return { sql, parameters: checkedParameters(parameters) };
+}
 
 async function* batchesOf(task: Task): AsyncGenerator<ResultBatch> {
   try {
