@@ -5,8 +5,9 @@
 
 const SPACE = /\s+/y;
 const LINE_COMMENT = /--[^\r\n]*/y;
-const QUOTED = [/[eE]'(?:[^'\\]+|\\[^]|'')*'/y, /'[^']*'/y, /"[^"]*"/y, /(\$(?:[A-Za-z_\x80-\uffff][\w\x80-\uffff]*)?\$)[^]*?\1/y];
-const WORD = /[A-Za-z_\x80-\uffff][\w\x80-\uffff]*/y;
+/** Each takes a time that grows with the text alone. What is never closed goes to the end. */
+const QUOTED = [/[eE]'[^'\\]*(?:(?:\\[^]|'')[^'\\]*)*(?:'|\\?$)/y, /'[^']*(?:'|$)/y, /"[^"]*(?:"|$)/y, /(\$(?:[A-Za-z_\x80-\uffff][\w\x80-\uffff]*)?\$)[^]*?(?:\1|$)/y];
+const WORD = /[A-Za-z_\x80-\uffff][\w$\x80-\uffff]*/y;
 
 /** What is at `at`: where it ends, and whether it is nothing to the parser. */
 function tokenAt(sql: string, at: number): { readonly end: number; readonly isBlank: boolean } {

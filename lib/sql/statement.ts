@@ -42,8 +42,8 @@ const TABLE_FUNCTIONS = new Set([
 /** A name that DuckDB may take for that of a file, and read it. */
 const LIKE_FILE = /[./\\:*?[]/;
 
-/** Settings have the paths of folders outside of the dataset. */
-const HIDDEN = new Set(['duckdb_settings', 'pg_settings', 'current_setting', 'duckdb_logs', 'duckdb_secrets']);
+/** Settings have the paths of folders outside of the dataset; the plan of a text has them, too, and the text is looked at by no one. */
+const HIDDEN = new Set(['duckdb_settings', 'pg_settings', 'current_setting', 'duckdb_logs', 'duckdb_secrets', 'json_serialize_plan']);
 
 /** Throws QueryRefused, and what DuckDB throws. */
 export async function checkStatement(connection: DuckDBConnection, given: string): Promise<CheckedStatement> {
@@ -95,6 +95,7 @@ function checkTree(tree: unknown): void {
     if (type === 'TABLE_FUNCTION') {
       const tableFunction = String((called as { function_name?: unknown } | null)?.function_name).toLowerCase();
       if (!TABLE_FUNCTIONS.has(tableFunction)) throw new QueryRefused(`The function ${tableFunction} cannot be used here.`, TABLES);
+      if (tableFunction.startsWith('parquet_') && !isOfDataset((called as { children?: readonly unknown[] }).children?.[0])) throw new QueryRefused(`${tableFunction} takes the name of a file, or a list of names, as a text.`, 'Names are as in geo_region=US/part-00000.parquet.');
     }
     // DuckDB puts the three together again before it looks for a file.
     const file = type === 'BASE_TABLE' || type === 'SHOW_REF' ? [catalog, schema, table].find((part) => LIKE_FILE.test(String(part ?? ''))) : undefined;
@@ -104,6 +105,17 @@ function checkTree(tree: unknown): void {
     }
     for (const value of Object.values(node)) if (typeof value === 'object' && value !== null) open.push(value);
   }
+}
+
+/**
+ * Whether an argument is a text, or a list of some, that leads nowhere but down from the dataset's folder. DuckDB lets in whatever leads to one of the
+ * dataset's files: by a way through another folder (`/home/ann/../…`) one could ask whether that is there.
+ */
+function isOfDataset(argument: unknown): boolean {
+  const { class: of, function_name: name, children, value } = (argument ?? {}) as { class?: unknown; function_name?: unknown; children?: readonly unknown[]; value?: { value?: unknown } };
+  if (of === 'FUNCTION') return name === 'list_value' && children!.length > 0 && children!.every(isOfDataset);
+  const path = value?.value;
+  return of === 'CONSTANT' && typeof path === 'string' && !/^[/\\~]|^[a-z]+:|(^|[/\\])\.\.([/\\]|$)/i.test(path);
 }
 
 async function typeOf(connection: DuckDBConnection, sql: string): Promise<number> {

@@ -115,6 +115,11 @@ test('statements that do more than read are refused, and nothing is changed', { 
     ...NAMES.flatMap((name) => [`FROM '${name}'`, `FROM "${name}"`, ...READERS.map((reader) => `FROM ${reader}('${name}')`)]),
     ...CALLS.flatMap((call) => [`FROM ${call}`, `SELECT (SELECT count(*) FROM ${call})`, `WITH a AS (FROM ${call}) FROM a`, `EXPLAIN ANALYZE FROM ${call}`, `FROM range(1) AS r, LATERAL (FROM ${call}) AS l`]),
     `FROM "T/secret".csv`, `FROM "T/secret"."csv" AS x`, `FROM "T/x".y.csv`, `DESCRIBE "T/secret".csv`, `DESCRIBE 'T/secret.csv'`, `SHOW "T/secret.csv"`, `SHOW TABLES FROM "T/x"`, `SUMMARIZE 'T/secret.csv'`, `SELECT count(*) FROM runs JOIN 'T/secret.csv' ON true`, `SELECT 1 INTO x`,
+    // A text that is planned, or a way to a file of the dataset by which one could ask what else there is.
+    `SELECT json_serialize_plan('SELECT current_setting(''temp_directory'')', optimize := true)`, `SELECT main."JSON_Serialize_Plan"('FROM read_csv(''T/secret.csv'')')`,
+    ...['/proc/self/cwd/geo_region=US/part-00000.parquet', '/etc/../proc/self/cwd/geo_region=US/part-00000.parquet', 'geo_region=US/../geo_region=US/part-00000.parquet', 'file:geo_region=US/part-00000.parquet', '..', 'T/x.parquet']
+      .flatMap((name) => [`FROM parquet_schema('${name}')`, `FROM parquet_metadata(['geo_region=US/part-00000.parquet', '${name}'])`]),
+    `FROM parquet_schema('geo_region=US' || '/part-00000.parquet')`, 'FROM parquet_schema(NULL)', 'FROM parquet_schema()',
     `FROM duckdb_settings`, `FROM pg_catalog.pg_settings`, `SELECT current_setting('temp_directory')`, `SELECT "current_setting"('temp_directory')`,
   ].map((sql) => sql.replaceAll('T/', `${temp}/`).replaceAll(`'T'`, `'${temp}'`));
   for (const sql of attacks) {
@@ -136,10 +141,10 @@ test('what only looks like an attack is answered', { skip: noDuckDB }, async () 
   const session = await shared();
   for (const [sql, value] of [
     [`;; SELECT 'a;b' -- ; DROP VIEW watch_time`, 'a;b'], ['/* COPY */ SELECT $x$; COPY$x$ /* /* nested ; */ */ ;', '; COPY'], [`SELECT E'it''s \\' ;' ; -- end`, `it's ' ;`],
-    ['FROM (VALUES (1)) SELECT *', '1'], [`WITH "copy" AS (SELECT 'x' AS "drop;") SELECT "drop;" FROM "copy"`, 'x'], ['(SELECT 2)', '2'], ['TABLE runs LIMIT 0', undefined], [`SELECT 'COPY x TO ''y'''`, `COPY x TO 'y'`],
+    ['SELECT 1 AS x$a$ ;', '1'], ['FROM (VALUES (1)) SELECT *', '1'], [`WITH "copy" AS (SELECT 'x' AS "drop;") SELECT "drop;" FROM "copy"`, 'x'], ['(SELECT 2)', '2'], ['TABLE runs LIMIT 0', undefined], [`SELECT 'COPY x TO ''y'''`, `COPY x TO 'y'`],
   ] as const) assert.equal((await rowsOf(session, sql))[0]?.[0], value, sql);
   for (const sql of ['SHOW TABLES', 'SHOW ALL TABLES', 'DESCRIBE watch_time', 'SUMMARIZE runs', 'EXPLAIN SELECT 1', 'EXPLAIN (FORMAT json) SELECT 1', 'explain analyze (select 1)', '-- why\nEXPLAIN FROM runs;', `PIVOT watch_time ON geo_region IN ('US', 'DE') USING sum(log_count)`,
-    `FROM parquet_metadata('geo_region=US/part-00000.parquet')`, 'FROM information_schema.tables', 'FROM duckdb_columns()']) assert.ok((await rowsOf(session, sql)).length > 0, sql);
+    `FROM parquet_metadata('geo_region=US/part-00000.parquet')`, `FROM parquet_schema(['./geo_region=US/part-00000.parquet', 'geo_region=DE/part-00000.parquet'])`, 'FROM information_schema.tables', 'FROM duckdb_columns()']) assert.ok((await rowsOf(session, sql)).length > 0, sql);
 });
 
 test('an error points at its place in the query as it was given', { skip: noDuckDB }, async () => {

@@ -39,6 +39,18 @@ test('a query that takes too long ends by its limit', { skip: noDuckDB }, async 
   assert.deepEqual(queryProcesses(), [process]);
 });
 
+test('what is long, deep or never closed is answered by the parser, or ends the process, which is there again', { skip: noDuckDB }, async () => {
+  const session = await shared();
+  const many = 200_000;
+  for (const sql of [`SELECT e'${'a'.repeat(many)}`, `SELECT ${Array.from({ length: 50_000 }, (_, n) => `$a${n}$ `).join('')}`, `SELECT E'${`\\'`.repeat(many)}`, `SELECT ${'('.repeat(many)}1${')'.repeat(many)}`, `SELECT ${'NOT '.repeat(many)}true`, `SELECT 1::INT${'[]'.repeat(many)}`, `SELECT ${' '.repeat(1 << 20)}1`]) {
+    assert.equal((await failureOf(session, sql, { seconds: 20 }))?.code, 'ETL_SQL', sql.slice(0, 40));
+  }
+  // DuckDB's stack is full, and it ends without a word, or is large enough.
+  const deep = await failureOf(session, `SELECT json_structure(repeat('[', 1000000) || repeat(']', 1000000))`);
+  assert.ok([undefined, 'ETL_SQL'].includes(deep?.code), deep?.code);
+  await works(session);
+});
+
 test('a query that takes too much memory ends by its limit', { skip: noDuckDB }, async (t) => {
   const session = await sessionOf(t, await datasetOf(temporaryFolder(t), LOGS), { memory: 220e6 });
   for (const sql of [
