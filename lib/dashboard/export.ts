@@ -8,7 +8,9 @@ import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Context } from 'hono';
 import { EtlError } from '../core/errors.ts';
+import { Turns } from '../sql/turns.ts';
 import { csvOf } from './csv.ts';
+import { Refusal } from './problems.ts';
 import type { QueryContext } from './queries.ts';
 import type { Env } from './security.ts';
 import type { Snapshot } from './snapshots.ts';
@@ -20,7 +22,13 @@ const TYPES: Readonly<Record<ExportFormat, string>> = { csv: 'text/csv; charset=
 export interface ExportContext extends QueryContext {
   /** Where Parquet is written. */
   folder(): string;
+  /** Of files that go out as their query is answered: fewer than a session answers at a time, since whoever takes one may take as long as he likes. */
+  readonly downloads: Turns;
 }
+
+export const MOST_DOWNLOADS = 1;
+/** Milliseconds: one that was left just before may not have ended. */
+const PATIENCE = 5000;
 
 /** Of all exports that are on the disk. */
 const MOST_DISK_BYTES = 4e9;
@@ -55,14 +63,21 @@ export async function sendExport(c: Context<Env>, snapshot: Snapshot, { sql, for
   }, { highWaterMark: 0 }));
 }
 
-async function* csvPieces(snapshot: Snapshot, sql: string, { slot, seconds, signal }: ExportContext): AsyncGenerator<Uint8Array, undefined> {
-  const { session, release } = await slot.lease(snapshot);
+async function* csvPieces(snapshot: Snapshot, sql: string, { slot, seconds, signal, downloads }: ExportContext): AsyncGenerator<Uint8Array, undefined> {
+  const leave = await downloads.enter(AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)])).catch(() => {
+    throw new Refusal(429, 'Another file is on its way.', { hint: 'Ask again when it is there, or for Parquet.' });
+  });
   try {
-    signal.throwIfAborted();
-    const encoder = new TextEncoder();
-    for await (const lines of csvOf(await session.query(sql, { seconds, signal }))) yield encoder.encode(lines);
+    const { session, release } = await slot.lease(snapshot);
+    try {
+      signal.throwIfAborted();
+      const encoder = new TextEncoder();
+      for await (const lines of csvOf(await session.query(sql, { seconds, signal }))) yield encoder.encode(lines);
+    } finally {
+      release();
+    }
   } finally {
-    release();
+    leave();
   }
 }
 

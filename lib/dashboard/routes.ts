@@ -3,7 +3,8 @@ import { Hono, type Context } from 'hono';
 import { readAssets, sendAsset } from './assets.ts';
 import { MOST_TOP, type OfSnapshot } from './api.ts';
 import type { Events } from './events.ts';
-import { sendExport } from './export.ts';
+import { Turns } from '../sql/turns.ts';
+import { MOST_DOWNLOADS, sendExport } from './export.ts';
 import { overviewOf } from './overview.ts';
 import { body, sqlOf, text, whole } from './parameters.ts';
 import { problemOf, Refusal } from './problems.ts';
@@ -33,6 +34,7 @@ export interface Wiring extends Guard {
 export function createApp({ snapshots, events, views, slot, seconds, folder, ...guarded }: Wiring): Hono<Env> {
   const app = new Hono<Env>();
   const assets = readAssets();
+  const downloads = new Turns(MOST_DOWNLOADS);
   const context = (c: Context<Env>): QueryContext => ({ slot, seconds, signal: c.req.raw.signal });
   /** Does `work` with the snapshot that the request names, or the last one. */
   const answered = async <T>(id: string | undefined, work: (snapshot: Snapshot) => T | Promise<T>): Promise<T> => {
@@ -69,7 +71,7 @@ export function createApp({ snapshots, events, views, slot, seconds, folder, ...
     const format = text(c, 'format') ?? 'csv';
     if (format !== 'csv' && format !== 'parquet') throw new Refusal(400, 'format must be csv or parquet.');
     // SQL is bounded by what an address may have.
-    return answered(text(c, 'snapshot'), (snapshot) => sendExport(c, snapshot, { sql: sqlOf(c.req.query('sql')), format }, { ...context(c), folder }));
+    return answered(text(c, 'snapshot'), (snapshot) => sendExport(c, snapshot, { sql: sqlOf(c.req.query('sql')), format }, { ...context(c), folder, downloads }));
   });
   app.get('*', (c) => sendAsset(c, assets));
   app.notFound(() => {

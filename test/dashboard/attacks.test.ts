@@ -183,6 +183,17 @@ test('none of it gets through, and it goes on', { skip: noDuckDB }, async (t) =>
         controller.abort();
       }
     }
+    // Who takes a file as slowly as he likes keeps nobody from the SQL box, nor does who waits for his behind him.
+    const slow = new AbortController();
+    const endlessFile = `/api/export?${new URLSearchParams({ format: 'csv', sql: 'FROM range(100000000000)' })}`;
+    const held = await running.fetch(endlessFile, { signal: slow.signal });
+    const behind = running.fetch(endlessFile);
+    for (let time = 0; time < 3; time++) assert.deepEqual((await query(sums, AbortSignal.timeout(10_000))).body.rows, truth);
+    assert.equal(held.status, 200);
+    slow.abort();
+    const next = await behind;
+    assert.equal(next.status, 200);
+    await next.body!.cancel();
     const endless = await running.fetch(`/api/export?${new URLSearchParams({ format: 'csv', sql: 'FROM range(100000000000) WHERE hash(range) % 1000 = 0' })}`);
     assert.equal(endless.status, 200);
     await assert.rejects(endless.arrayBuffer(), 'its time is over in the middle, and the answer does not look whole');

@@ -3,7 +3,6 @@
  * `sections`.
  */
 import { h, type Child } from '../../page/dom.ts';
-import { count } from '../../page/format.ts';
 import { anchored } from './anchor.ts';
 import { announce, announcer } from './announce.ts';
 import { distribution } from './distribution.ts';
@@ -70,7 +69,7 @@ otherRegion(store.view.region);
 store.listen(({ region, overview }) => {
   if (!otherRegion(region)) return;
   const of = overview.regions.find((one) => one.region === region);
-  announce(region === null ? 'Showing all regions.' : `Showing ${nameOf(region)}: ${count(of?.rows ?? 0, 'user')}.`);
+  announce(region === null ? 'Showing all regions.' : `Showing ${nameOf(region)}: ${(of?.rows ?? 0).toLocaleString('en-US')} users.`);
 });
 
 follow(store, head);
