@@ -17,6 +17,7 @@ export async function dashboardCommand([output = '']: readonly string[], { open,
     try {
       process.stdout.write(`${dashboard.url}\n`);
       tell('the dashboard is at the address above until it is stopped: Ctrl+C ends it');
+      if (['0.0.0.0', '::', '[::]'].includes(options.host ?? '')) tell('other machines open it with the name or an address of this one in place of localhost');
       if (open) await openInBrowser(dashboard.url);
       await new Promise((resolve) => (signal.aborted ? resolve(undefined) : signal.addEventListener('abort', resolve, { once: true })));
     } finally {

@@ -15,7 +15,7 @@ import { createProgram, type Called } from './program.ts';
 /** Runs the command line `args` (without node and script) and gives the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
   keepHeapSmall();
-  watchOutput();
+  watchOutput(!isCommand(args[0]));
   endAsFirstProcess();
   let code: number = EXIT_DONE;
   try {
@@ -27,7 +27,7 @@ export async function main(args: readonly string[]): Promise<number> {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT_DONE;
     if (error instanceof CommanderError && error.code.startsWith('commander.help')) return EXIT_USAGE;
     if (!isJsonLog() && wantsJson(args)) await setLogFormat('json');
-    code = reportError(error instanceof CommanderError ? usageOf(error) : error);
+    code = reportError(withHelp(error instanceof CommanderError ? usageOf(error) : error, args[0]));
     // A read from an idle device cannot be taken back and would keep the process alive, on Windows one from a pipe, too.
     process.exit(code);
   }
@@ -73,6 +73,16 @@ function withCommand(error: unknown, { commands = [] }: CommandSpec, value = '')
   return meant === undefined ? error : new EtlError(error.code, error.message, { cause: error.cause, hint: `Did you mean the command ${meant}?` });
 }
 
+/** The options of a command are in its own help. */
+function withHelp(error: unknown, word: string | undefined): unknown {
+  if (!(error instanceof EtlError) || error.code !== 'ETL_USAGE' || error.hint !== undefined || !isCommand(word)) return error;
+  return new EtlError(error.code, error.message, { cause: error.cause, hint: `etl-stream ${word} --help lists what is accepted.` });
+}
+
+function isCommand(word: string | undefined): boolean {
+  return program.commands?.some(({ name }) => name === word) === true;
+}
+
 /** Of a command line that could not be understood. */
 function wantsJson(args: readonly string[]): boolean {
   const at = args.indexOf('--log-format');
@@ -90,13 +100,13 @@ function usageOf(error: CommanderError): EtlError {
  * A reader of standard output that has seen enough (`etl-stream parse … | head`) is no error, anything else that keeps
  * data from it is one. Messages that nobody reads are no reason to fail.
  */
-function watchOutput(): void {
+function watchOutput(isRun: boolean): void {
   process.stderr.on('error', () => undefined);
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(EXIT_DONE);
     // The terminal is gone, which SIGHUP says as well, maybe later.
     if (error.code === 'EIO' && process.stdout.isTTY) return void process.kill(process.pid, 'SIGHUP');
-    const hint = 'If the run was done by then, its output is published.';
+    const hint = isRun ? 'If the run was done by then, its output is published.' : 'Check where standard output goes: that there is space, and that it may be written to.';
     process.exit(reportError(new EtlError('ETL_OUTPUT_WRITE', `Cannot write to standard output: ${error.message}.`, { cause: error, hint })));
   });
 }

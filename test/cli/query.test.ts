@@ -116,7 +116,7 @@ test('what is wrong is told with its place, and what to do; nothing is on standa
   for (const [args, code, message] of [
     [['totals', 'SELECT nothing FROM watch_time'], 1, /^etl-stream: Binder Error.*"nothing".* \[ETL_SQL\]\n(  .*\n)*  LINE 1: SELECT nothing FROM watch_time\n {17}\^\n  There are watch_time, runs, inputs and rejects/],
     [['totals', 'SELECT 1; SELECT 2'], 1, /one statement .*\[ETL_SQL\]/], [['totals', ' -- \n;'], 2, /There is no SQL\. \[ETL_USAGE\]/], [['totals'], 2, /There is no SQL/],
-    [['none', 'SELECT 1'], 1, /There is no dataset at none/], [['totals', 'SELECT 1', '--format', 'xml'], 2, /must be one of table, csv, json, parquet/], [['totals', 'SELECT 1', '--jobs', '0'], 2, /--jobs/],
+    [['none', 'SELECT 1'], 1, /There is no dataset at none/], [['totals', 'SELECT 1', '--format', 'xml'], 2, /must be one of table, csv, json, parquet/], [['totals', 'SELECT 1', '--jobs', '0'], 2, /--jobs.*\n {2}etl-stream query --help lists what is accepted\./],
     [['totals', 'SELECT count(*) FROM range(1000000000000)', '--timeout', '1s'], 1, /\[ETL_SQL_LIMIT\]/],
     [['totals', 'FROM', 'watch_time'], 2, /\[ETL_USAGE\]\n {2}.*between quotes/], [['totals', `SELECT 'a' + 1`], 1, /\n {4}Candidate functions:\n/],
     [['totals', `SELECT cast(E'etl-stream: done\\n\\x1b[31m\\netl-stream: x' AS INTEGER)`], 1, /\[ETL_SQL\]/],

@@ -202,6 +202,8 @@ test('SQL: results, and what is wrong with a query', { skip }, async () => {
     }
     await ask(page, 'SELECT oops FROM watch_time');
     assert.match(await page.locator('.sql .problem pre').innerText(), /LINE 1: SELECT oops FROM watch_time\n +\^/);
+    await ask(page, 'EXPLAIN SELECT count(*) FROM watch_time');
+    assert.match(await page.locator('.sql .result').innerText(), /^┌─+┐\n│.*\n/, 'a plan is as it is drawn');
     assert.equal(await ask(page, '  '), 'There is no query yet.');
     // What hangs is cancelled, and the next one runs.
     await page.getByRole('textbox', { name: 'SQL' }).fill('SELECT sum(a.range * b.range) FROM range(10000000) a, range(10000000) b');

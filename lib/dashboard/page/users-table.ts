@@ -8,6 +8,7 @@ import { longText } from './long-text.ts';
 import { meter } from './meter.ts';
 
 const MOST_USER = 80;
+const MOST_REGION = 48;
 
 export interface UserRows {
   readonly label: string;
@@ -34,8 +35,9 @@ function regionButton(region: string, pick: (region: string) => void): HTMLEleme
   return button;
 }
 
-/** Its code, and its name if it has one. */
+/** Its code, and its name if it has one. A code that is a long text is cut. */
 function regionText(region: string): HTMLElement {
   const name = countryName(region);
-  return h('span', {}, outside(region), name === undefined ? undefined : h('span', { class: 'region-name' }, ` ${name}`));
+  const characters = [...region];
+  return h('span', {}, outside(characters.length > MOST_REGION ? `${characters.slice(0, MOST_REGION - 1).join('')}…` : region), name === undefined ? undefined : h('span', { class: 'region-name' }, ` ${name}`));
 }
