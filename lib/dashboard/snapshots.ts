@@ -75,7 +75,7 @@ export class Snapshots {
   async reasonOf(error: unknown, snapshot: Snapshot): Promise<unknown> {
     if (await snapshot.isThere()) return error;
     await this.look();
-    return this.current === snapshot ? new Refusal(404, 'The files of this result are there no more.', { code: 'ETL_INPUT_NOT_FOUND' }) : gone();
+    return this.current === snapshot ? new Refusal(404, 'The files of this result are there no more.', { code: 'ETL_INPUT_NOT_FOUND', hint: 'When a run publishes there again, the page shows what it has.' }) : gone();
   }
 
   /** Tells of every new one until the function that it gives is called. */

@@ -81,7 +81,10 @@ test('a program asks one query, and the process ends with its rows', { skip: noD
   await assert.rejects(queryDataset(output, 'DROP VIEW watch_time'), { code: 'ETL_SQL' });
   await assert.rejects(queryDataset(`${output}-none`, 'SELECT 1'), { code: 'ETL_INPUT_NOT_FOUND' });
   await assert.rejects(queryDataset(output, 'FROM watch_time', { signal: AbortSignal.abort() }), { code: 'ETL_ABORTED' });
+  for (const seconds of [0, -1, NaN, '5']) await assert.rejects(queryDataset(output, 'SELECT 1', { seconds: seconds as number }), { code: 'ETL_USAGE', message: /^seconds must be a number over 0/ });
+  await assert.rejects(queryDataset(output, undefined as unknown as string), { code: 'ETL_USAGE' });
   const queries = await openQueries({ output });
+  for (const path of [join(output, 'x.parquet'), join(output, 'geo_region=US', 'x.parquet'), '']) await assert.rejects(queries.exportParquet('SELECT 1', path), { code: 'ETL_USAGE' }, path);
   await queries.close();
 });
 
@@ -97,6 +100,6 @@ test('without DuckDB the message says how to add it', { skip: !existsSync('dist/
   const script = `import { queryDataset } from ${JSON.stringify(join(root, 'dist/lib/index.js'))};
     await queryDataset(${JSON.stringify(output)}, 'SELECT 1').catch(({ code, message, hint }) => console.log(JSON.stringify({ code, message, hint })));`;
   const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
-  assert.deepEqual([stdout.trim(), stderr], [JSON.stringify({ code: 'ETL_SQL_MISSING', message: 'Queries need DuckDB, which is not installed.', hint: 'Add it with: npm install @duckdb/node-api' }), '']);
+  assert.deepEqual([stdout.trim(), stderr], [JSON.stringify({ code: 'ETL_SQL_MISSING', message: 'Queries need DuckDB, which is not installed.', hint: 'Add it by npm install @duckdb/node-api, with -g if etl-stream was installed so.' }), '']);
   rmSync(root, { recursive: true });
 });

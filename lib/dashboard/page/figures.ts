@@ -23,7 +23,7 @@ export function figures(): Panel {
 function ofAll({ overview: { totals, groupBy, files } }: State): Figure[] {
   return [
     ['Watch time', decimal(totals.watchTime), `of ${count(totals.regions, 'region')}`, 'counted'],
-    groupBy === 'region' && totals.users === null ? ['Rows', number(totals.rows), 'users of regions'] : ['Users', number(totals.users ?? totals.rows), groupBy === 'user' ? 'a row each' : `${compact(totals.rows)} rows`],
+    groupBy === 'region' && totals.users === null ? ['Rows', number(totals.rows), 'users of regions'] : ['Users', number(totals.users ?? totals.rows), groupBy === 'user' ? 'a row each' : `${compact(totals.rows)} ${totals.rows === 1 ? 'row' : 'rows'}`],
     ['Logs counted', number(totals.logs), totals.rows === 0 ? '' : `${(totals.logs / totals.rows).toFixed(1)} a row`],
     ['Regions', number(totals.regions), `${count(files.count, 'file')}, ${size(files.bytes)}`],
   ];

@@ -3,6 +3,7 @@
  * `sections`.
  */
 import { h, type Child } from '../../page/dom.ts';
+import { count } from '../../page/format.ts';
 import { anchored } from './anchor.ts';
 import { announce, announcer } from './announce.ts';
 import { distribution } from './distribution.ts';
@@ -69,7 +70,7 @@ otherRegion(store.view.region);
 store.listen(({ region, overview }) => {
   if (!otherRegion(region)) return;
   const of = overview.regions.find((one) => one.region === region);
-  announce(region === null ? 'Showing all regions.' : `Showing ${nameOf(region)}: ${(of?.rows ?? 0).toLocaleString('en-US')} users.`);
+  announce(region === null ? 'Showing all regions.' : `Showing ${nameOf(region)}: ${count(of?.rows ?? 0, 'user')}.`);
 });
 
 follow(store, head);

@@ -34,10 +34,11 @@ export function runCharts(runs: readonly Run[], picked: Picked | undefined): HTM
 
 function rows(runs: readonly Run[]): HTMLElement {
   const parts = runs.flatMap(({ rows }, place) => FATES.map((fate) => ({ place, fate, rows: rows[fate] })));
-  const sum = (of: 'read' | (typeof FATES)[number]): string => number(runs.reduce((all, { rows }) => all + rows[of], 0));
+  const sum = (of: 'read' | (typeof FATES)[number]): number => runs.reduce((all, { rows }) => all + rows[of], 0);
+  const was = (of: (typeof FATES)[number], what: string): string => `${number(sum(of))} ${sum(of) === 1 ? 'was' : 'were'} ${what}`;
   return chart({
     title: 'Rows by run',
-    message: `${subject(runs)} read ${sum('read')} rows: ${sum('counted')} were counted, ${sum('duplicates')} were duplicates and ${sum('rejected')} were rejected.`,
+    message: `${subject(runs)} read ${count(sum('read'), 'row')}: ${was('counted', 'counted')}, ${was('duplicates', sum('duplicates') === 1 ? 'a duplicate' : 'duplicates')} and ${was('rejected', 'rejected')}.`,
     legend: h('ul', { class: 'legend' }, ...FATES.map((fate) => h('li', { class: fate }, fate))),
     draw: [overRuns(runs, 'rows', {
       top: ({ rows }) => rows.read,
