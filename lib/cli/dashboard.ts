@@ -32,6 +32,10 @@ async function openInBrowser(url: string): Promise<void> {
   try {
     const child = await (await import('open')).default(url);
     child.on('error', (error: Error) => warn(`no browser could be opened: ${messageOf(error)}`));
+    // As xdg-open says that there is none, or that it failed.
+    child.on('exit', (code) => {
+      if (code === 3 || code === 4) warn('no browser could be opened: open the address above');
+    });
     child.unref();
   } catch (error) {
     warn(`no browser could be opened: ${messageOf(error)}`);
