@@ -52,8 +52,9 @@ const SERVER = 110e6;
 const LEAST = 400e6;
 /** More is of no use to the views: a thread's share of a query is what a few row groups take. */
 const MOST_VIEWS = 400e6;
-/** Of what there is for both processes: with less of 512 MB that of the views would be worn, and started anew, after some answers. */
-const SHARE_OF_VIEWS = 0.48;
+/** Of what there is for both processes: the views read rejects by 32 MB at a time, and all else in less. */
+const SHARE_OF_VIEWS = 0.42;
+const LEAST_VIEWS = 150e6;
 /** What a second thread needs for what it has of a query. */
 const FOR_TWO_THREADS = 300e6;
 
@@ -66,10 +67,10 @@ export function settingsOf({ output, host = DEFAULT_HOST, port = 0, token, memor
   if (token !== undefined && !(typeof token === 'string' && token.length >= LEAST_TOKEN && /^[\w.~-]+$/.test(token))) {
     throw usage(`--token must be at least ${LEAST_TOKEN} characters of A-Z, a-z, 0-9, ., _, ~ and -`);
   }
-  if (!(Number.isSafeInteger(memory) && memory >= LEAST)) throw usage(`--memory must be at least ${LEAST / 1e6}MB, not ${String(memory)}`);
+  if (!(Number.isSafeInteger(memory) && memory >= LEAST)) throw usage(`--memory must be at least ${LEAST / 1e6}MB, not ${Number(memory) / 1e6}MB`);
   if (!(Number.isSafeInteger(timeout) && timeout > 0)) throw usage(`--timeout must be a whole number of milliseconds, at least 1, not ${String(timeout)}`);
   const both = memory - SERVER;
-  const views = Math.min(MOST_VIEWS, Math.floor(both * SHARE_OF_VIEWS));
+  const views = Math.min(MOST_VIEWS, Math.max(LEAST_VIEWS, Math.floor(both * SHARE_OF_VIEWS)));
   const sql = both - views;
   return {
     output, host, port, token, seconds: timeout / 1000,
