@@ -1,5 +1,6 @@
 /** One query of a process, from its turn to its end: its time, which runs while it is asked for something, and who may stop it. */
 import { EtlError } from '../core/errors.ts';
+import { count } from '../core/figures.ts';
 import type { Answer, Asked } from './messages.ts';
 import type { QueryProcess } from './query-process.ts';
 import { stoppedBy } from './turns.ts';
@@ -38,7 +39,7 @@ export class Task {
     const { process, seconds } = this.#options;
     if (this.#stopped) throw this.#stopped;
     const from = performance.now();
-    const late = new EtlError('ETL_SQL_LIMIT', `The query took longer than the ${seconds} seconds that it may.`, { hint: 'Ask for less at a time, or allow it more.' });
+    const late = new EtlError('ETL_SQL_LIMIT', `The query took longer than the ${count(seconds ?? 0, 'second')} that it may.`, { hint: 'Ask for less at a time, or allow it more.' });
     const timer = Number.isFinite(this.#millisecondsLeft) ? setTimeout(() => this.#stop(late), Math.min(Math.max(0, this.#millisecondsLeft), MOST_MILLISECONDS)) : undefined;
     try {
       const answer = await process.ask(request);
