@@ -9,7 +9,7 @@ export type { Limits, QueryOptions, QueryResult, QuerySession, ResultBatch } fro
 /** Throws what QuerySession.start and querySource throw. */
 export type StartSession = (snapshot: Snapshot, limits: Limits) => Promise<QuerySession>;
 
-export const startSession: StartSession = async ({ dataset: { place } }, limits) => QuerySession.start(await querySource(place), limits);
+export const startSession: StartSession = async ({ dataset }, limits) => QuerySession.start(await querySource(dataset), limits);
 
 /** Whether `attempt`, to start a session, did not fail for want of DuckDB. */
 export async function isInstalled(attempt: () => Promise<unknown>): Promise<boolean> {

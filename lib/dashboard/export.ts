@@ -96,7 +96,7 @@ async function withinDisk<T>(folder: string, signal: AbortSignal, work: (signal:
 }
 
 async function bytesIn(folder: string): Promise<number> {
-  const names = await readdir(folder).catch(() => []);
+  const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.parquet')); // what DuckDB spills there has a limit of its own
   const sizes = await Promise.all(names.map((name) => stat(join(folder, name)).then(({ size }) => size, () => 0)));
   return sizes.reduce((sum, size) => sum + size, 0);
 }

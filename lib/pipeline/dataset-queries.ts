@@ -4,23 +4,19 @@
  */
 import { lstat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { EtlError, messageOf } from '../core/errors.ts';
 import { defaultState } from '../core/options.ts';
-import { readDescription, type DatasetDescription } from '../dataset/description.ts';
+import type { DatasetDescription } from '../dataset/description.ts';
 import { REJECTS_FILES } from '../dataset/rejects-file.ts';
 import { readStateMark, type StateMark } from '../dataset/state-mark.ts';
 import { openPart } from '../parquet/read-part.ts';
 import type { RunReport } from '../report/report.ts';
 import type { MemoryTable, QuerySource } from '../sql/session.ts';
 import { State } from '../state/state.ts';
-import type { DatasetPlace } from './dataset-place.ts';
-import { readReports } from './reports.ts';
+import { reading, type PublishedDataset } from './published.ts';
 import { idOf } from './state-content.ts';
 
-/** Throws ETL_INPUT_READ when its description or a file cannot be read. What is wrong with reports or the state is no error: they are left out. */
-export async function querySource({ output, folder }: DatasetPlace): Promise<QuerySource> {
-  const description = await reading(output, () => readDescription(folder));
-  const { reports } = await readReports(folder);
+/** Throws ETL_INPUT_READ when a file cannot be read. What is wrong with reports or the state is no error: they are left out. */
+export async function querySource({ place: { output, folder }, description, reports }: PublishedDataset): Promise<QuerySource> {
   return {
     folder,
     files: description.files.map(({ path }) => path),
@@ -151,12 +147,4 @@ function reportedInputs(reports: readonly RunReport[]): MemoryTable {
 /** ISO 8601 of UTC as DuckDB takes it for a TIMESTAMP, which has no zone. */
 function timestamp(iso: string): string {
   return iso.replace('T', ' ').replace(/Z$/, '');
-}
-
-async function reading<T>(what: string, read: () => Promise<T>): Promise<T> {
-  try {
-    return await read();
-  } catch (cause) {
-    throw new EtlError('ETL_INPUT_READ', `Cannot read ${what}: ${messageOf(cause)}.`, { cause, hint: 'etl-stream verify says what is wrong with a dataset.' });
-  }
 }

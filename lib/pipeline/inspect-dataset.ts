@@ -4,7 +4,6 @@
  * way, and a state is not opened. Memory: some 100 bytes a file and region, the reports, and what one file takes.
  */
 import { join } from 'node:path';
-import { EtlError, messageOf } from '../core/errors.ts';
 import { defaultState } from '../core/options.ts';
 import { readDescription, type DatasetDescription } from '../dataset/description.ts';
 import { readStateMark } from '../dataset/state-mark.ts';
@@ -15,6 +14,7 @@ import { openPart, type PartColumn } from '../parquet/read-part.ts';
 import { COLUMNS } from '../parquet/writer-settings.ts';
 import type { RunReport } from '../report/report.ts';
 import { datasetAt } from './dataset-place.ts';
+import { reading } from './published.ts';
 import { readTotals, totalsOf } from './region-totals.ts';
 import { readReports } from './reports.ts';
 
@@ -132,12 +132,4 @@ function runOf({ run, startedAt, version, summary: { inputs, rows, seconds } }: 
 
 function sum<T>(items: readonly T[], of: (item: T) => number): number {
   return items.reduce((total, item) => total + of(item), 0);
-}
-
-async function reading<T>(what: string, read: () => Promise<T>): Promise<T> {
-  try {
-    return await read();
-  } catch (cause) {
-    throw new EtlError('ETL_INPUT_READ', `Cannot read ${what}: ${messageOf(cause)}.`, { cause, hint: 'etl-stream verify says what is wrong with a dataset.' });
-  }
 }

@@ -13,6 +13,7 @@ import { createTempFolder, removeTempFolder } from '../dataset/temp-folder.ts';
 import { QuerySession, type QueryOptions, type QueryResult } from '../sql/session.ts';
 import { querySource } from './dataset-queries.ts';
 import { datasetAt, type DatasetPlace } from './dataset-place.ts';
+import { readPublished } from './published.ts';
 
 export interface OpenQueriesOptions {
   /** The dataset: a folder that a run published. */
@@ -42,7 +43,7 @@ export class DatasetQueries {
     if (!(Number.isInteger(jobs) && jobs >= 1)) throw new EtlError('ETL_USAGE', `--jobs must be a whole number, at least 1, not ${String(jobs)}.`);
     if (typeof temp !== 'string' || temp === '') throw new EtlError('ETL_USAGE', '--temp must be the path of a folder.');
     const dataset = await datasetAt(output);
-    const source = await querySource(dataset);
+    const source = await querySource(await readPublished(dataset));
     const folder = createTempFolder(resolve(temp));
     try {
       return new DatasetQueries(dataset, await QuerySession.start(source, { memory, threads: jobs, temp: folder.path }), folder);

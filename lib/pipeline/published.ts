@@ -11,8 +11,15 @@ export interface PublishedDataset extends Reports {
 
 /** Throws ETL_INPUT_READ. */
 export async function readPublished(place: DatasetPlace): Promise<PublishedDataset> {
-  const description = await readDescription(place.folder).catch((cause: unknown) => {
-    throw new EtlError('ETL_INPUT_READ', `Cannot read the dataset at ${place.output}: ${messageOf(cause)}.`, { cause, hint: 'etl-stream verify says what is wrong with a dataset.' });
-  });
+  const description = await reading(`the dataset at ${place.output}`, () => readDescription(place.folder));
   return { place, description, ...await readReports(place.folder) };
+}
+
+/** Reads `what`, of a dataset. Throws ETL_INPUT_READ. */
+export async function reading<T>(what: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (cause) {
+    throw new EtlError('ETL_INPUT_READ', `Cannot read ${what}: ${messageOf(cause)}.`, { cause, hint: 'etl-stream verify says what is wrong with a dataset.' });
+  }
 }

@@ -7,6 +7,7 @@ import type { EtlError } from '../../lib/core/errors.ts';
 import { run, type RunOptions } from '../../lib/index.ts';
 import { datasetAt } from '../../lib/pipeline/dataset-place.ts';
 import { querySource } from '../../lib/pipeline/dataset-queries.ts';
+import { readPublished } from '../../lib/pipeline/published.ts';
 import { QuerySession, type Limits, type QueryOptions, type QuerySource } from '../../lib/sql/session.ts';
 import { writeMmdb } from '../geo/mmdb-writer.ts';
 
@@ -33,7 +34,7 @@ export async function datasetOf(folder: string, logs: readonly Log[], options: P
 }
 
 export async function sourceOf(output: string): Promise<QuerySource> {
-  return querySource(await datasetAt(output));
+  return querySource(await readPublished(await datasetAt(output)));
 }
 
 /** One for the tests of a file, over these logs: made when it is first asked for. */
