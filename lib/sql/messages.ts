@@ -11,7 +11,7 @@
 import type { Limits, Parameters, QuerySource, ResultColumn } from './source.ts';
 
 export type Request =
-  | { readonly kind: 'open'; readonly number: number; readonly source: QuerySource; readonly limits: Limits; /** Names, in `limits.exports`, that exports are written to. */ readonly exportFiles: readonly string[] }
+  | { readonly kind: 'open'; readonly number: number; readonly source: QuerySource; readonly limits: Limits; /** Names, in `limits.temp`, that exports are written to. */ readonly exportFiles: readonly string[] }
   | { readonly kind: 'query'; readonly number: number; readonly query: number; readonly sql: string; readonly parameters: Parameters }
   | { readonly kind: 'next'; readonly number: number; readonly query: number }
   | { readonly kind: 'export'; readonly number: number; readonly query: number; readonly sql: string; readonly parameters: Parameters; readonly file: string }

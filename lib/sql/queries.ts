@@ -33,7 +33,7 @@ export class Queries {
     });
     this.#check = check;
     this.#areOwn = limits.areOwn === true;
-    this.hidden = [...exportFiles, limits.temp, limits.exports].filter((path) => path !== undefined);
+    this.hidden = [...exportFiles, limits.temp].filter((path) => path !== undefined);
     this.#instance = await openEngine(duckdb, source, limits, exportFiles);
   }
 

@@ -52,8 +52,8 @@ export class QuerySession {
   private constructor(source: QuerySource, limits: Limits) {
     this.#source = source;
     this.#limits = limits;
-    const folder = limits.exports ?? limits.temp;
-    this.#exportFiles = folder === undefined ? [] : Array.from({ length: MOST_AT_ONCE }, () => join(folder, `${randomBytes(16).toString('hex')}.parquet`));
+    const { temp } = limits;
+    this.#exportFiles = temp === undefined ? [] : Array.from({ length: MOST_AT_ONCE }, () => join(temp, `${randomBytes(16).toString('hex')}.parquet`));
   }
 
   /** Throws ETL_SQL_MISSING when DuckDB is not installed, ETL_SQL when the files cannot be read as tables, ETL_SQL_LIMIT. */
@@ -79,7 +79,7 @@ export class QuerySession {
     }
   }
 
-  /** Writes what `sql` gives to the new file `path`, on the file system of `exports`. Throws as `query` does, and ETL_OUTPUT_WRITE. */
+  /** Writes what `sql` gives to the new file `path`, on the file system of `temp`. Throws as `query` does, and ETL_OUTPUT_WRITE. */
   async exportParquet(sql: string, path: string, options: QueryOptions = {}): Promise<{ readonly rows: number }> {
     const asked = askedOf(sql, options);
     const task = await this.#begin(options);

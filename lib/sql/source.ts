@@ -30,14 +30,12 @@ export interface Limits {
   readonly threads: number;
   /** Of a query, while it works: what its reader takes is not counted. Default: none. */
   readonly seconds?: number;
-  /** A folder of the session's own where DuckDB may spill. Default: nowhere. */
+  /** A folder of the session's own where DuckDB may spill, and to which it exports. Default: nowhere. */
   readonly temp?: string;
   /** Most bytes that it may spill. Default: most of the disk. */
   readonly tempBytes?: number;
   /** All statements are of this project's own code, with values bound to them, and are not looked at before they are executed. Default: false. */
   readonly areOwn?: boolean;
-  /** A folder of the session's own into which it may export. Default: `temp`. */
-  readonly exports?: string;
 }
 
 export interface ResultColumn {

@@ -160,7 +160,7 @@ test('a result is exported as Parquet, by parameters as well; what fails leaves 
   const folder = temporaryFolder(t);
   const exports = join(folder, `it's`);
   mkdirSync(exports);
-  const session = await sessionOf(t, await datasetOf(folder, LOGS), { exports });
+  const session = await sessionOf(t, await datasetOf(folder, LOGS), { temp: exports });
   const path = join(exports, 'a.parquet');
   assert.deepEqual(await session.exportParquet(`SELECT user_id, $x AS x, i FROM watch_time, range(2) r(i) WHERE geo_region <> ';' -- end`, path, { parameters: { x: `'a"` } }), { rows: 4 });
   const rows = await parquetReadObjects({ file: await asyncBufferFromFile(path), compressors });
