@@ -1,0 +1,16 @@
+/** The Python that has Apache Spark, made by setup.sh; tests are skipped with a line where there is none. */
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+/** ETL_SPARK_PYTHON names another one. */
+export const python = process.env.ETL_SPARK_PYTHON ?? join(import.meta.dirname, '.venv/bin/python');
+/** For `test(name, { skip }, ...)`. */
+export const skip = existsSync(python) ? false : 'no Apache Spark here: test/spark/setup.sh says what is missing';
+/** Where the sources of the job stand, for Python's path. */
+export const jobFolder = join(import.meta.dirname, '../../lib/spark/job');
+export const sparkSubmit = join(dirname(python), 'spark-submit');
+
+/** What a process of that Python is to have besides. */
+export function pythonEnvironment(): Record<string, string> {
+  return { PYTHONPATH: jobFolder, PYTHONDONTWRITEBYTECODE: '1', PYSPARK_PYTHON: python, PYSPARK_DRIVER_PYTHON: python, SPARK_LOCAL_IP: '127.0.0.1' };
+}
