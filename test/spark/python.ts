@@ -1,4 +1,5 @@
 /** The Python that has Apache Spark, made by setup.sh; tests are skipped with a line where there is none. */
+import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
@@ -13,4 +14,9 @@ export const sparkSubmit = join(dirname(python), 'spark-submit');
 /** What a process of that Python is to have besides. */
 export function pythonEnvironment(): Record<string, string> {
   return { PYTHONPATH: jobFolder, PYTHONDONTWRITEBYTECODE: '1', PYSPARK_PYTHON: python, PYSPARK_DRIVER_PYTHON: python, SPARK_LOCAL_IP: '127.0.0.1' };
+}
+
+/** SPARK_HOME of the package from PyPI. */
+export function sparkHome(): string {
+  return execFileSync(python, ['-c', 'import os, pyspark; print(os.path.dirname(pyspark.__file__))'], { encoding: 'utf8' }).trim();
 }

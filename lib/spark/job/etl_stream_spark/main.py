@@ -1,0 +1,63 @@
+"""The order of a job, and what it says of itself: settings, inputs, the plan, rejects, publication. One job, one process."""
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from dataclasses import replace
+from typing import Any, Mapping
+
+from pyspark.sql import SparkSession
+
+from .errors import JobError, job_error_in
+from .progress import Progress, tell
+from .run import run
+from .session import open_session, read_local_or_hadoop
+from .settings import Settings
+
+EXIT_CODES: Mapping[str, int] = {'ETL_USAGE': 2, 'ETL_REJECTED': 3}
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Gives the exit code. What Spark itself says goes to stderr."""
+    spark = None
+    try:
+        spark = open_session('etl-stream')
+        run_settings(spark, arguments)
+        return 0
+    except Exception as error:
+        return _tell_error(error)
+    finally:
+        if spark is not None:
+            spark.stop()
+
+
+def run_settings(spark: SparkSession, arguments: argparse.Namespace) -> dict[str, Any]:
+    """A job by its arguments, in a session that goes on afterwards: tells the result, and gives it."""
+    settings = Settings.of(json.loads(read_local_or_hadoop(spark, arguments.settings)))
+    if arguments.input:
+        settings = replace(settings, inputs=arguments.input, names=arguments.input)
+    if arguments.output:
+        settings = replace(settings, output=arguments.output)
+    if arguments.overwrite:
+        settings = replace(settings, overwrite=True)
+    folder = re.sub(r'[^/]*$', '', arguments.settings)
+    progress = Progress(spark).start()
+    try:
+        summary = run(spark, settings, f'{folder}ranges', progress)
+    finally:
+        progress.stop()
+    tell('result', summary=summary)
+    return summary
+
+
+def _tell_error(error: Exception) -> int:
+    told = error if isinstance(error, JobError) else job_error_in(str(error))
+    if told is None:
+        java = getattr(error, 'java_exception', None)
+        print(error, file=sys.stderr)
+        text = str(java if java is not None else error).strip().splitlines() or [type(error).__name__]
+        told = JobError('ETL_SPARK', f'The job failed in Spark: {text[0][:500]}', '')
+    tell('error', code=told.code, message=told.message, hint=told.hint)
+    return EXIT_CODES.get(told.code, 1)

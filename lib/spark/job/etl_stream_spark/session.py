@@ -1,0 +1,142 @@
+"""The Spark session of a job, what of it must be so for the plan to hold, and what Spark measured of it."""
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from typing import Sequence
+
+from pyspark.sql import SparkSession
+
+from .errors import JobError
+
+LEAST_SPARK = (4, 0)
+# One file, one partition: neither is one divided, nor are two put together. More than any file has.
+_NO_FILE_HAS = 1 << 42
+# Text for each task of a shuffle: some 100 MB of rows as Spark writes them.
+_BYTES_OF_TASK = 128 << 20
+_MOST_TASKS = 20000
+ROWS_OF_ROW_GROUP = 65536
+# Some 128 MiB of rows with short ids, a part of a local dataset.
+_ROWS_OF_FILE = 16_000_000
+
+
+@dataclass(frozen=True)
+class Measured:
+    """
+    Of all stages so far, in bytes: read (and how many lines), spilled, shuffled; tasks, and those of them that failed. `heap` and `resident`
+    are those of the driver's JVM: the most that it may take, and took.
+    """
+    read: int
+    records: int
+    spilled: int
+    shuffled: int
+    tasks: int
+    failed: int
+    heap: int
+    resident: int
+
+
+def open_session(name: str) -> SparkSession:
+    """Of what spark-submit was told. Raises ETL_SPARK for a Spark that is too old."""
+    spark = SparkSession.builder.appName(name).getOrCreate()
+    version = tuple(int(part) for part in re.findall(r'\d+', spark.version)[:2])
+    if version < LEAST_SPARK:
+        raise JobError('ETL_SPARK', f'This is Spark {spark.version}; the job needs Spark {LEAST_SPARK[0]}.{LEAST_SPARK[1]}.', 'Name another one by --spark-submit.')
+    return spark
+
+
+def prepare(spark: SparkSession, text_bytes: int, compression: str, encoding: str) -> None:
+    """Settings of the session that are the job's own; how many tasks a shuffle has, unless the user says so."""
+    settings = {
+        'spark.sql.files.maxPartitionBytes': _NO_FILE_HAS,
+        'spark.sql.files.openCostInBytes': _NO_FILE_HAS,
+        'spark.sql.files.maxRecordsPerFile': _ROWS_OF_FILE,
+        'spark.sql.adaptive.enabled': 'true',
+        # A file that vanishes or is damaged is an error, never fewer rows.
+        'spark.sql.files.ignoreMissingFiles': 'false',
+        'spark.sql.files.ignoreCorruptFiles': 'false',
+        'spark.sql.ansi.enabled': 'true',
+        'spark.sql.session.timeZone': 'UTC',
+        'spark.sql.caseSensitive': 'true',
+        'spark.sql.parquet.compression.codec': {'none': 'uncompressed'}.get(compression, compression),
+        'spark.sql.sources.partitionOverwriteMode': 'static',
+        # Records have up to megabytes: a batch for Python is bounded by them, not by rows alone.
+        'spark.sql.execution.arrow.maxBytesPerBatch': 16 << 20,
+        'spark.sql.execution.arrow.maxRecordsPerBatch': 20000,
+        'spark.sql.execution.pythonUDF.arrow.enabled': 'true',
+        'mapreduce.fileoutputcommitter.marksuccessfuljobs': 'false',
+        'parquet.block.row.count.limit': ROWS_OF_ROW_GROUP,
+        'parquet.page.row.count.limit': 20000,
+        **_encodings(encoding),
+    }
+    for key, value in settings.items():
+        spark.conf.set(key, str(value))
+    if not _is_set(spark, 'spark.sql.shuffle.partitions'):
+        tasks = max(2 * spark.sparkContext.defaultParallelism, -(-text_bytes // _BYTES_OF_TASK))
+        spark.conf.set('spark.sql.shuffle.partitions', str(min(tasks, _MOST_TASKS)))
+
+
+def _encodings(encoding: str) -> dict[str, str]:
+    if encoding == 'plain':
+        return {'parquet.writer.version': 'PARQUET_1_0', 'parquet.enable.dictionary': 'false'}
+    # Of version 2 come DELTA_BYTE_ARRAY and DELTA_BINARY_PACKED, which are the smallest for sorted names and small numbers.
+    return {'parquet.writer.version': 'PARQUET_2_0', 'parquet.enable.dictionary': 'false'}
+
+
+def _is_set(spark: SparkSession, key: str) -> bool:
+    return spark.sparkContext.getConf().contains(key)
+
+
+def measured(spark: SparkSession) -> Measured:
+    """Also where Spark has no web page: its store of events is there in any case."""
+    stages = _stages(spark)
+    sums = [sum(figure(stage) for stage in stages) for figure in (
+        lambda stage: stage.inputBytes(), lambda stage: stage.inputRecords(), lambda stage: stage.diskBytesSpilled(),
+        lambda stage: stage.shuffleWriteBytes(), lambda stage: stage.numTasks(), lambda stage: stage.numFailedTasks(),
+    )]
+    return Measured(*sums, spark._jvm.java.lang.Runtime.getRuntime().maxMemory(), _most_resident(spark._jvm.java.lang.ProcessHandle.current().pid()))
+
+
+def reading_ended(spark: SparkSession) -> float | None:
+    """When the last stage ended that reads files and not what other stages left, in seconds of the epoch; None: there was none."""
+    ended = [
+        stage.completionTime().get().getTime() / 1000 for stage in _stages(spark)
+        if stage.shuffleReadBytes() == 0 and stage.shuffleWriteBytes() > 0 and stage.completionTime().isDefined()
+    ]
+    return max(ended, default=None)
+
+
+def _stages(spark: SparkSession) -> list:
+    stages = spark._jsc.sc().statusStore().stageList(None)
+    return [stages.apply(at) for at in range(stages.size())]
+
+
+def _most_resident(pid: int) -> int:
+    """0 where the system does not tell."""
+    try:
+        with open(f'/proc/{pid}/status', encoding='ascii', errors='replace') as status:
+            return int(re.search(r'^VmHWM:\s*(\d+) kB', status.read(), re.MULTILINE)[1]) * 1024
+    except (OSError, TypeError):
+        return 0
+
+
+def cores(spark: SparkSession) -> int:
+    return spark.sparkContext.defaultParallelism
+
+
+def read_local_or_hadoop(spark: SparkSession, url: str, limit: int | None = None) -> bytes:
+    """The first bytes of a file, or all; of this machine where it has no scheme."""
+    if ':' not in url.split('/')[0]:
+        with open(os.path.abspath(url), 'rb') as file:
+            return file.read() if limit is None else file.read(limit)
+    path = spark._jvm.org.apache.hadoop.fs.Path(url)
+    stream = path.getFileSystem(spark._jsc.hadoopConfiguration()).open(path)
+    try:
+        return bytes(stream.readAllBytes() if limit is None else stream.readNBytes(limit))
+    finally:
+        stream.close()
+
+
+def names_of(inputs: Sequence[str]) -> str:
+    return ', '.join(inputs[:3]) + (f' and {len(inputs) - 3} more' if len(inputs) > 3 else '')
