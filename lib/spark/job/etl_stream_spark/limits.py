@@ -43,7 +43,10 @@ def over(settings: Settings, facts: Facts, first: Sequence[Mapping[str, object]]
 
 def limit_text(limit: Mapping[str, float]) -> str:
     """As a user writes it."""
-    return str(limit['rows']) if 'rows' in limit else f'{float(f"{100 * limit["share"]:.12g}"):.12g}%'
+    if 'rows' in limit:
+        return str(limit['rows'])
+    percent = float(f'{100 * limit["share"]:.12g}')
+    return f'{percent:.12g}%'
 
 
 def _failed_at(reject: Mapping[str, object]) -> JobError:
