@@ -23,9 +23,10 @@ const ALLOWED: Record<string, readonly string[]> = {
   page: ['core'],
   report: ['core', 'kernels', 'page', 'progress.ts', 'summary.ts'],
   sql: ['core', 'workers'],
+  spark: ['core', 'kernels', 'geo', 'parquet', 'source', 'parse', 'summary.ts'],
   pipeline: ['core', 'kernels', 'spill', ...STAGES, 'lanes', 'dataset', 'state', 'report', 'sql', 'progress.ts', 'summary.ts'],
   dashboard: ['core', 'page', 'report', 'sql', 'pipeline'],
-  'index.ts': ['core', 'parse', 'generate', 'progress.ts', 'summary.ts', 'report', 'sql', 'pipeline', 'dashboard'],
+  'index.ts': ['core', 'parse', 'generate', 'progress.ts', 'summary.ts', 'report', 'sql', 'spark', 'pipeline', 'dashboard'],
   cli: ['core', 'generate', 'index.ts'],
 };
 
