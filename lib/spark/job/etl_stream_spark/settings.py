@@ -2,7 +2,9 @@
 from __future__ import annotations
 
 import re
+import secrets
 from dataclasses import dataclass, fields
+from datetime import datetime, timezone
 from typing import Any, Mapping, Sequence
 
 FORMAT = 1
@@ -33,12 +35,14 @@ class Dialect:
 
 @dataclass(frozen=True)
 class Settings:
-    """Fields have the names and units of settings.json."""
+    """Fields have the names and units of settings.json; `names` and `outputName` are what inputs and output were called by who named them."""
     format: int
     version: str
     run: str
     inputs: Sequence[str]
+    names: Sequence[str]
     output: str
+    outputName: str
     overwrite: bool
     columns: Mapping[str, str]
     glob: Mapping[str, Any] | None
@@ -61,10 +65,11 @@ class Settings:
 
     @staticmethod
     def of(data: Mapping[str, Any]) -> 'Settings':
-        """Those of a parsed settings.json; what a later version says besides is left out."""
+        """Those of a parsed settings.json; what a later version says besides is left out. A job that is kept has no name of its run: it gets one."""
         if data.get('format') != FORMAT:
             raise ValueError(f'settings of format {data.get("format")}, and this job reads format {FORMAT}')
-        return Settings(**{field.name: data[field.name] for field in fields(Settings)})
+        told = {'names': data['inputs'], 'outputName': data['output'], **data, 'run': data['run'] or _name_of_run()}
+        return Settings(**{field.name: told[field.name] for field in fields(Settings)})
 
     def dialect_of(self, name: str) -> Dialect:
         """That of the input which is called `name`."""
@@ -74,3 +79,9 @@ class Settings:
             delimiter=delimiter, quote=said.get('quote', '"'), comment=said.get('comment', ''), header=said.get('header', True),
             names=tuple(said.get('names', ())), skip_lines=said.get('skipLines', 0),
         )
+
+
+def _name_of_run() -> str:
+    """As lib/core/run-name.ts makes them."""
+    now = datetime.now(timezone.utc)
+    return f'{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03}Z-{secrets.token_hex(3)}'
