@@ -11,8 +11,11 @@ export interface Summary {
   readonly inputs: number;
   /** Threads that worked at once, at most as many as asked for: as memory and inputs allowed. */
   readonly jobs: number;
-  /** What parsed them: with a dialect that the kernel does not take csv-parse did, in one thread, at some 15 MB/s. */
-  readonly parser: 'kernel' | 'csv-parse';
+  /** What parsed them: with a dialect that the kernel does not take csv-parse did, in one thread, at some 15 MB/s. `spark`: the job on Spark. */
+  readonly parser: 'kernel' | 'csv-parse' | 'spark';
+  /** `spark`: Apache Spark did it all, with `jobs` tasks at once; `memory` is that of its driver. Not there: etl-stream itself. */
+  readonly engine?: 'spark' | undefined;
+  readonly spark?: SparkRun | undefined;
   /** Bytes read from the inputs: as they stand, compressed ones as such; and of text, decompressed, as UTF-8. */
   readonly inputBytes: number;
   readonly bytes: number;
@@ -69,6 +72,14 @@ export interface Summary {
   /** Hidden folders that killed runs had left, and that this one removed. */
   readonly leftBehind: readonly string[];
   readonly version: string;
+}
+
+/** Where Spark ran a job: its version, the master's address, cores of all executors, and its name for the application. */
+export interface SparkRun {
+  readonly version: string;
+  readonly master: string;
+  readonly cores: number;
+  readonly application: string;
 }
 
 /** What only the pipeline knows. */

@@ -29,16 +29,16 @@ export function formatInspection(inspection: DatasetInspection): string {
   return parts.map((lines) => lines.map((line) => `${line}\n`).join('')).join('\n');
 }
 
-function overview({ output, version, state, geoDatabase, read, totals, compression, files }: DatasetInspection): string[] {
+function overview({ output, version, engine, state, geoDatabase, read, totals, compression, files }: DatasetInspection): string[] {
   const { rowGroups, bytes, rows, logs, watchTime } = totals;
   const largest = files.reduce<InspectedFile | undefined>((most, file) => (most && most.bytes >= file.bytes ? most : file), undefined);
   const smallest = files.reduce<InspectedFile | undefined>((least, file) => (least && least.bytes <= file.bytes ? least : file), undefined);
   const named = ({ path, rows: of, bytes: in_ }: InspectedFile): string => `${short(path, 40)}, ${count(of, 'row')}, ${size(in_)}`;
   return table([
     ['dataset', printable(output)],
-    ['written by', `etl-stream ${printable(version)}`],
+    ['written by', `etl-stream ${printable(version)}${engine === 'spark' ? ', on Apache Spark' : ''}`],
     ['geo database', `${printable(geoDatabase.type)}, built ${printable(geoDatabase.buildDate.slice(0, 10))}`],
-    ...stateRows(state),
+    ...stateRows(state, engine),
     ['read', `${count(read.read, 'row')}: ${number(read.counted)} counted, ${count(read.duplicates, 'duplicate')}, ${number(read.rejected)} rejected`],
     ['totals', `${count(rows, 'row')}, ${count(logs, 'log')}, watch time ${grouped(watchTime)}`],
     ['files', `${number(files.length)}, ${size(bytes)}, ${count(rowGroups, 'row group')}${compression.length === 0 ? '' : `, ${printable(compression.join(', '))}`}`],
@@ -46,8 +46,8 @@ function overview({ output, version, state, geoDatabase, read, totals, compressi
   ], 2);
 }
 
-function stateRows(state: DatasetInspection['state']): string[][] {
-  if (!state) return [['state', 'none']];
+function stateRows(state: DatasetInspection['state'], engine: DatasetInspection['engine']): string[][] {
+  if (!state) return [['state', engine === 'spark' ? 'none: Spark keeps none' : 'none']];
   return [
     ['state', `commit ${number(state.commit)} of ${printable(state.id)}`],
     ['', `${printable(state.folder)}${state.isThere ? '' : ' is not there'}`],

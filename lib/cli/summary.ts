@@ -30,7 +30,7 @@ export function formatSummary(summary: Summary, groupBy: GroupBy = DEFAULT_GROUP
     ['peak RSS', size(summary.memory.peakRss), `of ${size(summary.memory.limit)}`],
     ['output', number(summary.groups), `${summary.groups === 1 ? 'row' : 'rows'} in ${count(summary.files, 'file')}, ${size(summary.outputBytes)}: ${summary.output}`],
   ];
-  const { spill, runs, leftBehind, parser } = summary;
+  const { spill, runs, leftBehind, parser, spark } = summary;
   if (parser === 'csv-parse') {
     rows[0]![2] += ', parsed by csv-parse, one thread, some 15 MB/s: the kernel takes one-byte delimiters and quotes, doubled quotes, and no --comment';
   }
@@ -39,9 +39,12 @@ export function formatSummary(summary: Summary, groupBy: GroupBy = DEFAULT_GROUP
     rows.splice(4, 0, ['in all', number(state.logs), `logs by ${count(state.commit, 'commit')}${known}: ${state.folder}`]);
     if (state.forgotten > 0) rows.splice(5, 0, ['forgot', number(state.forgotten), 'ids that were counted before the --dedup-window: logs that come with them again count again']);
   }
+  if (spark) {
+    rows.splice(-2, 1, ['driver', size(summary.memory.peakRss), `resident, ${size(summary.memory.limit)} of heap`], ['spark', number(spark.cores), `${spark.cores === 1 ? 'core' : 'cores'} of Spark ${spark.version} at ${spark.master}`]);
+  }
   if (spill.bytes > 0) {
     const what = [count(spill.rows, 'row'), count(spill.splits, 'split'), count(runs.spilled, 'run'), count(runs.merges, 'merge')];
-    rows.splice(-1, 0, ['spilled', size(spill.bytes), `to ${count(spill.files, 'temporary file')}: ${what.filter((part) => !part.startsWith('0 ')).join(', ')}`]);
+    rows.splice(-1, 0, ['spilled', size(spill.bytes), spark ? 'by Spark' : `to ${count(spill.files, 'temporary file')}: ${what.filter((part) => !part.startsWith('0 ')).join(', ')}`]);
   }
   if (leftBehind.length > 0) {
     rows.push(['removed', number(leftBehind.length), `${leftBehind.length === 1 ? 'folder' : 'folders'} that killed runs left: ${leftBehind.join(', ')}`]);

@@ -14,6 +14,8 @@ export interface DatasetDescription {
   readonly format: 1;
   /** Version of etl-stream. */
   readonly version: string;
+  /** Apache Spark wrote the files, by a job of etl-stream: they say nothing of the dataset themselves. Not there: etl-stream did. */
+  readonly engine?: 'spark' | undefined;
   readonly groupBy: string;
   readonly columns: Readonly<Record<string, string>>;
   readonly valueScale: number;
@@ -30,6 +32,8 @@ export interface DescribedFile {
   readonly bytes: number;
   /** Of its bytes, in hexadecimal; undefined in a dataset of an earlier version. */
   readonly sha256?: string;
+  /** Of a file that Spark wrote, where its folder's name does not hold all of the region's (parquet/hive-path.ts). */
+  readonly region?: string;
 }
 
 /** Writes the description into the staging folder. */
@@ -72,11 +76,12 @@ const hasTexts = (value: unknown, keys: readonly string[]): boolean => isRecord(
 
 const FIELDS: Readonly<Record<Exclude<keyof DatasetDescription, 'format'>, (value: unknown) => boolean>> = {
   version: (value) => typeof value === 'string',
+  engine: (value) => value === undefined || value === 'spark',
   groupBy: (value) => value === 'region' || value === 'user',
   columns: (value) => hasTexts(value, ['id', 'user', 'ip', 'value']),
   valueScale: isCount,
   geoDatabase: (value) => hasTexts(value, ['type', 'buildDate']),
   rows: (value) => isRecord(value) && ['read', 'counted', 'duplicates', 'rejected'].every((name) => isCount(value[name])),
   files: (value) => Array.isArray(value) && value.every((file: unknown) => isRecord(file) && PATH.test(String(file.path)) && isCount(file.rows) && isCount(file.bytes)
-    && (file.sha256 === undefined || /^[0-9a-f]{64}$/.test(String(file.sha256)))),
+    && (file.sha256 === undefined || /^[0-9a-f]{64}$/.test(String(file.sha256))) && (file.region === undefined || typeof file.region === 'string')),
 };

@@ -6,7 +6,7 @@ import { readdirSync } from 'node:fs';
 import { lstat, readFile } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { EtlError } from '../core/errors.ts';
-import { DATASET_FILE, type DatasetDescription } from './description.ts';
+import { DATASET_FILE, readDescription, type DatasetDescription } from './description.ts';
 import { REJECTS_FILES } from './rejects-file.ts';
 import { isReport } from './reports.ts';
 import { STATE_MARK } from './state-mark.ts';
@@ -31,6 +31,7 @@ export async function checkReplaceable(output: string, overwrite: boolean, at = 
   throw new EtlError('ETL_OUTPUT_EXISTS', `The output ${output} exists already.`, {
     hint: await exists(join(folder, STATE_MARK))
       ? 'It has a state: leave out --no-state to add what is new. Or add --overwrite to replace it, or choose another folder with -o.'
+      : await isOfSpark(folder) ? 'It was made on Spark, which keeps no state, so nothing can be added to it. Add --overwrite to count all logs anew, or choose another folder with -o.'
       : 'It has no state, so nothing can be added to it. Add --overwrite to replace it, or choose another folder with -o.',
   });
 }
@@ -56,6 +57,10 @@ async function firstForeign(output: string): Promise<string | undefined> {
     if (!entry.isDirectory() && !ours.has(path) && !isReport(path)) return `it holds ${path}, which etl-stream did not write`;
   }
   return undefined;
+}
+
+async function isOfSpark(folder: string): Promise<boolean> {
+  return readDescription(folder).then(({ engine }) => engine === 'spark', () => false);
 }
 
 /** Whether there is a folder at the path that says it is a dataset. */

@@ -58,8 +58,8 @@ export function shown(text: Uint8Array): string {
   return JSON.stringify(all.length > SHOWN ? `${all.slice(0, SHOWN)}...` : all);
 }
 
-/** What is wrong, as a clause; undefined when nothing is. */
-export function wrongBounds(said: ColumnBounds, held: HeldValues): string | undefined {
+/** What is wrong, as a clause; undefined when nothing is. `longest`: those of a row group that have as many bytes together may be left out. */
+export function wrongBounds(said: ColumnBounds, held: HeldValues, longest = Infinity): string | undefined {
   let whole: SaidBounds | undefined;
   for (const [number, page] of said.pages.entries()) {
     const end = said.pages[number + 1]?.first ?? held.rows;
@@ -70,12 +70,19 @@ export function wrongBounds(said: ColumnBounds, held: HeldValues): string | unde
     whole = whole ? widened(whole, bounds, held) : bounds;
   }
   if (!whole) return held.rows === 0 ? undefined : 'no page is said to have it';
-  const wrong = difference(said, whole, held, held.areExact || said.minIsExact, held.areExact || said.maxIsExact)
-    ?? difference({ min: said.old.min ?? said.min, max: said.old.max ?? said.max }, whole, held, held.areExact, held.areExact);
+  const { min, max } = said;
+  if (!min || !max) {
+    if (min || max || whole.min.length + whole.max.length < longest) return 'it has no bounds';
+    return hasOrder(said, held) ? undefined : DISORDER;
+  }
+  const wrong = difference({ min, max }, whole, held, held.areExact || said.minIsExact, held.areExact || said.maxIsExact)
+    ?? difference({ min: said.old.min ?? min, max: said.old.max ?? max }, whole, held, held.areExact, held.areExact);
   if (wrong !== undefined) return `it ${wrong}`;
   if (said.nulls !== 0) return 'it is said to have rows without a value';
-  return hasOrder(said, held) ? undefined : 'its pages are not in the order that is said';
+  return hasOrder(said, held) ? undefined : DISORDER;
 }
+
+const DISORDER = 'its pages are not in the order that is said';
 
 function difference(said: SaidBounds, is: SaidBounds, { compare, show }: HeldValues, minIsExact: boolean, maxIsExact: boolean): string | undefined {
   const [low, high] = [compare(said.min, is.min), compare(said.max, is.max)];

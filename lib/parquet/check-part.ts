@@ -12,6 +12,8 @@ import { COLUMNS } from './writer-settings.ts';
 export interface CheckPartOptions {
   readonly path: string;
   readonly part: Part;
+  /** Spark wrote it. */
+  readonly isOfSpark?: boolean;
   /** Of the totals. */
   readonly scale: number;
   /** The last user of the part before, if there is one. */
@@ -22,8 +24,11 @@ export interface CheckPartOptions {
   readonly add: (region: string, user: Uint8Array, total: bigint, logs: bigint) => void;
 }
 
+/** Bytes of both bounds of a row group that parquet-java leaves out (ParquetMetadataConverter, MAX_STATS_SIZE). */
+const SPARK_LONGEST_BOUNDS = 4096;
+
 /** Gives the last user. Throws what keeps the file from being read. */
-export async function checkPart({ path, part, scale, after, tell, add }: CheckPartOptions): Promise<Uint8Array | undefined> {
+export async function checkPart({ path, part, isOfSpark = false, scale, after, tell, add }: CheckPartOptions): Promise<Uint8Array | undefined> {
   const byUser = part.region === undefined;
   const wanted = publishedColumns(byUser, scale);
   const [is, should] = [part.columns, wanted].map(describe);
@@ -47,7 +52,7 @@ export async function checkPart({ path, part, scale, after, tell, add }: CheckPa
       last = user;
     }
     const held = [heldTexts(users, areSorted), heldIntegers(totals), heldIntegers(logs), ...(regions ? [heldTexts(regions, false)] : [])];
-    checkBounds(number, bounds[number] ?? [], wanted, held, tell);
+    checkBounds(number, bounds[number] ?? [], wanted, held, isOfSpark ? SPARK_LONGEST_BOUNDS : undefined, tell);
     if (group.sortedBy !== undefined && group.sortedBy !== COLUMNS.user) tell(`its row group ${number + 1} is said to be sorted by ${group.sortedBy}`);
     const names = new Map<Uint8Array, string>();
     for (const [row, user] of users.entries()) add(part.region ?? nameOf(regions![row]!, names), user, totals[row]!, logs[row]!);
@@ -57,10 +62,10 @@ export async function checkPart({ path, part, scale, after, tell, add }: CheckPa
   return last;
 }
 
-function checkBounds(number: number, bounds: Awaited<ReturnType<typeof readBounds>>[0], columns: readonly PartColumn[], held: readonly HeldValues[], tell: (problem: string) => void): void {
+function checkBounds(number: number, bounds: Awaited<ReturnType<typeof readBounds>>[0], columns: readonly PartColumn[], held: readonly HeldValues[], longest: number | undefined, tell: (problem: string) => void): void {
   for (const [column, values] of held.entries()) {
     const said = bounds[column];
-    const wrong = said ? wrongBounds(said, values) : 'it has no bounds';
+    const wrong = said ? wrongBounds(said, values, longest) : 'it has no bounds';
     if (wrong !== undefined) tell(`its row group ${number + 1}, column ${columns[column]!.name}: ${wrong}`);
   }
 }

@@ -37,6 +37,18 @@ export function partitionFolder(region: string): string {
   return `${prefix}${start}~${hash}`;
 }
 
+/** The region of a folder's name; undefined when that is cut, or is none of ours. */
+export function regionOfFolder(folder: string): string | undefined {
+  const value = folder.slice(PARTITION_COLUMN.length + 1);
+  if (value === NO_VALUE) return '';
+  try {
+    const region = decodeURIComponent(value);
+    return partitionFolder(region) === folder ? region : undefined;
+  } catch {
+    return undefined; // no UTF-8
+  }
+}
+
 function encodeValue(region: string): string {
   if (region === '') return NO_VALUE;
   let value = '';

@@ -16,7 +16,8 @@ export interface PageBounds extends SaidBounds {
   readonly first: number;
 }
 
-export interface ColumnBounds extends SaidBounds {
+/** Those of the row group are not there where its writer found them too long. */
+export interface ColumnBounds extends Partial<SaidBounds> {
   /** Whether they are said to be values that are there. */
   readonly minIsExact: boolean;
   readonly maxIsExact: boolean;
@@ -67,8 +68,8 @@ function boundsOf(statistics: Struct, columnIndex: Struct, offsetIndex: Struct):
   if (mins.length !== places.length || maxs.length !== places.length) throw new Error('its indexes have different numbers of pages');
   const nulls = [statistics[STATISTICS.nulls]?.value, ...items(COLUMN_INDEX.nulls)] as (number | undefined)[];
   return {
-    min: binary(statistics, STATISTICS.min),
-    max: binary(statistics, STATISTICS.max),
+    ...(statistics[STATISTICS.min] && { min: binary(statistics, STATISTICS.min) }),
+    ...(statistics[STATISTICS.max] && { max: binary(statistics, STATISTICS.max) }),
     minIsExact: statistics[STATISTICS.minIsExact]?.type === TRUE,
     maxIsExact: statistics[STATISTICS.maxIsExact]?.type === TRUE,
     old: {

@@ -9,7 +9,7 @@ import { PARTITION_COLUMN, partitionFolder } from './hive-path.ts';
 
 export interface Part {
   readonly rows: number;
-  /** As its metadata has it; undefined by user. */
+  /** As its metadata has it, or who opens it; undefined by user. */
   readonly region: string | undefined;
   /** Decimal places of the totals. */
   readonly scale: number;
@@ -41,8 +41,8 @@ export interface PartRowGroup {
   integers(column: string): Promise<BigInt64Array>;
 }
 
-/** Reads a file's metadata. Throws what hyparquet and the file system throw. */
-export async function openPart(path: string): Promise<Part> {
+/** Reads a file's metadata. `said`: its region, where the file says nothing of it. Throws what hyparquet and the file system throw. */
+export async function openPart(path: string, said?: string): Promise<Part> {
   const file = await asyncBufferFromFile(path);
   const metadata = await parquetMetadataAsync(file);
   const elements = metadata.schema.slice(1);
@@ -80,8 +80,9 @@ export async function openPart(path: string): Promise<Part> {
     };
   });
   const pairs = new Map((metadata.key_value_metadata ?? []).map(({ key, value }) => [key, value ?? '']));
-  const region = columns.some(({ name }) => name === PARTITION_COLUMN) ? undefined : pairs.get(PARTITION_COLUMN);
-  return { rows: Number(metadata.num_rows), region: region === undefined ? undefined : withMark(region, path), scale, columns, pairs, rowGroups };
+  const isByUser = columns.some(({ name }) => name === PARTITION_COLUMN);
+  const region = isByUser ? undefined : pairs.get(PARTITION_COLUMN);
+  return { rows: Number(metadata.num_rows), region: region === undefined ? (isByUser ? undefined : said) : withMark(region, path), scale, columns, pairs, rowGroups };
 }
 
 function columnOf({ name, type, repetition_type: repetition, converted_type: converted, logical_type: logical, scale, precision }: SchemaElement): PartColumn {

@@ -4,8 +4,8 @@
  *   description   one, whose rows balance; that of the commit
  *   names         all files that it names, and no other
  *   bytes         of each Parquet file those that were written
- *   files         can be read to the end by another reader; made with what the description says; of the region that their
- *                 folder says; in order of users, part after part, none twice; their statistics are true (parquet/check-part.ts)
+ *   files         can be read to the end by another reader; made with what the description says (those of Spark say nothing of that);
+ *                 of the region that their folder says; in order of users, part after part, none twice; their statistics are true (parquet/check-part.ts)
  *   sums          logs are as many as were counted; region by region what the totals have
  *   rejects       as many as were rejected
  *   reports       can be read
@@ -28,6 +28,7 @@ import { STATE_MARK } from '../dataset/state-mark.ts';
 import { checkPart } from '../parquet/check-part.ts';
 import { partitionFolder, partName } from '../parquet/hive-path.ts';
 import { openPart, type Part } from '../parquet/read-part.ts';
+import { describedRegion } from './described-region.ts';
 import { difference, RegionSums } from './region-sums.ts';
 import { readReports } from './reports.ts';
 import type { Committed, Schema } from './state-content.ts';
@@ -95,7 +96,7 @@ class FilesCheck {
   constructor(folder: string, description: DatasetDescription, sums: RegionSums, tell: (problem: string) => void) {
     this.#folder = folder;
     this.#description = description;
-    this.#metadata = new Map(Object.entries(fileMetadata(description)));
+    this.#metadata = new Map(description.engine === undefined ? Object.entries(fileMetadata(description)) : []);
     this.#sums = sums;
     this.#tell = tell;
   }
@@ -128,7 +129,8 @@ class FilesCheck {
     }
   }
 
-  async #read({ path, rows, bytes, sha256 }: DescribedFile, tell: (problem: string) => void): Promise<void> {
+  async #read(file: DescribedFile, tell: (problem: string) => void): Promise<void> {
+    const { path, rows, bytes, sha256 } = file;
     const { groupBy, valueScale } = this.#description;
     const full = join(this.#folder, path);
     const { size } = await stat(full);
@@ -138,7 +140,7 @@ class FilesCheck {
       problems++;
       tell(problem);
     };
-    const part = await openPart(full);
+    const part = await openPart(full, describedRegion(this.#description, file));
     if (part.rows !== rows) throw new Error(`it has ${part.rows} rows, and should have ${rows}`);
     if (part.scale !== valueScale) throw new Error(`it has ${part.scale} decimal places, and should have ${valueScale}`);
     if (groupBy === 'region' && part.region === undefined) throw new Error('it does not say which region it is of');
@@ -146,7 +148,7 @@ class FilesCheck {
     this.#checkMetadata(part, told);
     const after = this.#place(path, told);
     if (sha256 !== undefined && await sha256Of(full) !== sha256) throw new Error('it has other bytes, by their SHA-256');
-    const last = await checkPart({ path: full, part, scale: valueScale, after, tell: told, add: (...row) => this.#sums.add(...row) });
+    const last = await checkPart({ path: full, part, isOfSpark: this.#description.engine === 'spark', scale: valueScale, after, tell: told, add: (...row) => this.#sums.add(...row) });
     this.#before!.last = last;
     if (problems > 0) return;
     this.found.files++;
@@ -209,7 +211,7 @@ async function checkRejects(folder: string, rejected: number, tell: (problem: st
 }
 
 /** What a description and a commit both say. */
-function saidBy({ groupBy, columns, valueScale, geoDatabase, rows }: Readonly<Record<Exclude<keyof DatasetDescription, 'format' | 'version' | 'files'>, unknown>>): unknown {
+function saidBy({ groupBy, columns, valueScale, geoDatabase, rows }: Readonly<Record<Exclude<keyof DatasetDescription, 'format' | 'version' | 'engine' | 'files'>, unknown>>): unknown {
   return { groupBy, columns, valueScale, geoDatabase, rows };
 }
 

@@ -12,6 +12,7 @@ import { openPart } from '../parquet/read-part.ts';
 import type { RunReport } from '../report/report.ts';
 import type { MemoryTable, QuerySource } from '../sql/session.ts';
 import { State } from '../state/state.ts';
+import { describedRegion } from './described-region.ts';
 import { reading, type PublishedDataset } from './published.ts';
 import { idOf } from './state-content.ts';
 
@@ -32,12 +33,13 @@ export async function querySource({ place: { output, folder }, description, repo
 const CUT_NAME = /~[0-9a-f]{32}$/;
 
 /** The full name stands in the files. */
-async function longRegions(output: string, folder: string, { files }: DatasetDescription): Promise<Record<string, string>> {
+async function longRegions(output: string, folder: string, description: DatasetDescription): Promise<Record<string, string>> {
   const names: Record<string, string> = {};
-  for (const { path } of files) {
+  for (const file of description.files) {
+    const { path } = file;
     const name = dirname(path);
     if (!CUT_NAME.test(name) || Object.hasOwn(names, name)) continue;
-    const { region } = await reading(`${output}/${path}`, () => openPart(join(folder, path)));
+    const { region } = await reading(`${output}/${path}`, () => openPart(join(folder, path), describedRegion(description, file)));
     if (region !== undefined) names[name] = region;
   }
   return names;

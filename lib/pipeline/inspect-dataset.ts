@@ -13,6 +13,7 @@ import { PARTITION_COLUMN } from '../parquet/hive-path.ts';
 import { openPart, type PartColumn } from '../parquet/read-part.ts';
 import { COLUMNS } from '../parquet/writer-settings.ts';
 import type { RunReport } from '../report/report.ts';
+import { describedRegion } from './described-region.ts';
 import { datasetAt } from './dataset-place.ts';
 import { reading } from './published.ts';
 import { readTotals, totalsOf } from './region-totals.ts';
@@ -59,6 +60,8 @@ export interface DatasetInspection {
   readonly folder: string;
   /** Of etl-stream, that wrote it. */
   readonly version: string;
+  /** `spark`: by a job on Apache Spark; undefined: itself. */
+  readonly engine: 'spark' | undefined;
   readonly groupBy: 'region' | 'user';
   /** Of the files; grouped by region `geo_region` is the name of their folder, and not among them. */
   readonly columns: readonly Omit<PartColumn, 'isRequired'>[];
@@ -90,25 +93,29 @@ export async function inspectDataset(output: string): Promise<DatasetInspection>
   const place = await datasetAt(output);
   const { folder } = place;
   const description = await reading(output, () => readDescription(folder));
-  const { groupBy, version, columns: inputColumns, valueScale, geoDatabase, rows: { read, counted, duplicates, rejected } } = description as DatasetDescription & { groupBy: 'region' | 'user' };
+  const { groupBy, version, engine, columns: inputColumns, valueScale, geoDatabase, rows: { read, counted, duplicates, rejected } } = description as DatasetDescription & { groupBy: 'region' | 'user' };
   const files: InspectedFile[] = [];
   const codecs = new Set<string>();
   let columns: readonly PartColumn[] = publishedColumns(groupBy === 'user', valueScale);
-  for (const { path, rows, bytes } of description.files) {
-    const part = await reading(`${output}/${path}`, () => openPart(join(folder, path)));
+  const parts: { path: string; region: string | undefined }[] = [];
+  for (const file of description.files) {
+    const { path, rows, bytes } = file;
+    const said = describedRegion(description, file);
+    parts.push({ path: join(folder, path), region: said });
+    const part = await reading(`${output}/${path}`, () => openPart(join(folder, path), said));
     columns = part.columns;
     for (const group of part.rowGroups) for (const codec of group.codecs) codecs.add(codec);
     files.push({ path, region: part.region, rows, bytes, rowGroups: part.rowGroups.length });
   }
   const { reports, damaged } = await readReports(folder);
   const rows = sum(files, (file) => file.rows);
-  const totals = totalsOf(reports.at(-1), { rows, logs: counted! }) ?? await reading(output, () => readTotals(files.map(({ path }) => join(folder, path)), valueScale));
+  const totals = totalsOf(reports.at(-1), { rows, logs: counted! }) ?? await reading(output, () => readTotals(parts, valueScale));
   const mark = await readStateMark(folder).catch(() => undefined);
   const state = defaultState(output);
   const bytesOf = new Map<string | undefined, number>();
   for (const { region, bytes } of files) bytesOf.set(region, (bytesOf.get(region) ?? 0) + bytes);
   return {
-    output: place.output, folder, version, groupBy, inputColumns, valueScale, geoDatabase, files,
+    output: place.output, folder, version, engine, groupBy, inputColumns, valueScale, geoDatabase, files,
     columns: columns.map(({ name, type }) => ({ name, type })),
     sortedBy: [COLUMNS.user],
     partitionedBy: groupBy === 'region' ? [PARTITION_COLUMN] : [],

@@ -29,16 +29,16 @@ interface Sum {
   total: bigint;
 }
 
-/** Of the files at `paths`. Throws what hyparquet and the file system throw. */
-export async function readTotals(paths: readonly string[], scale: number): Promise<Totals> {
+/** Of files, each with the region that it is said to be of where it does not say so itself. Throws what hyparquet and the file system throw. */
+export async function readTotals(files: readonly { readonly path: string; readonly region: string | undefined }[], scale: number): Promise<Totals> {
   const sums = new Map<string, Sum>();
   const of = (region: string): Sum => {
     let sum = sums.get(region);
     if (!sum) sums.set(region, (sum = { rows: 0, logs: 0n, total: 0n }));
     return sum;
   };
-  for (const path of paths) {
-    const { region, rowGroups } = await openPart(path);
+  for (const { path, region: said } of files) {
+    const { region, rowGroups } = await openPart(path, said);
     for (const group of rowGroups) {
       const [totals, logs] = [await group.integers(COLUMNS.total), await group.integers(COLUMNS.count)];
       if (region !== undefined) add(of(region), group.rows, sumOf(totals), sumOf(logs));

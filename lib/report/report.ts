@@ -16,7 +16,7 @@ export interface RunReport {
   /** Of etl-stream, and of Node. */
   readonly version: string;
   readonly node: string;
-  /** `processors`: those that the process may use. `memoryBytes`: of the machine, or its control group. */
+  /** `processors`: those that the process may use. `memoryBytes`: of the machine, or its control group. On Spark: of the driver. */
   readonly machine: { readonly platform: string; readonly arch: string; readonly processors: number; readonly memoryBytes: number };
   /** ISO 8601, UTC. */
   readonly startedAt: string;
@@ -49,7 +49,7 @@ export interface InputReport {
   readonly name: string;
   /** On the disk; null: not a file. */
   readonly bytes: number | null;
-  /** `text` (UTF-8), `transcoded` (another encoding), `gzip`, `zstd` or `bzip2`; null: not a file. */
+  /** `text` (UTF-8), `transcoded` (another encoding), `gzip`, `zstd` or `bzip2`, on Spark by its name; null: not a file. */
   readonly content: string | null;
   readonly rows: number;
   readonly rejected: number;

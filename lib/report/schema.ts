@@ -9,7 +9,7 @@ const counts = z.record(z.string(), count);
 const listed = <T extends z.ZodType>(item: T) => z.object({ count, listed: z.array(item) });
 
 const summary = z.object({
-  output: z.string(), inputs: count, jobs: count, parser: z.enum(['kernel', 'csv-parse']), inputBytes: count, bytes: count,
+  output: z.string(), inputs: count, jobs: count, parser: z.enum(['kernel', 'csv-parse', 'spark']), inputBytes: count, bytes: count,
   rows: z.object({ read: count, duplicates: count, rejected: count, counted: count }),
   rejectedBy: counts, rejectsFile: z.string(), emptyLines: count, unknownRegion: count, users: count, regions: count, groups: count,
   files: count, outputBytes: count, valueScale: count, geoDatabase: z.object({ type: z.string(), buildDate: z.string() }),
@@ -19,6 +19,7 @@ const summary = z.object({
   seconds: count, phases: z.record(z.enum(phases), count), megabytesPerSecond: count, rowsPerSecond: count,
   state: z.object({ folder: z.string(), commit: count, isUnchanged: z.boolean(), isRepublished: z.boolean(), knownInputs: count, logs: count, forgotten: count }).optional(),
   leftBehind: z.array(z.string()), version: z.string(),
+  engine: z.literal('spark').optional(), spark: z.object({ version: z.string(), master: z.string(), cores: count, application: z.string() }).optional(),
 });
 
 const report = z.object({

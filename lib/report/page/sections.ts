@@ -28,7 +28,7 @@ function balance({ rows }: RunReport['summary']): HTMLElement | undefined {
 }
 
 export function keyFigures({ summary, memory, result }: RunReport): HTMLElement {
-  const { rows, spill, state } = summary;
+  const { rows, spill, state, spark } = summary;
   const of = (part: number): string => `${percent(part, rows.read)} of rows`;
   const figures: [name: string, figure: string, note: string, kind?: string][] = [
     ['Read', number(rows.read), `rows, ${size(summary.bytes)} of text`],
@@ -38,10 +38,10 @@ export function keyFigures({ summary, memory, result }: RunReport): HTMLElement 
     ['Watch time', decimal(result.total), `of ${count(result.logs, 'log')}`],
     ['Users', number(summary.users), `in ${count(summary.regions, 'region')}`],
     ['Inputs', number(summary.inputs), state && state.knownInputs > 0 ? `${number(state.knownInputs)} counted before` : `${size(summary.inputBytes)} read`],
-    ['Time', seconds(summary.seconds), `with ${count(summary.jobs, 'job')}`],
+    ['Time', seconds(summary.seconds), spark ? `on Spark, ${count(spark.cores, 'core')}` : `with ${count(summary.jobs, 'job')}`],
     ['Speed', `${number(Math.round(summary.megabytesPerSecond))} MB/s`, `${number(Math.round(summary.rowsPerSecond))} rows/s`],
-    ['Peak memory', size(memory.peakBytes), `of ${size(memory.limitBytes)}`],
-    ['Spilled', spill.bytes === 0 ? 'nothing' : size(spill.bytes), spill.bytes === 0 ? 'all fit memory' : `to ${count(spill.files, 'temporary file')}`],
+    ['Peak memory', size(memory.peakBytes), spark ? `of the driver, ${size(memory.limitBytes)} of heap` : `of ${size(memory.limitBytes)}`],
+    ['Spilled', spill.bytes === 0 ? 'nothing' : size(spill.bytes), spill.bytes === 0 ? 'all fit memory' : spark ? 'by Spark' : `to ${count(spill.files, 'temporary file')}`],
     ['Output', size(summary.outputBytes), `${count(summary.files, 'file')}, ${count(summary.groups, 'row')}`],
   ];
   return h('dl', { class: 'figures' }, ...figures.map(([name, figure, note, kind]) => h('div', kind ? { class: kind } : {}, h('dt', {}, name), h('dd', {}, h('strong', {}, figure), h('span', {}, note)))));
@@ -78,7 +78,7 @@ export function files({ files: { count: all, listed }, summary }: RunReport): Ch
 /** Options in effect, and where it ran. */
 export function circumstances(report: RunReport): Child[] {
   const { options, machine, node, version, run, summary, memory, endedAt, startedAt } = report;
-  const { state, runs, spill } = summary;
+  const { state, runs, spill, spark } = summary;
   const rows = (of: readonly (readonly [string, unknown])[]) => of.map(([name, value]) => [name, outside(shown(value))]);
   return [h('div', { class: 'beside' },
     table('Options in effect', [{ name: 'Option' }, { name: 'Value' }], rows(Object.entries(options).filter(([, value]) => value !== null))),
@@ -87,12 +87,14 @@ export function circumstances(report: RunReport): Child[] {
       ['machine', `${machine.platform} ${machine.arch}, ${count(machine.processors, 'processor')}, ${size(machine.memoryBytes)}`],
       ['parser', summary.parser],
       ['IP database', `${summary.geoDatabase.type}, ${summary.geoDatabase.buildDate}`],
-      ['sorted runs', `${number(runs.made)} made, ${number(runs.spilled)} spilled, ${count(runs.merges, 'merge')}`],
-      ['spilled', `${size(spill.bytes)}, ${count(spill.rows, 'row')}, ${count(spill.splits, 'split')}`],
+      ...(spark ? [['Spark', `${spark.version} at ${spark.master}, ${count(spark.cores, 'core')}, ${spark.application}`], ['spilled', size(spill.bytes)]] as const : [
+        ['sorted runs', `${number(runs.made)} made, ${number(runs.spilled)} spilled, ${count(runs.merges, 'merge')}`],
+        ['spilled', `${size(spill.bytes)}, ${count(spill.rows, 'row')}, ${count(spill.splits, 'split')}`],
+      ] as const),
       ['empty lines', number(summary.emptyLines)],
       ...(state ? [['state', `${state.folder}, commit ${number(state.commit)}, ${count(state.knownInputs, 'known input')}`] as const] : []),
     ]))),
-    h('details', {}, h('summary', {}, 'Show the shares of memory'),
+    Object.keys(memory.budget).length > 0 && h('details', {}, h('summary', {}, 'Show the shares of memory'),
       table('Shares of memory', [{ name: 'Share' }, { name: 'Value', isFigure: true }], Object.entries(memory.budget).map(([name, value]) => [name, typeof value === 'number' ? number(value) : String(value)]))),
   ];
 }

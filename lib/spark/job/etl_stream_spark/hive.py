@@ -14,6 +14,8 @@ from urllib.parse import unquote_to_bytes
 
 from pyspark.sql import Column, functions as F
 
+from .errors import JobError
+
 PARTITION_COLUMN = 'geo_region'
 NO_VALUE = '__HIVE_DEFAULT_PARTITION__'
 TAKEN_FOR_NULL = re.compile(r'(__hive_default_partition__|null)\Z', re.IGNORECASE)
@@ -38,7 +40,7 @@ class StoredRegions:
         self._by_hash: dict[str, str] | None = None
 
     def of(self, folder: str) -> str:
-        """Of `geo_region=...`. Raises KeyError for a hash of none of the names."""
+        """Of `geo_region=...`. Raises ETL_INTERNAL for a hash of none of the names."""
         value = folder[len(PARTITION_COLUMN) + 1:]
         if value == NO_VALUE:
             return ''
@@ -46,6 +48,8 @@ class StoredRegions:
             return unquote_to_bytes(value).decode()  # Spark escapes some of ASCII, as one byte each
         if self._by_hash is None:
             self._by_hash = {f'~{_digest(name)}': name for name in self._names}
+        if value not in self._by_hash:
+            raise JobError('ETL_INTERNAL', f'Spark wrote the folder {folder}, which is of no region.')
         return self._by_hash[value]
 
 

@@ -108,7 +108,9 @@ def reading_ended(spark: SparkSession) -> float | None:
 
 
 def _stages(spark: SparkSession) -> list:
-    stages = spark._jsc.sc().statusStore().stageList(None)
+    jvm = spark._jvm
+    quantiles = spark.sparkContext._gateway.new_array(jvm.double, 0)
+    stages = spark._jsc.sc().statusStore().stageList(None, False, False, quantiles, jvm.java.util.ArrayList())
     return [stages.apply(at) for at in range(stages.size())]
 
 
