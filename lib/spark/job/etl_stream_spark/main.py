@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 from .errors import JobError, job_error_in
 from .progress import Progress, tell
 from .run import run
-from .session import open_session, read_local_or_hadoop
+from .session import local_path, open_session, read_bytes
 from .settings import Settings
 
 EXIT_CODES: Mapping[str, int] = {'ETL_USAGE': 2, 'ETL_REJECTED': 3}
@@ -27,7 +27,7 @@ def main(arguments: argparse.Namespace) -> int:
         run_settings(spark, arguments)
         return 0
     except Exception as error:
-        return _tell_error(error)
+        return tell_error(error)
     finally:
         if spark is not None:
             spark.stop()
@@ -35,24 +35,35 @@ def main(arguments: argparse.Namespace) -> int:
 
 def run_settings(spark: SparkSession, arguments: argparse.Namespace) -> dict[str, Any]:
     """A job by its arguments, in a session that goes on afterwards: tells the result, and gives it."""
-    settings = Settings.of(json.loads(read_local_or_hadoop(spark, arguments.settings)))
-    if arguments.input:
-        settings = replace(settings, inputs=arguments.input, names=arguments.input)
-    if arguments.output:
-        settings = replace(settings, output=arguments.output)
-    if arguments.overwrite:
-        settings = replace(settings, overwrite=True)
-    folder = re.sub(r'[^/]*$', '', arguments.settings)
+    settings = settings_of(spark, arguments)
     progress = Progress(spark).start()
     try:
-        summary = run(spark, settings, f'{folder}ranges', progress)
+        summary = run(spark, settings, ranges_of(arguments), progress)
     finally:
         progress.stop()
     tell('result', summary=summary)
     return summary
 
 
-def _tell_error(error: Exception) -> int:
+def settings_of(spark: SparkSession, arguments: argparse.Namespace) -> Settings:
+    """Those of the file, with what was said besides."""
+    settings = Settings.of(json.loads(read_bytes(spark, local_path(arguments.settings) or arguments.settings)))
+    if arguments.input:
+        settings = replace(settings, inputs=arguments.input, names=arguments.input)
+    if arguments.output:
+        settings = replace(settings, output=arguments.output, outputName=arguments.output)
+    if arguments.overwrite:
+        settings = replace(settings, overwrite=True)
+    return settings
+
+
+def ranges_of(arguments: argparse.Namespace) -> str:
+    """The folder beside the settings."""
+    return re.sub(r'[^/]*$', 'ranges', arguments.settings)
+
+
+def tell_error(error: Exception) -> int:
+    """Says what ended the job; gives the exit code."""
     told = error if isinstance(error, JobError) else job_error_in(str(error))
     if told is None:
         java = getattr(error, 'java_exception', None)

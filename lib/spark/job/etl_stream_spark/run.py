@@ -15,11 +15,11 @@ from .address import Ranges
 from .counts import Counts
 from .facts import Facts
 from .inputs import Input, look_into
-from .listing import Listed, Listing, is_url
+from .listing import Listing
 from .plan import COUNTS, TOTALS, checked_rows, result
 from .progress import Progress
 from .publish import publish
-from .session import cores, prepare, read_local_or_hadoop, reading_ended
+from .session import cores, local_path, prepare, read_bytes, reading_ended
 from .settings import Settings
 from .staging import Staging
 
@@ -32,14 +32,10 @@ def run(spark: SparkSession, settings: Settings, ranges: str, progress: Progress
     started = datetime.now(timezone.utc)
     with Staging(spark, settings) as staging:
         staging.check()
-        listed = Listing(spark, settings.glob).of(settings.inputs, settings.names)
-        inputs, scale = look_into(listed, settings, lambda file, limit: _head(spark, file, limit))
-        prepare(spark, _text_bytes(inputs), settings.compression, settings.parquetEncoding)
-        table_of_ranges = Ranges.read(spark, ranges) if is_url(ranges) else Ranges.local(spark, ranges)
+        inputs, scale, table = _planned(spark, settings, ranges)
         staging.make()
         progress.enter('scatter')
-        rows = checked_rows(spark, settings, inputs, scale)
-        written = _write(result(rows, settings, table_of_ranges, scale), settings, staging, scale, len(inputs))
+        written = _write(table, settings, staging, scale, len(inputs))
         _divide(progress, reading_ended(spark))
         facts = Facts(
             inputs=inputs, read_by=written.counts.read_by, rejected_in=written.counts.rejected_in, counted=written.counted,
@@ -49,6 +45,23 @@ def run(spark: SparkSession, settings: Settings, ranges: str, progress: Progress
         _write_rejects(spark, settings, facts, staging)
         progress.enter('publish')
         return publish(spark, settings, staging, facts)
+
+
+def explain(spark: SparkSession, settings: Settings, ranges: str) -> str:
+    """The physical plan of what is written, as Spark tells it; nothing is read but beginnings."""
+    _, _, table = _planned(spark, settings, ranges)
+    return table._jdf.queryExecution().explainString(spark._jvm.org.apache.spark.sql.execution.ExplainMode.fromString('formatted'))
+
+
+def _planned(spark: SparkSession, settings: Settings, ranges: str) -> tuple[list[Input], int, DataFrame]:
+    """Inputs, decimal places, and the result as a plan."""
+    listed = Listing(spark, settings.glob).of(settings.inputs, settings.names)
+    inputs, scale = look_into(listed, settings, lambda file, limit: read_bytes(spark, file.path, limit))
+    prepare(spark, _text_bytes(inputs), settings.compression, settings.parquetEncoding)
+    local = local_path(ranges)
+    # What stands on the driver's disk is nowhere else: it goes with the plan.
+    table_of_ranges = Ranges.read(spark, ranges) if local is None else Ranges.local(spark, local)
+    return inputs, scale, result(checked_rows(spark, settings, inputs, scale), settings, table_of_ranges, scale)
 
 
 @dataclass(frozen=True)
@@ -121,10 +134,6 @@ def _divide(progress: Progress, reading: float | None) -> None:
         after = max(0.0, min(time.time() - reading, progress.seconds['scatter']))
         progress.seconds['scatter'] -= after
         progress.seconds['reduce'] += after
-
-
-def _head(spark: SparkSession, file: Listed, limit: int) -> bytes:
-    return read_local_or_hadoop(spark, file.path, limit)
 
 
 def _text_bytes(inputs: Sequence[Input]) -> int:

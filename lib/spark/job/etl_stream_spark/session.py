@@ -4,7 +4,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from typing import Sequence
+from urllib.parse import unquote, urlsplit
 
 from pyspark.sql import SparkSession
 
@@ -127,18 +127,22 @@ def cores(spark: SparkSession) -> int:
     return spark.sparkContext.defaultParallelism
 
 
-def read_local_or_hadoop(spark: SparkSession, url: str, limit: int | None = None) -> bytes:
-    """The first bytes of a file, or all; of this machine where it has no scheme."""
-    if ':' not in url.split('/')[0]:
-        with open(os.path.abspath(url), 'rb') as file:
+def local_path(url: str) -> str | None:
+    """The path on this machine that a path, or a URL with its escapes, says; None: it is elsewhere."""
+    parts = urlsplit(url)
+    if parts.scheme == '':
+        return os.path.abspath(url)
+    return unquote(parts.path) if parts.scheme == 'file' and parts.netloc in ('', 'localhost') else None
+
+
+def read_bytes(spark: SparkSession, path: str, limit: int | None = None) -> bytes:
+    """The first bytes of a file, or all. A path without a scheme is one of this machine; all others are as Hadoop has them, without escapes."""
+    if path.startswith('/'):
+        with open(path, 'rb') as file:
             return file.read() if limit is None else file.read(limit)
-    path = spark._jvm.org.apache.hadoop.fs.Path(url)
-    stream = path.getFileSystem(spark._jsc.hadoopConfiguration()).open(path)
+    file = spark._jvm.org.apache.hadoop.fs.Path(path)
+    stream = file.getFileSystem(spark._jsc.hadoopConfiguration()).open(file)
     try:
         return bytes(stream.readAllBytes() if limit is None else stream.readNBytes(limit))
     finally:
         stream.close()
-
-
-def names_of(inputs: Sequence[str]) -> str:
-    return ', '.join(inputs[:3]) + (f' and {len(inputs) - 3} more' if len(inputs) > 3 else '')

@@ -1,0 +1,36 @@
+"""
+Runs jobs one after the other in one session: a line on stdin is the JSON arguments of one, {"settings": path, "output"?: path, "explain"?: true}.
+Answers on stdout as a job does; instead of a result, {"event": "plan", "text"} where a plan was asked for.
+"""
+import argparse
+import json
+import sys
+
+from pyspark.sql import SparkSession
+
+from etl_stream_spark import main, run
+from etl_stream_spark.progress import tell
+
+settings = {
+    'spark.master': 'local[2]', 'spark.ui.enabled': 'false', 'spark.log.level': 'ERROR', 'spark.ui.showConsoleProgress': 'false',
+    'spark.driver.host': '127.0.0.1', 'spark.driver.bindAddress': '127.0.0.1', 'spark.sql.shuffle.partitions': '3',
+    'spark.driver.memory': '1g', 'spark.sql.adaptive.enabled': 'true',
+}
+builder = SparkSession.builder
+for key, value in settings.items():
+    builder = builder.config(key, value)
+spark = builder.getOrCreate()
+
+# Jobs of a few rows would be one task after the shuffles: an order over several is to be seen.
+spark.conf.set('spark.sql.adaptive.coalescePartitions.enabled', 'false')
+for line in sys.stdin:
+    job = json.loads(line)
+    arguments = argparse.Namespace(settings=job['settings'], input=None, output=job.get('output'), overwrite=False)
+    try:
+        if job.get('explain'):
+            tell('plan', text=run.explain(spark, main.settings_of(spark, arguments), main.ranges_of(arguments)))
+        else:
+            main.run_settings(spark, arguments)
+    except Exception as error:
+        main.tell_error(error)
+spark.stop()
