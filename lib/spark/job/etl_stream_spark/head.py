@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SAMPLE_BYTES = 1 << 20
 _HEADER_BYTES = 64 << 10
 _UTF_16 = (b'\xff\xfe', b'\xfe\xff')
+_MARK = b'\xef\xbb\xbf'
 
 
 class Head:
@@ -42,6 +43,11 @@ class Head:
     @property
     def name(self) -> str:
         return self._file.name
+
+    @property
+    def mark(self) -> bool:
+        """Whether it begins with a byte order mark of UTF-8."""
+        return self._text(len(_MARK)) == _MARK
 
     @property
     def is_empty(self) -> bool:
@@ -77,11 +83,11 @@ class Head:
     def _records(self, text: bytes, whole: bool, dialect: Dialect, width: int) -> Iterator[tuple[bytes, int]]:
         """The framer's, which says the same in the job. What may not be whole is left out."""
         from .inputs import Input  # which needs this module
-        lines = text.split(b'\n')
+        lines = text.removeprefix(_MARK).split(b'\n')
         if whole and lines[-1] == b'':
             lines.pop()
         batch = pa.record_batch({'file': pa.array([0] * len(lines), pa.int32()), 'value': pa.array(lines, pa.binary())})
-        framed = Input(0, self.name, '', '', len(text), dialect, width, {}, (), 'text')
+        framed = Input(0, self.name, '', '', len(text), dialect, width, {}, (), 'text', self.mark)
         last = None
         for out in frames(self._settings, [framed])(iter([batch])):
             for record, status in zip(out.column('record').to_pylist(), out.column('status').to_pylist()):

@@ -38,6 +38,8 @@ class Input:
     ruled: tuple[int, ...]
     # What stands in it: text, gzip, bzip2.
     content: str
+    # Whether it begins with a byte order mark of UTF-8, which Hadoop takes away.
+    mark: bool
 
 
 def look_into(listed: Sequence[Listed], settings: Settings, read: Callable[[Listed, int], bytes]) -> tuple[list[Input], int]:
@@ -61,7 +63,7 @@ def look_into(listed: Sequence[Listed], settings: Settings, read: Callable[[List
     inputs = []
     for number, (file, head, place) in enumerate(zip(listed, heads, places)):
         place = place or Places(0, {}, ())
-        inputs.append(Input(number, file.name, file.path, file.url, file.size, head.dialect, place.width, dict(place.columns), place.ruled, head.content))
+        inputs.append(Input(number, file.name, file.path, file.url, file.size, head.dialect, place.width, dict(place.columns), place.ruled, head.content, head.mark))
     return inputs, scale or 0
 
 
