@@ -19,6 +19,8 @@ import type { Forgot } from './pipeline/tend.ts';
 import type { JobListener } from './progress.ts';
 import type { Validation, ValidationContext } from './pipeline/validate.ts';
 import type { Verification, VerifyOptions } from './pipeline/verify.ts';
+import type { SparkContext } from './spark/spark-job.ts';
+import type { SparkOptions } from './spark/spark-options.ts';
 import type { Summary } from './summary.ts';
 
 export { EtlError, errorCodes, type ErrorCode } from './core/errors.ts';
@@ -39,6 +41,9 @@ export type { Reports } from './pipeline/reports.ts';
 export type { Bucket, InputReport, Listed, RegionReport, ResultReport, RunReport, TopRow } from './report/report.ts';
 export type { Verification, VerifiedState, VerifyOptions } from './pipeline/verify.ts';
 export type { ParameterValue, Parameters, QueryOptions, QueryResult, ResultBatch, ResultColumn } from './sql/session.ts';
+export type { SparkProgress } from './spark/protocol.ts';
+export type { SparkContext, SparkListener } from './spark/spark-job.ts';
+export type { SparkOptions } from './spark/spark-options.ts';
 export type { Summary } from './summary.ts';
 export { checkCsv, type CheckCsvOptions, type CheckedRecords, type MalformedRecord, type Repair } from './parse/checked-records.ts';
 export { describeDialect, SNIFF_BYTES, sniffDialect, type SniffOptions } from './parse/sniff.ts';
@@ -164,6 +169,23 @@ export async function openQueries(options: OpenQueriesOptions): Promise<DatasetQ
  */
 export async function queryDataset(output: string, sql: string, options: QueryDatasetOptions = {}): Promise<DatasetResult> {
   return (await besidesRuns()).queryDataset(output, sql, options);
+}
+
+/**
+ * Does what `run` does on Apache Spark 4, by `spark-submit`: `spark` says how it is reached. Inputs and output may be URLs that Spark takes. There is no state, and
+ * options that Spark has no use for are refused. `events` hears `progress`; `onLog` is told what Spark said last when it failed. Rejects as `run` does, and with
+ * ETL_SPARK_MISSING (no Spark, no Java 17) and ETL_SPARK (the job failed in Spark).
+ */
+export async function runOnSpark(options: RunOptions, spark: SparkOptions = {}, context: SparkContext = {}): Promise<Summary> {
+  return (await besidesRuns()).runSparkJob(options, spark, context);
+}
+
+/**
+ * Writes the job that `runOnSpark` submits into a new or empty `folder`, with a README that says how it is submitted: for clusters that are not reached by
+ * `spark-submit` from here. With `options.overwrite` an earlier job there is replaced. Rejects with ETL_USAGE, ETL_OUTPUT_EXISTS, ETL_OUTPUT_WRITE, ETL_GEO_DATABASE.
+ */
+export async function emitSparkJob(options: RunOptions, folder: string): Promise<{ readonly folder: string }> {
+  return (await besidesRuns()).writeSparkJob(options, folder);
 }
 
 /** Loaded when it is needed: a run does not pay for it. */

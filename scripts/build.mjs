@@ -7,6 +7,7 @@
 //   dist/lib/<name>-<hash>.js   what those share, and what is loaded only when it is needed
 //   dist/lib/*.wasm             the kernels
 //   dist/lib/report.html        the template of a run's report as a page
+//   dist/lib/job/               what the job on Spark is made of: job.py, and its modules as a zip file
 //   dist/lib/embedded.table     the range table of the embedded IP database
 //   dist/man/etl-stream.1       the man page
 //   dist/config.schema.json     the schema of configuration files, for editors
@@ -20,6 +21,7 @@ import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeF
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { zipSync } from 'fflate';
 import { register } from 'tsx/esm/api';
 
 const tsc = fileURLToPath(import.meta.resolve('typescript/package.json')).replace(/package\.json$/, 'bin/tsc');
@@ -48,6 +50,7 @@ for (const file of readdirSync('lib/kernels')) {
 }
 
 cpSync('lib/report/report.html', 'dist/lib/report.html');
+buildSparkJob();
 
 register(); // what follows runs the sources
 const { LinearMemory } = await import('../lib/kernels/linear-memory.ts');
@@ -66,6 +69,19 @@ writeFileSync('dist/man/etl-stream.1', manPage(program, version));
 writeFileSync('dist/config.schema.json', `${JSON.stringify(configJsonSchema(), null, 2)}\n`);
 
 chmodSync('dist/bin/etl-stream.js', 0o755);
+
+/** The modules of the job on Spark as one file, of the same bytes for the same sources, beside its sources and in dist/. */
+function buildSparkJob() {
+  const folder = 'lib/spark/job/etl_stream_spark';
+  const files = [
+    ...readdirSync(folder).filter((name) => name.endsWith('.py')).map((name) => [name, `${folder}/${name}`]),
+    ['report.html', 'lib/report/report.html'],
+  ].sort(([a], [b]) => (a < b ? -1 : 1));
+  const entries = Object.fromEntries(files.map(([name, path]) => [`etl_stream_spark/${name}`, readFileSync(path)]));
+  writeFileSync(`${folder}.zip`, zipSync(entries, { level: 9, mtime: new Date(1980, 0, 1), os: 3, attrs: 0o644 << 16 }));
+  mkdirSync('dist/lib/job', { recursive: true });
+  for (const name of ['job.py', 'etl_stream_spark.zip']) cpSync(`lib/spark/job/${name}`, `dist/lib/job/${name}`);
+}
 
 /** Removes the types that the library's own do not refer to: five of six files. */
 function keepTypesOf(entry) {

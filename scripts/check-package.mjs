@@ -66,7 +66,7 @@ function unpack() {
 }
 
 function onlyWhatIsNeeded() {
-  const allowed = /^(package\.json|README\.md|docs\/[\w-]+\.md|LICENSE|CHANGELOG\.md|dist\/(config\.schema\.json|bin\/etl-stream\.js|lib\/[\w-]+\.(js|wasm|table|html)|lib\/dashboard\/[\w-]+\.(js|css|json|html)|lib\/([\w-]+\/)*[\w-]+\.d\.ts|man\/[\w-]+\.1))$/;
+  const allowed = /^(package\.json|README\.md|docs\/[\w-]+\.md|LICENSE|CHANGELOG\.md|dist\/(config\.schema\.json|bin\/etl-stream\.js|lib\/[\w-]+\.(js|wasm|table|html)|lib\/dashboard\/[\w-]+\.(js|css|json|html)|lib\/job\/(job\.py|etl_stream_spark\.zip)|lib\/([\w-]+\/)*[\w-]+\.d\.ts|man\/[\w-]+\.1))$/;
   const { scripts } = JSON.parse(readFileSync(join(unpacked, 'package.json'), 'utf8'));
   for (const name of ['preinstall', 'install', 'postinstall', 'prepare']) if (scripts[name]) fail(`package.json has an install script: ${name}`);
   for (const name of files(unpacked)) {

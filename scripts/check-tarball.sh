@@ -34,6 +34,11 @@ diff -r --exclude=state.json --exclude=reports --exclude=report.html by-folder t
 test ! -L by-folder
 test ! -e .by-folder.state
 
+# The job for a Spark cluster, with all that it needs.
+etl-stream spark --emit job s3a://logs -o s3a://totals
+test -s job/job.py -a -s job/etl_stream_spark.zip -a -d job/ranges
+node -e 'require("assert").ok(JSON.parse(require("fs").readFileSync("job/settings.json", "utf8")).geo.regions.length > 200)'
+
 cat > library.mjs <<'END'
 import { run, parseCsv } from 'etl-stream';
 import { createReadStream } from 'node:fs';

@@ -7,6 +7,7 @@ export { generateCommand } from './generate.ts';
 export { inspectCommand } from './inspect.ts';
 export { parseCommand } from './parse.ts';
 export { queryCommand } from './query.ts';
+export { emitCommand, runOnSparkCommand } from './spark.ts';
 export { checkCommand, compactCommand, forgetCommand, showCommand } from './state.ts';
 export { validateCommand } from './validate.ts';
 export { verifyCommand } from './verify.ts';

@@ -1,5 +1,6 @@
-/** What the options come to that say which logs are read and which of their rows are taken: those of a run, and of `validate`. */
+/** What options come to: those that say which logs are read and which of their rows are taken, of a run and of `validate`; and all of a run's. */
 import type { RunOptions } from '../core/options.ts';
+import type { engines } from './options/run-options.ts';
 import { dialectOf, type DialectFlags } from './dialect.ts';
 
 export interface InputFlags extends DialectFlags, Pick<RunOptions, 'valueScale' | 'glob' | 'maxRejects'> {
@@ -17,5 +18,27 @@ export function inputOptionsOf(flags: InputFlags): Omit<RunOptions, 'inputs'> {
     valueScale, glob, encoding, sniff, onError, maxRejects, maxRecord,
     dialect: dialectOf(flags),
     rules: rule,
+  };
+}
+
+export interface RunFlags extends InputFlags, Pick<RunOptions,
+  'output' | 'overwrite' | 'rejectsFormat' | 'geoDb' | 'geoField' | 'groupBy' | 'compression' | 'parquetEncoding'
+  | 'report' | 'state' | 'checkpoint' | 'dedupWindow' | 'temp' | 'jobs' | 'memory' | 'maxSpill'> {
+  readonly engine?: (typeof engines)[number];
+  readonly master?: string;
+  readonly sparkSubmit?: string;
+  readonly conf?: readonly string[];
+  readonly explain?: boolean;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly metricsFile?: string;
+  readonly color?: boolean;
+}
+
+export function runOptionsOf(inputs: readonly string[], flags: RunFlags): RunOptions {
+  const { output, overwrite, rejectsFormat, geoDb, geoField, groupBy, compression, parquetEncoding, report, state, checkpoint, dedupWindow, temp, jobs, memory, maxSpill } = flags;
+  return {
+    ...inputOptionsOf(flags),
+    inputs, output, overwrite, rejectsFormat, geoDb, geoField, groupBy, compression, parquetEncoding, report, state, checkpoint, dedupWindow, temp, jobs, memory, maxSpill,
   };
 }

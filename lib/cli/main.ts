@@ -15,7 +15,7 @@ import { createProgram, type Called } from './program.ts';
 /** Runs the command line `args` (without node and script) and gives the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
   keepHeapSmall();
-  watchOutput(!isCommand(args[0]));
+  watchOutput(!isCommand(args[0]) || args[0] === 'run');
   endAsFirstProcess();
   let code: number = EXIT_DONE;
   try {
@@ -59,11 +59,11 @@ async function configFile(flag: unknown, environment: NodeJS.ProcessEnv) {
 
 /** What is wrong with an option is told by its flag: this tells who said it, if it was not the command line. */
 function withOrigin(error: unknown, settings: readonly Setting[]): unknown {
-  if (!(error instanceof EtlError) || error.code !== 'ETL_USAGE' || error.hint !== undefined) return error;
+  if (!(error instanceof EtlError) || error.code !== 'ETL_USAGE') return error;
   const said = settings.find(({ option, origin }) => origin.from !== 'default' && new RegExp(`^--${option.name}\\b`).test(error.message));
-  if (said?.origin.from === 'environment') return new EtlError('ETL_USAGE', error.message, { cause: error.cause, hint: `It is said by the environment variable ${said.origin.variable}.` });
-  if (said?.origin.from === 'file') return new EtlError('ETL_USAGE', error.message, { cause: error.cause, hint: `It is said by ${said.origin.key} in ${said.origin.file}.` });
-  return error;
+  const where = said?.origin.from === 'environment' ? `the environment variable ${said.origin.variable}` : said?.origin.from === 'file' ? `${said.origin.key} in ${said.origin.file}` : undefined;
+  if (where === undefined) return error;
+  return new EtlError('ETL_USAGE', error.message, { cause: error.cause, hint: `It is said by ${where}.${error.hint === undefined ? '' : ` ${error.hint}`}` });
 }
 
 /** An input that is not there may have been meant to be a command. */

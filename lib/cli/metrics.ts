@@ -7,6 +7,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { EtlError, messageOf, withCleanupError } from '../core/errors.ts';
+import { isUrl } from '../core/options.ts';
 import type { Summary } from '../index.ts';
 
 const LAST_SUCCESS = 'etl_stream_last_success_timestamp_seconds';
@@ -29,7 +30,7 @@ export async function withMetrics(path: string, output: string, work: () => Prom
 }
 
 async function write(path: string, output: string, summary: Summary | undefined, began: number): Promise<void> {
-  const text = await metricsText(summary, { output: resolve(output), seconds: (Date.now() - began) / 1000, now: Date.now() / 1000, lastSuccess: lastSuccess(path) });
+  const text = await metricsText(summary, { output: isUrl(output) ? output : resolve(output), seconds: (Date.now() - began) / 1000, now: Date.now() / 1000, lastSuccess: lastSuccess(path) });
   const next = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}`); // the collector reads *.prom only
   try {
     await writeFile(next, text, { flag: 'wx', mode: 0o644 });
@@ -52,7 +53,7 @@ function lastSuccess(path: string): number | undefined {
 }
 
 export interface MetricsContext {
-  /** Absolute: the label that tells several jobs of a machine apart. */
+  /** Absolute, or a URL: the label that tells several jobs of a machine apart. */
   readonly output: string;
   /** That the run took. */
   readonly seconds: number;

@@ -1,4 +1,5 @@
 import { count, number, size } from '../core/figures.ts';
+import { isUrl } from '../core/options.ts';
 import type { GroupBy, Summary } from '../index.ts';
 import { printable } from './printable.ts';
 import { wrapped } from './table.ts';
@@ -66,8 +67,8 @@ function aligned(rows: readonly (readonly [string, string, string])[], width: nu
 function whatNext({ output, report, groups }: Summary, groupBy: GroupBy): string {
   const lines: string[] = [];
   if (report) lines.push(entry('report', printable(`${output}/${report.page}`)));
-  // Quotes and what a pattern or a shell takes for its own would need more of them than anybody can read.
-  if (groups > 0 && /^[\w./@%+,:=][\w./@%+,:=-]*$/.test(output)) lines.push(...query(output, groupBy));
+  // Queries are of this machine. Quotes and what a pattern or a shell takes for its own would need more of them than anybody can read.
+  if (groups > 0 && !isUrl(output) && /^[\w./@%+,:=][\w./@%+,:=-]*$/.test(output)) lines.push(...query(output, groupBy));
   for (const warning of report?.warnings ?? []) {
     const [first = '', ...rest] = wrapped(printable(warning), { indent: LABEL });
     lines.push(entry('warning', first), ...rest);

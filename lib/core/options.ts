@@ -100,6 +100,11 @@ export function defaultState(output: string): string {
   return join(dirname(path), `.${basename(path)}.state`);
 }
 
+/** Whether the name of an input or output is a URL, which only Spark reads and writes: `s3a://bucket/logs`, `dbfs:/logs`. One letter and a colon is a drive. */
+export function isUrl(name: string): boolean {
+  return /^[a-z][a-z0-9+.-]+:\//i.test(name);
+}
+
 /** What a caller of the library may leave out. */
 export type RunOptions = { readonly [Name in keyof Omit<JobOptions, 'inputs' | 'columns' | 'rules' | 'state'>]?: JobOptions[Name] | undefined } & {
   readonly inputs: readonly string[];

@@ -9,6 +9,7 @@ export { inspectDataset } from './inspect-dataset.ts';
 export { DatasetQueries } from './open-queries.ts';
 export { queryDataset } from './query-dataset.ts';
 export { readReports } from './reports.ts';
+export { runSparkJob, writeSparkJob } from '../spark/spark-job.ts';
 export { compactState, forgetState } from './tend.ts';
 export { validateInputs } from './validate.ts';
 export { verifyDataset } from './verify.ts';

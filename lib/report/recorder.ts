@@ -2,13 +2,13 @@
  * Gathers what a report tells while a run goes from part to part (pipeline/checkpoints.ts), and makes the report at its end.
  * Memory: a few numbers for each of the first MOST_LISTED inputs.
  */
-import { randomBytes } from 'node:crypto';
 import { addCounters, newCounters, type Counters } from '../core/counters.ts';
 import { availableMemory } from '../core/memory-limit.ts';
 import type { MemoryBudget } from '../core/memory-budget.ts';
 import type { JobOptions } from '../core/options.ts';
 import { availableProcessors } from '../core/processors.ts';
 import { reasonsOf, STATUSES } from '../core/rejects.ts';
+import { runName } from '../core/run-name.ts';
 import type { Sample } from '../progress.ts';
 import { summarize, type Outcome } from '../summary.ts';
 import type { InputReport, RunReport } from './report.ts';
@@ -84,7 +84,7 @@ export class RunRecorder {
     return {
       format: 1,
       // Not before: random bytes take OpenSSL 0.8 MB, which a run that has not begun would count as the process's.
-      run: `${this.#startedAt.toISOString().replace(/[-:.]/g, '')}-${randomBytes(3).toString('hex')}`,
+      run: runName(this.#startedAt),
       version: outcome.version,
       node: process.versions.node,
       machine: { platform: process.platform, arch: process.arch, processors: availableProcessors(), memoryBytes: availableMemory() },

@@ -7,7 +7,7 @@ import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { dialectFor, type DialectOptions } from '../core/dialect.ts';
 import { EtlError, messageOf } from '../core/errors.ts';
-import type { Encoding } from '../core/options.ts';
+import { isUrl, type Encoding } from '../core/options.ts';
 import type { InputInfo } from '../core/stage.ts';
 import type { Content } from './content.ts';
 import { logsIn, type LogFilter } from './log-filter.ts';
@@ -67,7 +67,7 @@ async function filesAt(path: string, filter: LogFilter): Promise<{ path: string;
   try {
     info = await stat(path);
   } catch (cause) {
-    throw new EtlError('ETL_INPUT_NOT_FOUND', `Cannot find the input ${path}: ${messageOf(cause)}.`, { cause });
+    throw new EtlError('ETL_INPUT_NOT_FOUND', `Cannot find the input ${path}: ${messageOf(cause)}.`, { cause, ...(isUrl(path) && { hint: 'URLs are read by Apache Spark alone: add --engine spark.' }) });
   }
   if (!info.isDirectory()) return [{ path, size: info.isFile() ? info.size : undefined }];
 

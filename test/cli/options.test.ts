@@ -22,7 +22,7 @@ const forms = ({ name, short, kind, negation }: OptionSpec): string[] => [
 /** A text that each kind takes, and what it comes to. */
 const samples: Record<string, [text: string, value: unknown]> = {
   size: ['3MB', 3e6], count: ['3', 3], places: ['3', 3], number: ['3', 3], share: ['0.5', 0.5], time: ['2h', 7_200_000], limit: ['7%', { share: 0.07 }],
-  'column:rule': ['a:required', [{ column: 'a', required: true }]], names: ['a,b', ['a', 'b']],
+  'column:rule': ['a:required', [{ column: 'a', required: true }]], names: ['a,b', ['a', 'b']], 'key=value': ['spark.a=1', ['spark.a=1']],
 };
 
 function sampleOf({ kind }: OptionSpec): [text: string, value: unknown] {

@@ -36,6 +36,13 @@ export const duration: Kind = { placeholder: 'time', json: 'text', parse: parseD
 export const date: Kind = { placeholder: 'date', json: 'text', parse: parseDate };
 export const limit: Kind = { placeholder: 'limit', json: 'text or number', parse: parseMaxRejects };
 export const rule: Kind = { placeholder: 'column:rule', json: 'list', parse: parseRule, isRepeatable: true };
+export const sparkConf: Kind = {
+  placeholder: 'key=value', json: 'list', isRepeatable: true,
+  parse(given, where) {
+    if (/^spark\.[^=\s]+=/.test(given)) return given;
+    throw new EtlError('ETL_USAGE', `${where} must be KEY=VALUE, with a key that begins with "spark.", not ${JSON.stringify(given)}.`);
+  },
+};
 export const character = text('character', unescaped);
 export const names: Kind = { placeholder: 'names', json: 'list', parse: (given) => given.split(',') };
 

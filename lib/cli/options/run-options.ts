@@ -1,6 +1,6 @@
 /** Options of a run that say what becomes of the rows: the result, what is kept for later runs, what the run may take. */
 import { compressions, DEFAULT_CHECKPOINT, DEFAULT_OUTPUT, groupings, parquetEncodings, rejectsFormats } from '../../core/options.ts';
-import { duration, file, folder, oneOf, size, text, whole } from './kinds.ts';
+import { duration, file, folder, oneOf, size, sparkConf, text, whole } from './kinds.ts';
 import type { OptionGroup, OptionSpec } from './spec.ts';
 
 export const DEFAULT_STATE = '.NAME.state beside the output NAME';
@@ -59,6 +59,26 @@ export const state: OptionGroup = {
     {
       name: 'dedup-window', kind: duration, about: 'forget ids of runs that are longer ago: 30d, 12h, 2w', fallback: 'none is forgotten',
       detail: 'Forget ids of runs that are longer ago, such as `30d`, `12h`, `2w`: logs that come with them again count again.',
+    },
+  ],
+};
+
+export const engines = ['local', 'spark'] as const;
+
+/** Which machines do the job: in one list for all commands that run one. */
+export const engine: OptionGroup = {
+  title: 'Apache Spark',
+  options: [
+    {
+      name: 'engine', kind: oneOf('engine', engines), about: 'this machine, or a Spark cluster', fallback: engines[0], isCommon: true,
+      detail: 'What does the job: this process, or Apache Spark, with the same result. Spark 4.0 and Java 17 have to be there, and inputs and output may be URLs that it takes.',
+    },
+    { name: 'master', kind: text('master'), about: 'of Spark: local[2], spark://…, yarn, k8s://…', fallback: 'what Spark is configured with' },
+    {
+      name: 'spark-submit', kind: file, about: 'the spark-submit that is run', fallback: 'that of SPARK_HOME, else of PATH',
+    },
+    {
+      name: 'conf', kind: sparkConf, about: 'a setting of Spark; again for more', detail: 'A setting of Spark, such as `spark.executor.memory=4g`; again for more. Of one that is said twice, the last counts.',
     },
   ],
 };

@@ -3,11 +3,11 @@
  * one key of a configuration file for every command that has it; what a command has alone stands in its section (settings.ts).
  */
 import { generateDefaults } from '../../generate/options.ts';
-import { date, duration, share, size, text, whole } from './kinds.ts';
+import { date, duration, folder, share, size, text, whole } from './kinds.ts';
 import { columns, dialect, glob, parserOptions } from './input-options.ts';
 import { always, explain, json, metricsFile, quiet, shells } from './message-options.ts';
 import { queryResources, queryResult } from './query-options.ts';
-import { output, resources, result, state, stateFolder } from './run-options.ts';
+import { engine, output, resources, result, state, stateFolder } from './run-options.ts';
 import type { ArgumentSpec, CommandSpec, Handler, OptionGroup, OptionSpec } from './spec.ts';
 
 const inputs: ArgumentSpec = {
@@ -64,13 +64,47 @@ const generate: CommandSpec = {
   load: async () => handler((await import('../commands.ts')).generateCommand),
 };
 
-const runGroups: readonly OptionGroup[] = [{ title: 'Input and output', options: [output, glob] }, columns, dialect, result, state, resources];
+const jobGroups: readonly OptionGroup[] = [{ title: 'Input and output', options: [output, glob] }, columns, dialect, result];
+const runGroups: readonly OptionGroup[] = [...jobGroups, state, resources, engine];
+const runMessages = messages(explain, { ...json, about: 'print the summary as JSON on stdout', isCommon: true }, quiet, metricsFile);
+
+/** The command without a name, by a name: for whoever wants to say what is done, or has an input that is called like a command. */
+const run: CommandSpec = {
+  name: 'run', about: 'run the job, as etl-stream does without a command; on this machine, or with --engine spark on a cluster',
+  arguments: [inputs], groups: [...runGroups, runMessages],
+  examples: [
+    ['etl-stream run logs/ -o totals', 'the same as: etl-stream logs/ -o totals'],
+    ['etl-stream run --engine spark --master "local[4]" logs/ -o totals', ''],
+    ['etl-stream run --engine spark --master yarn s3a://logs/ -o s3a://out/totals', ''],
+  ],
+  readsStandardInput: true,
+  load: async () => handler((await import('../run.ts')).runCommand),
+};
+
+const spark: CommandSpec = {
+  name: 'spark', about: 'write the job for a Spark cluster into a folder, for whoever submits it by other means',
+  arguments: [{ ...inputs, about: 'files, folders and URLs as the cluster knows them' }],
+  groups: [
+    {
+      title: 'The job',
+      options: [{
+        name: 'emit', kind: folder, about: 'where the job is written', isCommon: true, isRequired: true, isCommandLineOnly: true,
+        detail: 'Where the job is written: a folder that is not there or is empty, or with `--overwrite` one of an earlier job. Its README says how it is submitted.',
+      }],
+    },
+    ...jobGroups,
+    { title: 'Of runs on this machine alone: refused, with what to say instead', options: [...state.options, ...resources.options].map((option) => ({ ...option, isCommon: false })) },
+    messages(json, quiet),
+  ],
+  examples: [['etl-stream spark --emit job s3a://in/logs/ -o s3a://out/totals', 'and then: see job/README.md']],
+  load: async () => handler((await import('../commands.ts')).emitCommand),
+};
 
 export const program: CommandSpec = {
   name: 'etl-stream',
   about: 'Counts activity logs exactly once; publishes watch time per user and region.',
   arguments: [inputs],
-  groups: [...runGroups, messages(explain, { ...json, about: 'print the summary as JSON on stdout', isCommon: true }, quiet, metricsFile)],
+  groups: [...runGroups, runMessages],
   examples: [
     ['cat logs.csv | etl-stream', ''],
     ['etl-stream logs/ -o totals', 'again, when there are more logs: adds what is new'],
@@ -84,6 +118,8 @@ export const program: CommandSpec = {
   readsStandardInput: true,
   load: async () => handler((await import('../run.ts')).runCommand),
   commands: [
+    run,
+    spark,
     generate,
     {
       name: 'parse', about: 'print the records of a CSV file, header included; what is malformed is told on stderr, as JSON lines',

@@ -6,7 +6,7 @@
 import { count, number, size } from '../../core/figures.ts';
 import type { Progress } from '../../index.ts';
 import { clock, short, shortSize } from './figures.ts';
-import type { Speeds } from './speed.ts';
+import { Speed, type Speeds } from './speed.ts';
 
 /** From what goes first to what stays. */
 const IMPORTANCE = ['elapsed', 'spilled', 'duplicates', 'memory', 'rejected', 'rows', 'speed', 'left', 'done', 'phase'] as const;
@@ -24,6 +24,29 @@ export interface Facts {
   readonly facts: readonly Fact[];
   /** Of the inputs, from 0 to 1; undefined when it is not known, or all are read. */
   readonly share: number | undefined;
+}
+
+/** What every job tells of itself. */
+export interface Moment {
+  readonly phase: string;
+  /** Since it began. */
+  readonly seconds: number;
+}
+
+/** Makes facts of what a job tells, in order. */
+export interface FactsTeller<M extends Moment> {
+  /** `data`: the same for programs. */
+  tell(moment: M): { readonly facts: Facts; readonly data: object };
+}
+
+/** Of a run of this process. */
+export class RunFacts implements FactsTeller<Progress> {
+  readonly #speed = new Speed();
+
+  tell(progress: Progress): { facts: Facts; data: object } {
+    const speeds = this.#speed.add(progress);
+    return { facts: factsOf(progress, speeds), data: { ...progress, ...speeds } };
+  }
 }
 
 export function importanceOf({ name }: Fact): number {

@@ -6,12 +6,13 @@
 import type { Progress } from '../../index.ts';
 import { hasColors, painter, takesControls } from '../color.ts';
 import { isJsonLog, setLine } from '../messages.ts';
+import { RunFacts, type FactsTeller, type Moment } from './facts.ts';
 import { PlainLines } from './plain-lines.ts';
 import { TerminalLine, type Terminal } from './terminal-line.ts';
 
-export interface ProgressShow {
+export interface ProgressShow<M extends Moment> {
   /** Takes what the run tells, in order. */
-  update(progress: Progress): void;
+  update(moment: M): void;
   /** Makes room for something else on stderr; the next update may show progress again. */
   clear(): void;
   /** Nothing is shown any more, and nothing is left of it on a terminal. Idempotent. */
@@ -25,15 +26,20 @@ export interface ShowOptions {
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
-/** Begins to show: until `end`, messages of messages.ts clear the line. */
-export function showProgress({ color, stream = process.stderr, environment = process.env }: ShowOptions = {}): ProgressShow {
-  if (isJsonLog() || !takesControls(stream, environment)) return new PlainLines();
-  const line = new TerminalLine(stream, painter(hasColors({ flag: color, environment, stream })));
+/** Begins to show a run of this process: until `end`, messages of messages.ts clear the line. */
+export function showProgress(options: ShowOptions = {}): ProgressShow<Progress> {
+  return showFacts(new RunFacts(), options);
+}
+
+/** The same of any job that `teller` has words for. */
+export function showFacts<M extends Moment>(teller: FactsTeller<M>, { color, stream = process.stderr, environment = process.env }: ShowOptions = {}): ProgressShow<M> {
+  if (isJsonLog() || !takesControls(stream, environment)) return new PlainLines(teller);
+  const line = new TerminalLine(teller, stream, painter(hasColors({ flag: color, environment, stream })));
   setLine(line);
   const end = (): void => line.end();
   process.once('exit', end); // a second signal ends the process at once
   return {
-    update: (progress) => line.update(progress),
+    update: (moment) => line.update(moment),
     clear: () => line.clear(),
     end: () => {
       process.off('exit', end);

@@ -4,11 +4,9 @@
  * drawn over. A line that is drawn before the program is told of a narrower window (tmux takes a quarter of a second to) must not wrap,
  * either: wrapping is off for as long as a write takes. Nothing else is changed, so a killed process leaves a terminal that works.
  */
-import type { Progress } from '../../index.ts';
 import type { Paint } from '../color.ts';
-import { factsOf } from './facts.ts';
+import type { FactsTeller, Moment } from './facts.ts';
 import { drawLine } from './line.ts';
-import { Speed } from './speed.ts';
 
 const ERASE_BELOW = '\x1b[J';
 /** DECAWM. */
@@ -25,28 +23,29 @@ export interface Terminal {
   write(text: string): unknown;
 }
 
-export class TerminalLine {
+export class TerminalLine<M extends Moment> {
+  readonly #teller: FactsTeller<M>;
   readonly #terminal: Terminal;
   readonly #paint: Paint;
-  readonly #speed = new Speed();
   #next = FIRST_SECONDS;
   #isDrawn = false;
   #isEnded = false;
 
-  constructor(terminal: Terminal, paint: Paint) {
+  constructor(teller: FactsTeller<M>, terminal: Terminal, paint: Paint) {
+    this.#teller = teller;
     this.#terminal = terminal;
     this.#paint = paint;
   }
 
-  update(progress: Progress): void {
-    const speeds = this.#speed.add(progress);
-    const { seconds } = progress;
+  update(moment: M): void {
+    const { facts } = this.#teller.tell(moment);
+    const { seconds } = moment;
     if (this.#isEnded || seconds < this.#next) return;
     // Timers are a little early or late: ten times a second, but not always 0.1 s apart.
     this.#next = Math.max(this.#next, seconds - PERIOD_SECONDS / 2) + PERIOD_SECONDS;
     const { columns } = this.#terminal;
     this.#isDrawn = true;
-    const line = drawLine(factsOf(progress, speeds), columns || DEFAULT_COLUMNS, this.#paint);
+    const line = drawLine(facts, columns || DEFAULT_COLUMNS, this.#paint);
     this.#terminal.write(`\r${NO_WRAP}${line}${WRAP}${ERASE_BELOW}\r`);
   }
 
