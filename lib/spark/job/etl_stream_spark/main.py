@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 from dataclasses import replace
 from typing import Any, Mapping
@@ -59,7 +58,8 @@ def settings_of(spark: SparkSession, arguments: argparse.Namespace) -> Settings:
 
 def ranges_of(arguments: argparse.Namespace) -> str:
     """The folder beside the settings."""
-    return re.sub(r'[^/]*$', 'ranges', arguments.settings)
+    folder, slash, _ = arguments.settings.rpartition('/')
+    return f'{folder}{slash}ranges'
 
 
 def tell_error(error: Exception) -> int:
