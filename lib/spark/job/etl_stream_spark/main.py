@@ -14,6 +14,7 @@ from .progress import Progress, tell
 from .run import run
 from .session import local_path, open_session, read_bytes
 from .settings import Settings
+from .stop import Stopped, stop_in_order
 
 EXIT_CODES: Mapping[str, int] = {'ETL_USAGE': 2, 'ETL_REJECTED': 3}
 
@@ -23,8 +24,12 @@ def main(arguments: argparse.Namespace) -> int:
     spark = None
     try:
         spark = open_session('etl-stream')
+        stop_in_order(spark)
         run_settings(spark, arguments)
         return 0
+    except Stopped:
+        tell('error', code='ETL_ABORTED', message='The run was stopped; nothing was published.', hint='Nothing was lost: run the same command again.')
+        return 1
     except Exception as error:
         return tell_error(error)
     finally:

@@ -23,6 +23,7 @@ from .files import HINT, Files, write_error
 from .owner import OWNER_MARK, OwnerMark, is_left_behind
 from .replaceable import check_replaceable, is_dataset
 from .settings import Settings
+from .stop import too_late
 from .versions import linked_version, prune_versions, publish_version
 
 
@@ -91,6 +92,7 @@ class Staging:
         """The dataset is put together from now on. Raises ETL_OUTPUT_EXISTS, ETL_OUTPUT_WRITE."""
         if not self.renames:
             self.check()
+            too_late()
             self._is_begun = True
             if self.files.is_there(self.output):
                 self.files.remove(f'{self.output}/_SUCCESS')  # first: what is left of it is no dataset any more
@@ -102,6 +104,7 @@ class Staging:
         self.files.write(f'{self.dataset}/_SUCCESS', b'')
         if self.renames:
             check_replaceable(self.files, self.output, self._shown, self._overwrite)
+            too_late()
             self._put_in_place()
         self._is_published = True
         try:

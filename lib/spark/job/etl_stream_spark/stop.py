@@ -13,6 +13,9 @@ from pyspark.sql import SparkSession
 from .progress import tell
 
 
+_state = {'is_stoppable': False}
+
+
 class Stopped(BaseException):
     """Whoever catches errors of a job does not catch it."""
 
@@ -28,11 +31,12 @@ def stop_in_order(spark: SparkSession) -> None:
         spark.sparkContext.cancelAllJobs()
         raise Stopped
 
+    _state['is_stoppable'] = True
     signal.signal(signal.SIGTERM, stop)
     tell('started', pid=os.getpid())
 
 
 def too_late() -> None:
-    """No signal ends the job any more."""
-    if threading.current_thread() is threading.main_thread():
+    """No signal ends a job any more that `stop_in_order` was told of."""
+    if _state['is_stoppable']:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
