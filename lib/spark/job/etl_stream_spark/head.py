@@ -51,7 +51,8 @@ class Head:
 
     @property
     def is_empty(self) -> bool:
-        return len(self._text(1)) == 0
+        start = self._text(len(_MARK) + 1)
+        return start == b'' or (start == _MARK and self._settings.encoding in ('auto', 'utf-8'))
 
     def names(self) -> list[str] | None:
         """Of the columns; None: the input is empty. Raises ETL_HEADER when the header cannot be read."""
