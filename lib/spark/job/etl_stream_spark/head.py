@@ -12,7 +12,7 @@ import pyarrow as pa
 from .errors import JobError
 from .frame import frames
 from .listing import Listed
-from .settings import Dialect, Settings
+from .settings import STATUS, Dialect, Settings
 
 if TYPE_CHECKING:
     from .inputs import Input
@@ -65,6 +65,8 @@ class Head:
             text = self._text(limit)
             whole = len(text) < limit
             for record, status in self._records(text, whole, replace(self.dialect, header=False), 0):
+                if status == STATUS['record_too_long']:
+                    raise JobError('ETL_HEADER', f'The header of {self.name} is longer than {self._settings.maxRecord} bytes.', 'Is it a CSV file?')
                 if status != 0:
                     raise JobError('ETL_HEADER', f'The header of {self.name} has a misplaced quote.', 'A name with quotes in it must be quoted as a whole, its quotes doubled.')
                 return [field.decode(errors='replace') for field in fields_of(record, self.dialect)]
@@ -90,13 +92,16 @@ class Head:
         batch = pa.record_batch({'file': pa.array([0] * len(lines), pa.int32()), 'value': pa.array(lines, pa.binary())})
         framed = Input(0, self.name, '', '', len(text), dialect, width, {}, (), 'text', self.mark)
         last = None
-        for out in frames(self._settings, [framed])(iter([batch])):
-            for record, status in zip(out.column('record').to_pylist(), out.column('status').to_pylist()):
-                if status < 0:
-                    continue
-                if last is not None:
-                    yield last
-                last = (record, status)
+        try:
+            for out in frames(self._settings, [framed])(iter([batch])):
+                for record, status in zip(out.column('record').to_pylist(), out.column('status').to_pylist()):
+                    if status < 0:
+                        continue
+                    if last is not None:
+                        yield last
+                    last = (record, status)
+        except JobError:
+            pass  # This beginning ends inside a quote: whether the input does, the job tells.
         if whole and last is not None:
             yield last
 
