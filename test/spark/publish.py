@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from decimal import Decimal
 from typing import Any
@@ -59,8 +59,7 @@ def main() -> None:
 
 
 def result_of(spark: SparkSession, case: dict[str, Any]) -> dict[str, Any]:
-    settings = {**DEFAULTS, **case['settings']}
-    settings = Settings(**{field.name: settings[field.name] for field in fields(Settings)})
+    settings = Settings.of({**DEFAULTS, **case['settings']})
     try:
         with Staging(spark, settings, case.get('renames')) as staging:
             staging.check()

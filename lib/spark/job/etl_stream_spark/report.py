@@ -43,7 +43,7 @@ def summary_of(spark: SparkSession, settings: Settings, facts: Facts, result: Re
     phases['publish'] = max(0.0, seconds - sum(phases.values()))
     context, now_measured = spark.sparkContext, measured(spark)
     return {
-        'output': settings.output, 'rejectsFile': rejects_file, 'inputs': len(facts.inputs), 'jobs': facts.cores, 'parser': 'spark',
+        'output': settings.outputName, 'rejectsFile': rejects_file, 'inputs': len(facts.inputs), 'jobs': facts.cores, 'parser': 'spark',
         'users': result.users, 'regions': len(result.regions), 'valueScale': facts.scale,
         'geoDatabase': {'type': settings.geo['type'], 'buildDate': settings.geo['buildDate']},
         'seconds': seconds, 'phases': phases, 'leftBehind': list(left_behind), 'version': settings.version,

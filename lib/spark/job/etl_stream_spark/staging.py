@@ -36,11 +36,11 @@ class Staging:
         self.renames = self.files.renames_at_once(self.output) if renames is None else renames
         #: Folders of killed jobs that this one removed.
         self.left_behind: list[str] = []
-        self._shown = settings.output
+        self._shown = settings.outputName
         self._overwrite = settings.overwrite
         self._parent, self._name = self.output.rsplit('/', 1)
         if not self._name:
-            raise JobError('ETL_USAGE', f'--output must be the path of a folder, not {settings.output}.')
+            raise JobError('ETL_USAGE', f'--output must be the path of a folder, not {settings.outputName}.')
         self.folder = f'{self._parent}/.{self._name}.spark-{settings.run}-{secrets.token_hex(4)}'
         self._previous = f'{self._parent}/.{self._name}.previous'
         self._mark: OwnerMark | None = None
