@@ -13,7 +13,7 @@ import type { DatasetDescription } from '../../lib/dataset/description.ts';
 import { EtlError, inspectDataset, queryDataset, readReports, run, verifyDataset, type Summary } from '../../lib/index.ts';
 import { partitionFolder } from '../../lib/parquet/hive-path.ts';
 import { random } from '../random.ts';
-import { jobFolder, python, pythonEnvironment, skip } from './python.ts';
+import { jobFolder, python, pythonEnvironment, quickJava, skip } from './python.ts';
 
 type Row = readonly [region: string, user: string, units: string, logs: number];
 
@@ -146,7 +146,7 @@ before(async () => {
   cpSync(join(import.meta.dirname, '../../lib/report/report.html'), join(folder, 'job/etl_stream_spark/report.html'));
   const { stdout, stderr, status } = spawnSync(python, [join(import.meta.dirname, 'publish.py')], {
     input: JSON.stringify({ folders: ODD, cases: Object.values(cases).map((make) => make()) }), encoding: 'utf8', maxBuffer: 1 << 28,
-    env: { ...process.env, ...pythonEnvironment(), PYTHONPATH: join(folder, 'job') },
+    env: { ...process.env, ...pythonEnvironment(), ...quickJava, PYTHONPATH: join(folder, 'job') },
   });
   if (process.env.ETL_SPARK_SHOW) process.stderr.write(stderr);
   assert.equal(status, 0, stderr.slice(-4000));
