@@ -1,6 +1,5 @@
-/** Stand-ins until range-files.ts and pattern.ts are there: names of regions, but no table; no patterns. */
+/** A stand-in until range-files.ts is there: names of regions, but no table. */
 import { mkdir } from 'node:fs/promises';
-import { EtlError } from '../core/errors.ts';
 import { openRangeTable, type RangeTableOptions } from '../geo/range-table.ts';
 import { LinearMemory } from '../kernels/linear-memory.ts';
 import { loadKernel } from '../kernels/loader.ts';
@@ -12,8 +11,4 @@ export async function writeRanges(folder: string, options: RangeTableOptions): P
   const table = await openRangeTable(options, memory, await loadKernel<GeoKernel>('geo', memory));
   table.close();
   return { ...table.database, regions: table.regions };
-}
-
-export async function javaPattern(_: string, column: string): Promise<string> {
-  throw new EtlError('ETL_USAGE', `--rule ${column}:pattern cannot be said to Spark yet.`);
 }

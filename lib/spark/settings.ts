@@ -7,7 +7,7 @@ import { ruledColumns, type Check, type Rule } from '../core/rules.ts';
 import { runName } from '../core/run-name.ts';
 import { packageVersion } from '../core/version.ts';
 import { sparkGlob, type SparkGlob } from './glob.ts';
-import { javaPattern } from './not-yet.ts';
+import { javaPattern } from './pattern.ts';
 import { refuse } from './refusals.ts';
 
 /** Inputs that a report tells, of many. */
