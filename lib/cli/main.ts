@@ -1,7 +1,7 @@
 /** Arguments in, exit code out. Nothing else in the project touches the process's arguments, exit code or, but for colors (color.ts) and where a history stands (query/history.ts), environment. */
 import { CommanderError } from 'commander';
 import { EtlError } from '../core/errors.ts';
-import { keepHeapSmall } from '../core/resident.ts';
+import { compileLess, keepHeapSmall } from '../core/resident.ts';
 import { endAsFirstProcess, EXIT_DONE, EXIT_USAGE, reportError } from './exit.ts';
 import { isJsonLog, setLogFormat } from './messages.ts';
 import { findConfigFile } from './options/find-config.ts';
@@ -40,6 +40,7 @@ async function runCalled({ command, values, flags }: Called): Promise<number> {
   const settings = settle(command, { flags, environment, file });
   await setLogFormat(settings.find(({ option }) => option === logFormat)?.value);
   const taken = flagsOf(settings);
+  if (command === program) compileLess(); // a run, before it loads and compiles what it needs
   const handler = await command.load();
   try {
     return await handler.run(values, taken, { settings });

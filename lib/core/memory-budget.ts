@@ -31,20 +31,22 @@ export const DEFAULT_MEMORY_MOST = 2000 * MB;
  * for speed, which costs 35 MB for a while. 200 MB for a process of ours.
  */
 const FRUGAL_BELOW = 144 * MB;
+/** Of Node. V8's compilers take 8 MB more from 22 on, most of it before a run: there it is counted, whether they have begun by then or not. */
+const isOlder = Number(process.versions.node.split('.')[0]) < 22;
 /** Growth of V8's heap, of compiled kernels and of what malloc holds, over a run. */
-const HEAP_BYTES = 17 * MB;
+const HEAP_BYTES = (isOlder ? 17 : 14) * MB;
 /** With so much, V8's heap may grow as it likes: by so much more. */
 const HEAP_GROWS_FROM = 500 * MB;
 const HEAP_GROWTH = 32 * MB;
 /** The Parquet encoder: code, its WASM memory with one row group, row groups on their way to the disk. */
 const ENCODER_BYTES = { frugal: 28 * MB, free: 64 * MB } as const;
-/** A state: LevelDB, open files, and what is made of the index of pages, for each byte of it. The heap of Node 24 grows more by it. */
-const STATE_BYTES = (Number(process.versions.node.split('.')[0]) < 22 ? 8 : 12) * MB;
+/** A state: LevelDB, open files, and what is made of the index of pages, for each byte of it. */
+const STATE_BYTES = (isOlder ? 8 : 7) * MB;
 const STATE_BYTES_OF_INDEX = 6;
 /** What an earlier run in the process has certainly left of both. */
 const WARM_BYTES = 39 * MB;
 /** What a process of ours has before a run. */
-const PROCESS_BYTES = 56 * MB;
+const PROCESS_BYTES = (isOlder ? 56 : 69) * MB;
 /** How far two processes lie apart in that: what an error names as enough must be enough for the next one. */
 const RESIDENT_VARIES = 2 * MB;
 /** A thread besides the main one: its heap, its stack, and an encoder with one row group. */

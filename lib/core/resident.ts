@@ -43,6 +43,14 @@ export function letHeapGrow(): void {
 }
 
 /**
+ * From now on V8 does without Maglev, for the rest of the process: the compiler before its last one, in Node from 22 on. It
+ * compiles some 450 functions a run, which costs 4 MB; what a run does a million times is WASM and takes as long without.
+ */
+export function compileLess(): void {
+  setFlagsFromString('--no-maglev');
+}
+
+/**
  * Frees what earlier runs in this process left to the garbage collector: above all their linear memory, which V8 takes for
  * a small object. Takes some 20 ms: what was found dead is given back by other threads, until nothing more is.
  */

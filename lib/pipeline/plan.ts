@@ -5,7 +5,7 @@
 import { dirname, join, resolve } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import { regionBytes, type MemoryBudget } from '../core/memory-budget.ts';
-import { letHeapGrow } from '../core/resident.ts';
+import { compileLess, letHeapGrow } from '../core/resident.ts';
 import type { IdStore } from '../dedup/id-store.ts';
 import { REJECTS_FILE, RejectsFile } from '../dataset/rejects-file.ts';
 import { Staging } from '../dataset/staging.ts';
@@ -95,6 +95,7 @@ class Planner {
     const { inputs, piped, parser } = decided;
     progress.memoryLimit = this.#budget.limit;
     if (this.#budget.heapGrows) letHeapGrow();
+    else compileLess();
     // What takes a while is begun first: threads, unless it has to be seen whether they are worth it, or the encoder.
     let team = this.#budget.jobs > 1 && !piped ? this.#startTeam() : undefined;
     if (this.#budget.jobs === 1) warmUp(this.#tier).catch(() => undefined); // reported when lane 3 needs it
@@ -127,6 +128,7 @@ class Planner {
 
   async planPublishing(known: Pick<PublishPlan, 'scale' | 'regions' | 'geoDatabase'>): Promise<PublishPlan> {
     this.#decided = await Decisions.about(this.#base, [], undefined);
+    if (!this.#budget.heapGrows) compileLess();
     warmUp(this.#tier).catch(() => undefined); // reported when lane 3 needs it
     const { staging, spill, leftBehind } = await this.#openFolders(true, true);
     const { linear, workspace } = this.#budget;
