@@ -9,12 +9,12 @@ doubled one, and the others close it or stand first; so a line begins inside quo
 
 and whether a quote is where it may be is told by what is next to it. What is not well-formed, too long, or not ended is left to the
 framer (framer.py), and once that is done, the text goes on here: by the other half of the lines if an odd number of quotes was passed.
-Both halves are made once a text, so a text full of malformed records is no matter of squares.
+Both halves are made once a text, however many records of it are malformed.
 """
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -37,8 +37,7 @@ class Marks:
         self.beside_quote[[LF, CR, *self.quote, *(delimiter if len(delimiter) == 1 else b'')]] = True
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(NamedTuple):
     """Records one behind the other: first byte, end without the line end, line counted from that of the text's records."""
     start: np.ndarray
     end: np.ndarray
@@ -102,8 +101,8 @@ class CleanRecords:
         self._has_quotes = marks.quote != b'' and text.find(marks.quote, at) >= 0
         self._has_halves = self._has_quotes and marks.is_simple and not by_line
 
-    def are_over(self, at: int) -> bool:
-        """Whether it is known that what begins there is none of these."""
+    def is_for_framer(self, at: int) -> bool:
+        """Whether it is known already that the record which begins there is none of these."""
         return any(half is not None and at in half.for_framer for half in self._halves)
 
     def run(self, at: int) -> Run:

@@ -88,7 +88,7 @@ class FileReader:
                 if by_line not in clean:
                     clean[by_line] = CleanRecords(text, at, self._marks, self._limit, by_line), framer.line
                 records, first_line = clean[by_line]
-                if not records.are_over(at):
+                if not records.is_for_framer(at):
                     run = records.run(at)
                     found.add_run(run.start, run.end, run.line + first_line)
                     framer.go_on(run.next - at, first_line + run.next_line, run.empty_lines)
