@@ -32,5 +32,5 @@ export async function emitCommand(inputs: readonly string[], flags: EmitFlags): 
 }
 
 function tellLog(lines: readonly string[]): void {
-  tellBlock(lines.map((line) => `${printable(line)}\n`).join(''), 'what Spark said last', { log: lines });
+  tellBlock(lines.map((line) => `${printable(line.replaceAll('\t', '  '))}\n`).join(''), 'what Spark said last', { log: lines });
 }

@@ -38,10 +38,15 @@ export function messageIn(line: string): JobMessage | undefined {
   }
 }
 
+/** Of frames of Java that follow each other, so many are kept: where it happened, but not all that led there. */
+const MOST_FRAMES = 5;
+const FRAME = /^\s+at [\w.$/<>]+\(/;
+
 /** The last lines of a log that goes on and on. */
 export class LastLines {
   readonly #most: number;
   #lines: string[] = [];
+  #frames = 0;
 
   constructor(most: number) {
     this.#most = most;
@@ -53,6 +58,8 @@ export class LastLines {
 
   add(line: string): void {
     if (line.trim() === '') return;
+    this.#frames = FRAME.test(line) ? this.#frames + 1 : 0;
+    if (this.#frames > MOST_FRAMES) return;
     this.#lines.push(line.length > MOST_LINE ? `${line.slice(0, MOST_LINE)}…` : line);
     if (this.#lines.length >= 2 * this.#most) this.#lines = this.#lines.slice(-this.#most);
   }

@@ -8,7 +8,7 @@ import { SparkFacts } from '../../lib/cli/progress/spark-facts.ts';
 import { EtlError, type RunOptions, type SparkProgress } from '../../lib/index.ts';
 import { refusals, refuse } from '../../lib/spark/refusals.ts';
 import { isHere, submitArguments, validateSparkOptions, type SparkOptions } from '../../lib/spark/spark-options.ts';
-import { reasonIn } from '../../lib/spark/protocol.ts';
+import { LastLines, reasonIn } from '../../lib/spark/protocol.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { FakeSpark, summary, type Deed } from './fake-spark.ts';
 import { etlStream, start } from './program.ts';
@@ -25,7 +25,7 @@ function prepared(t: Parameters<typeof temporaryFolder>[0]): { folder: string; s
 test('what spark-submit is told, and what the job is', async (t) => {
   const { folder, spark, run } = prepared(t);
   spark.makeVirtual();
-  const rules = ['--rule', 'user_id:required', '--glob', '**/*.log'];
+  const rules = ['--rule', 'user_id:pattern=[a-z]+', '--glob', '**/*.log'];
   const { code, stderr, stdout } = await run(['a.csv', 's3a://in/logs/', '-o', 'out', '--master', 'local[2]', '--conf', 'spark.a.b=1 2\n3', '--conf', 'spark.sql.adaptive.enabled=false', '--value-scale', '2', ...rules]);
   assert.equal(code, 0, stderr);
   assert.equal(stdout, '');
@@ -42,6 +42,8 @@ test('what spark-submit is told, and what the job is', async (t) => {
   assert.ok(conf.indexOf('spark.sql.adaptive.enabled=true') < conf.length - 2);
   assert.deepEqual([settings.inputs, settings.names], [[join(folder, 'a.csv'), 's3a://in/logs/'], ['a.csv', 's3a://in/logs/']]);
   assert.deepEqual([settings.output, settings.outputName, settings.valueScale, settings.overwrite], [join(folder, 'out'), 'out', 2, false]);
+  const { check } = (settings.rules as { check: Record<string, unknown> }[]).at(-1)!;
+  assert.deepEqual([check.pattern, typeof check.java], ['[a-z]+', 'string']);
   assert.ok((settings.geo as { regions: string[] }).regions.includes('ZZ'));
   const python = join(spark.folder, 'python3');
   assert.deepEqual([environment.PYSPARK_PYTHON, environment.PYSPARK_DRIVER_PYTHON, environment.SPARK_LOCAL_IP], [python, python, '127.0.0.1']);
@@ -168,6 +170,16 @@ test('a job on Spark is shown by its phase and the tasks of its stage', () => {
   assert.deepEqual(tell({ phase: 'plan', seconds: 3 }), ['plan', 'for 0:03']);
   assert.deepEqual(tell({ phase: 'scatter', seconds: 63, stage: 4, tasks: 1200, tasksDone: 300 }), ['scatter, stage 4', '300 of 1,200 tasks', 'for 1:03']);
   assert.equal(new SparkFacts().tell({ phase: 'reduce', seconds: 1, stage: 0, tasks: 4, tasksDone: 1 }).facts.share, 0.25);
+});
+
+test('of a log, the last lines, and of frames the first ones', () => {
+  const log = new LastLines(4);
+  for (let at = 0; at < 50; at++) log.add(`line ${at}`);
+  assert.deepEqual(log.lines, ['line 46', 'line 47', 'line 48', 'line 49']);
+  for (let at = 0; at < 50; at++) log.add(`\tat org.apache.spark.X$Y.$anonfun$run$4(X.scala:${at})`);
+  log.add('');
+  log.add('Caused by: nothing');
+  assert.deepEqual(log.lines.map((line) => line.trim().slice(0, 9)), ['at org.ap', 'at org.ap', 'at org.ap', 'Caused by']);
 });
 
 test('of a log of a failure, the sentence that says something', () => {
