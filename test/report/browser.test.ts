@@ -87,6 +87,15 @@ test('little, nothing, and strange things', { skip }, async (t) => {
   assert.ok((await look('one row', one.file, NARROW_DARK)).includes('No row was rejected.'));
   const none = await reportOf(t, '1,u,t,8.8.8.8,x\n', { report: true });
   assert.ok((await look('nothing counted', none.file, WIDE_LIGHT)).includes('Nothing was counted.'));
+  // What Spark says of a job.
+  const job: RunReport = {
+    ...one.report, memory: { ...one.report.memory, budget: {} },
+    summary: { ...one.report.summary, engine: 'spark', parser: 'spark', spark: { version: '4.3.0', master: 'spark://10.0.0.1:7077', cores: 64, application: 'app-1' }, spill: { bytes: 5e9, files: 0, rows: 0, splits: 0 } },
+  };
+  writeFileSync(one.file, Buffer.concat(await pageOf(job)));
+  const ofSpark = await look('on Spark', one.file, NARROW_LIGHT);
+  for (const words of ['on Spark, 64 cores', '4.3.0 at spark://10.0.0.1:7077', 'by Spark', 'of heap']) assert.ok(ofSpark.includes(words), words);
+  assert.ok(!ofSpark.includes('sorted runs') && !ofSpark.includes('undefined') && !ofSpark.includes('Shares of memory'));
   // What no small run has: a single sample, buckets on both sides of 0, many of everything, no embedded database.
   const { report } = one;
   const many = <T>(of: number, make: (at: number) => T): T[] => Array.from({ length: of }, (_, at) => make(at));

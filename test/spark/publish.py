@@ -49,7 +49,8 @@ def main() -> None:
         .config('spark.driver.host', '127.0.0.1').config('spark.driver.bindAddress', '127.0.0.1').config('spark.sql.shuffle.partitions', '2')
         .config('spark.hadoop.parquet.block.row.count.limit', '50').config('spark.hadoop.parquet.writer.version', 'PARQUET_2_0')
         .config('spark.hadoop.parquet.enable.dictionary', 'false').config('spark.sql.files.maxPartitionBytes', 1 << 42)
-        .config('spark.sql.files.openCostInBytes', 1 << 42).getOrCreate()
+        .config('spark.sql.files.openCostInBytes', 1 << 42)
+        .config('spark.hadoop.fs.viewfs.mounttable.test.link./mounted', told['mounted']).getOrCreate()
     )
     print(json.dumps({'folders': [partition_folder(region) for region in told['folders']]}), flush=True)
     for case in told['cases']:

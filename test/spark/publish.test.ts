@@ -48,6 +48,7 @@ const ODD = [
 ];
 /** What Spark itself makes folders of, whatever the locale. */
 const PLAIN = ODD.filter((region) => !LONG.includes(region) && /^(?!~)[\x20-\x7e]+$/.test(region) && region !== '__HIVE_DEFAULT_PARTITION__');
+const GEO = { type: 'test', buildDate: '2026-11-01T00:00:00Z', regions: ODD };
 const SEED = 20261130;
 
 function rowsOf(regions: readonly string[], users: number, scale: number): Row[] {
@@ -114,7 +115,7 @@ const prepared: Readonly<Record<string, (output: string) => void | Promise<void>
 
 /** One after another, in this order: some have the output of one before. */
 const cases: Readonly<Record<string, () => Case>> = {
-  odd: () => some('odd', { geo: { type: 'test', buildDate: '2026-11-01T00:00:00Z', regions: ODD } }, { rows: rowsOf(ODD, 9, 2), scale: 2, tasks: 5, rejects: REJECTS }),
+  odd: () => some('odd', { geo: GEO }, { rows: rowsOf(ODD, 9, 2), scale: 2, tasks: 5, rejects: REJECTS }),
   plain: () => some('plain [1] {2} a%20b+c', {}, { rows: rowsOf(PLAIN, 4, 0), tasks: 3, asTheyAre: true }),
   users: () => some('users', { groupBy: 'user', rejectsFormat: 'csv' }, { rows: rowsOf(ODD, 9, 6).filter(([, user], index, all) => all.findIndex(([, other]) => other === user) === index), scale: 6, tasks: 4, rejects: CSV }),
   empty: () => some('empty', { rejectsFormat: 'csv' }, { rows: [] }),
@@ -131,12 +132,18 @@ const cases: Readonly<Record<string, () => Case>> = {
   aside: () => some('aside'),
   object: () => some('object', {}, { renames: false, rejects: REJECTS }),
   objectReplaced: () => some('object', { overwrite: true, run: '20261130T045026124Z-3f2a9c' }, { renames: false }),
+  mounted: () => some('mounted', { output: 'viewfs://test/mounted/deep/out' }),
+  mountedTwice: () => some('mounted', { output: 'viewfs://test/mounted/deep/out' }),
+  mountedReplaced: () => some('mounted', { output: 'viewfs://test/mounted/deep/out', overwrite: true, geo: GEO }, { rows: rowsOf(PLAIN, 2, 0) }),
+  mountedLost: () => some('mounted', { output: 'viewfs://test/mounted/other/out', overwrite: true }, { lost: 1 }),
+  root: () => some('root', { output: 'viewfs://test' }),
   objectLost: () => some('objectLost', {}, { renames: false, lost: -1 }),
 };
 
 before(async () => {
   if (skip) return;
   folder = mkdtempSync(join(tmpdir(), 'etl-stream-test-'));
+  mkdirSync(join(folder, 'mounted'));
   for (const [name, prepare] of Object.entries(prepared)) {
     mkdirSync(join(folder, name));
     await prepare(at(name));
@@ -145,7 +152,7 @@ before(async () => {
   cpSync(join(jobFolder, 'etl_stream_spark'), join(folder, 'job/etl_stream_spark'), { recursive: true });
   cpSync(join(import.meta.dirname, '../../lib/report/report.html'), join(folder, 'job/etl_stream_spark/report.html'));
   const { stdout, stderr, status } = spawnSync(python, [join(import.meta.dirname, 'publish.py')], {
-    input: JSON.stringify({ folders: ODD, cases: Object.values(cases).map((make) => make()) }), encoding: 'utf8', maxBuffer: 1 << 28,
+    input: JSON.stringify({ folders: ODD, mounted: `file:${folder}/mounted`, cases: Object.values(cases).map((make) => make()) }), encoding: 'utf8', maxBuffer: 1 << 28,
     env: { ...process.env, ...pythonEnvironment(), ...quickJava, PYTHONPATH: join(folder, 'job') },
   });
   if (process.env.ETL_SPARK_SHOW) process.stderr.write(stderr);
@@ -175,8 +182,8 @@ async function queried(output: string, sql: string): Promise<(string | null)[][]
 const bytewise = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
 
 /** The tools see exactly the rows, and nothing wrong. */
-async function assertDataset(name: string): Promise<DatasetDescription> {
-  const { rows, settings: { output, groupBy = 'region' }, rejects } = cases[name]!();
+async function assertDataset(name: string, made = cases[name]!()): Promise<DatasetDescription> {
+  const { rows, settings: { output, groupBy = 'region' }, rejects } = made;
   const summary = summaryOf(name);
   const { problems, dataset } = await verifyDataset({ output });
   assert.deepEqual(problems, []);
@@ -312,6 +319,17 @@ test('where a rename is a copy', { skip }, async () => {
   assert.deepEqual(told.get('object')!.error, undefined);
   await assertDataset('objectReplaced');
   assert.equal((await readReports(at('object'))).reports.length, 1, 'nothing of the dataset before is left');
+});
+
+test('a file system that only Hadoop knows', { skip }, async () => {
+  assert.match(told.get('mountedTwice')!.error!.message, /^The output viewfs:\/\/test\/mounted\/deep\/out exists already\.$/);
+  assert.equal(told.get('mountedLost')!.error!.code, 'ETL_UNBALANCED');
+  assert.equal(told.get('root')!.error!.code, 'ETL_USAGE');
+  assert.deepEqual(readdirSync(join(folder, 'mounted')), ['deep']);
+  const output = join(folder, 'mounted/deep/out');
+  for (const path of readdirSync(dirname(output), { recursive: true, encoding: 'utf8' })) if (/\/\.[^/]+\.crc$/.test(path)) rmSync(join(dirname(output), path)); // Hadoop's own, and not seen through it
+  const { rows, ...rest } = cases.mountedReplaced!();
+  await assertDataset('mountedReplaced', { ...rest, rows, settings: { ...rest.settings, output } });
 });
 
 test('a local run says that Spark keeps no state, and replaces the dataset when it is told to', { skip }, async () => {

@@ -39,7 +39,7 @@ class Staging:
         self._shown = settings.outputName
         self._overwrite = settings.overwrite
         self._parent, self._name = self.output.rsplit('/', 1)
-        if not self._name:
+        if not self._name or self.output == self._root():
             raise JobError('ETL_USAGE', f'--output must be the path of a folder, not {settings.outputName}.')
         self.folder = f'{self._parent}/.{self._name}.spark-{settings.run}-{secrets.token_hex(4)}'
         self._previous = f'{self._parent}/.{self._name}.previous'
