@@ -1,7 +1,7 @@
 /**
  * One record batch as an Arrow IPC stream: what parquet-wasm takes in. Only what a row group needs: columns of strings
  * and 64-bit integers, none of them nullable. Written by hand because importing apache-arrow costs more than a small
- * run may take; the tests read the bytes back with it.
+ * run may take; the tests read the bytes back with it. (A list of strings or integers can be a column, too: no row group has one.)
  *
  *   schema message | record batch message | body: every buffer at a multiple of 8 bytes | end mark
  *
@@ -20,7 +20,14 @@ export interface IntegerColumn {
   readonly name: string;
   readonly values: BigInt64Array;
 }
-export type Column = StringColumn | IntegerColumn;
+/** `rows + 1` offsets into the items. */
+export interface ListColumn {
+  readonly name: string;
+  readonly offsets: Int32Array;
+  readonly items: FlatColumn;
+}
+export type FlatColumn = StringColumn | IntegerColumn;
+export type Column = FlatColumn | ListColumn;
 
 /** A stream that is yet to be written: columns may be views of shared memory, and must not change before. */
 export interface IpcStream {
@@ -35,6 +42,7 @@ const HEADER_SCHEMA = 1;
 const HEADER_RECORD_BATCH = 3;
 const TYPE_INT = 2;
 const TYPE_UTF8 = 5;
+const TYPE_LIST = 12;
 
 const CONTINUATION = 0xffffffff;
 
@@ -48,6 +56,7 @@ export class ArrowIpc {
     const parts = columns.flatMap((column) => buffers(rows, column));
     const bodyLength = parts.reduce((sum, part) => sum + align(part.length), 0);
     const body = template.messages.length;
+    const lengths = columns.flatMap((column) => ('items' in column ? [rows, column.offsets[rows]!] : [rows]));
     return {
       bytes: body + bodyLength + 8,
       write(target) {
@@ -58,7 +67,7 @@ export class ArrowIpc {
         };
         setLong(template.bodyLength, bodyLength);
         setLong(template.rows, rows);
-        columns.forEach((_, i) => setLong(template.nodes + 16 * i, rows)); // FieldNode: length, null_count
+        lengths.forEach((length, i) => setLong(template.nodes + 16 * i, length)); // FieldNode: length, null_count
         let at = 0;
         parts.forEach((part, i) => {
           setLong(template.buffers + 16 * i, at); // Buffer: offset, length
@@ -76,6 +85,7 @@ export class ArrowIpc {
 /** A column's buffers in the order of the format: validity (absent, as nothing is null), [offsets,] values. */
 function buffers(rows: number, column: Column): Uint8Array[] {
   const none = new Uint8Array(0);
+  if ('items' in column) return [none, bytesOf(column.offsets.subarray(0, rows + 1)), ...buffers(column.offsets[rows]!, column.items)];
   if ('values' in column) return [none, bytesOf(column.values.subarray(0, rows))];
   return [none, bytesOf(column.offsets.subarray(0, rows + 1)), column.bytes.subarray(0, column.offsets[rows])];
 }
@@ -99,7 +109,11 @@ interface Template {
 
 function newTemplate(columns: readonly Column[]): Template {
   const schema = schemaMessage(columns);
-  const batch = batchMessage(columns.length, columns.reduce((sum, column) => sum + ('values' in column ? 2 : 3), 0));
+  const flat = (column: Column): number => ('values' in column ? 2 : 3);
+  const batch = batchMessage(
+    columns.reduce((sum, column) => sum + ('items' in column ? 2 : 1), 0),
+    columns.reduce((sum, column) => sum + ('items' in column ? 2 + flat(column.items) : flat(column)), 0),
+  );
   const messages = Buffer.concat([schema, batch]);
 
   const metadata = new ByteBuffer(batch.subarray(8));
@@ -129,6 +143,7 @@ function schemaMessage(columns: readonly Column[]): Uint8Array {
 
 function fieldTable(builder: Builder, column: Column): Offset {
   const integer = 'values' in column;
+  const items = 'items' in column ? [fieldTable(builder, column.items)] : [];
   const name = builder.createString(column.name);
   builder.startObject(integer ? 2 : 0);
   if (integer) {
@@ -136,11 +151,12 @@ function fieldTable(builder: Builder, column: Column): Offset {
     builder.addFieldInt8(1, 1, 0);
   }
   const type = builder.endObject();
-  builder.startVector(4, 0, 4);
+  builder.startVector(4, items.length, 4);
+  for (const item of items) builder.addOffset(item);
   const children = builder.endVector();
   builder.startObject(7); // Field: name = 0, nullable = 1 (false), type = 2 and 3, children = 5
   builder.addFieldOffset(0, name, 0);
-  builder.addFieldInt8(2, integer ? TYPE_INT : TYPE_UTF8, 0);
+  builder.addFieldInt8(2, integer ? TYPE_INT : 'items' in column ? TYPE_LIST : TYPE_UTF8, 0);
   builder.addFieldOffset(3, type, 0);
   builder.addFieldOffset(5, children, 0);
   return builder.endObject();

@@ -60,6 +60,17 @@ export function writerSettings({ compression, encoding, groupBy }: EncoderOption
   };
 }
 
+/** For a file that is no part of a dataset: one row group, dictionaries, no statistics. */
+export function plainSettings(compression: Compression, rows: number): Settings {
+  return (wasm) => {
+    let settings = wasm.writerpropertiesbuilder_new();
+    settings = wasm.writerpropertiesbuilder_setCompression(settings, CODEC[compression]);
+    settings = wasm.writerpropertiesbuilder_setStatisticsEnabled(settings, NO_STATISTICS);
+    settings = wasm.writerpropertiesbuilder_setMaxRowGroupSize(settings, Math.max(rows, 1));
+    return wasm.writerpropertiesbuilder_build(settings);
+  };
+}
+
 /** So that ids of average length go at most an eighth beyond a page. The longest ones can make it all of ROW_GROUP_BYTES. */
 function valuesBetweenLooks({ rows, userOffsets }: ResultColumns): number {
   const values = Math.floor((PAGE_SIZE / 8) * (rows / Math.max(userOffsets[rows]!, 1)));

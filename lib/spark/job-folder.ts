@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { EtlError, messageOf } from '../core/errors.ts';
 import { OwnFolder } from '../core/own-folder.ts';
 import { jobReadme } from './job-readme.ts';
-import { writeRanges } from './not-yet.ts';
+import { writeRanges } from './range-files.ts';
 import type { SparkJobOptions, SparkSettings } from './settings.ts';
 
 export const JOB = 'job.py';

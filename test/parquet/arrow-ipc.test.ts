@@ -30,3 +30,20 @@ test('apache-arrow reads every batch, larger and smaller than the one before', (
     assert.deepEqual([...table.getChildAt(2)!], rows.map(({ count }) => count));
   }
 });
+
+test('columns may be lists', () => {
+  const lists = { offsets: Int32Array.of(0, 2, 2, 5), offsets2: Int32Array.of(0, 0, 1, 1) };
+  const columns: Column[] = [
+    { name: 'key', values: BigInt64Array.of(1n, 2n, 3n, 4n) },
+    { name: 'numbers', offsets: lists.offsets, items: { name: 'element', values: BigInt64Array.of(5n, -6n, 7n, 8n, 9n, 10n) } },
+    { name: 'texts', offsets: lists.offsets2, items: { name: 'element', offsets: Int32Array.of(0, 3, 9), bytes: Buffer.from('onebehind') } },
+  ];
+  const stream = new ArrowIpc().layOut(3, columns);
+  const bytes = new Uint8Array(stream.bytes).fill(0xaa);
+  stream.write(bytes);
+  const table = tableFromIPC(bytes);
+  assert.deepEqual(table.schema.fields.map((field) => `${field.name} ${String(field.type)} ${field.nullable}`),
+    ['key Int64 false', 'numbers List<Int64> false', 'texts List<Utf8> false']);
+  const rows = table.toArray().map((row) => [row.key, [...row.numbers], [...row.texts]]);
+  assert.deepEqual(rows, [[1n, [5n, -6n], []], [2n, [], ['one']], [3n, [7n, 8n, 9n], []]]);
+});
