@@ -11,6 +11,7 @@ sums two of them (of the high and the low 32 bits), put together as DECIMAL(38, 
 """
 from __future__ import annotations
 
+import re
 from typing import Sequence
 
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -18,6 +19,7 @@ from pyspark.sql import functions as F
 
 from .address import Ranges, with_region
 from .checks import checked
+from .errors import JobError
 from .frame import SCHEMA as RECORDS, frames
 from .inputs import Input
 from .settings import UNKNOWN_REGION, Settings
@@ -32,10 +34,20 @@ def lines(spark: SparkSession, inputs: Sequence[Input]) -> DataFrame:
     """`file int, value string`: the lines of the inputs, each file in one partition, in its order. session.py sees to that."""
     # Paths are names here, whatever characters they have; a line end is "\n" alone, so that nothing is lost of a line.
     reader = spark.read.option('lineSep', '\n').option('__globPaths__', 'false').option('recursiveFileLookup', 'true')
-    text = reader.text([each.path for each in inputs]).select('value', F.col('_metadata.file_path').alias('path'))
-    numbers = spark.createDataFrame([(each.url, each.number) for each in inputs], 'path string, file int')
+    text = reader.text([each.path for each in inputs])
+    seen = {_without_slashes(url): url for url in text.inputFiles()}
+    hidden = next((each.name for each in inputs if _without_slashes(each.url) not in seen), None)
+    if hidden is not None:
+        raise JobError('ETL_INPUT_READ', f'Spark does not see the input {hidden}.', 'Look at its name, and whether it is there for Spark, too.')
+    numbers = spark.createDataFrame([(seen[_without_slashes(each.url)], each.number) for each in inputs], 'path string, file int')
     unknown = F.raise_error(F.concat(F.lit('a file that is no input: '), F.col('path'))).cast('int')
-    return text.join(F.broadcast(numbers), 'path', 'left').select(F.coalesce('file', unknown).alias('file'), 'value')
+    lines = text.select('value', F.col('_metadata.file_path').alias('path')).join(F.broadcast(numbers), 'path', 'left')
+    return lines.select(F.coalesce('file', unknown).alias('file'), 'value')
+
+
+def _without_slashes(url: str) -> str:
+    """`file:/a` and `file:///a` are the same."""
+    return re.sub(r'^file:/+', 'file:/', url)
 
 
 def checked_rows(spark: SparkSession, settings: Settings, inputs: Sequence[Input], scale: int) -> DataFrame:

@@ -57,10 +57,12 @@ class Progress:
         return time.monotonic() - self._began
 
     def _run(self) -> None:
+        told: dict[int, int] = {}
         while not self._ended.wait(_SECONDS):
             for number in self._tracker.getActiveStageIds():
                 stage = self._tracker.getStageInfo(number)
-                if stage is not None:
+                if stage is not None and told.get(number) != stage.numCompletedTasks:
+                    told[number] = stage.numCompletedTasks
                     tell('progress', phase=self.phase, stage=number, tasks=stage.numTasks, tasksDone=stage.numCompletedTasks, seconds=round(self.total, 3))
             self._polls += 1
             if self._polls % self._every == 0 and self.phase != 'publish':
