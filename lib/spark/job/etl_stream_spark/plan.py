@@ -39,7 +39,7 @@ def lines(spark: SparkSession, inputs: Sequence[Input]) -> DataFrame:
     hidden = next((each.name for each in inputs if _without_slashes(each.url) not in seen), None)
     if hidden is not None:
         raise JobError('ETL_INPUT_READ', f'Spark does not see the input {hidden}.', 'Look at its name, and whether it is there for Spark, too.')
-    numbers = spark.createDataFrame([(seen[_without_slashes(each.url)], each.number) for each in inputs], 'path string, file int')
+    numbers = spark.createDataFrame([(url, each.number) for each in inputs for url in _spellings(seen[_without_slashes(each.url)])], 'path string, file int')
     unknown = F.raise_error(F.concat(F.lit('a file that is no input: '), F.col('path'))).cast('int')
     lines = text.select('value', F.col('_metadata.file_path').alias('path')).join(F.broadcast(numbers), 'path', 'left')
     return lines.select(F.coalesce('file', unknown).alias('file'), 'value')
@@ -48,6 +48,12 @@ def lines(spark: SparkSession, inputs: Sequence[Input]) -> DataFrame:
 def _without_slashes(url: str) -> str:
     """`file:/a` and `file:///a` are the same."""
     return re.sub(r'^file:/+', 'file:/', url)
+
+
+def _spellings(url: str) -> set[str]:
+    """Spark's list of files and its rows spell that differently, and not in each version alike."""
+    short = _without_slashes(url)
+    return {url, short, short.replace('file:/', 'file:///', 1) if short.startswith('file:/') else url}
 
 
 def checked_rows(spark: SparkSession, settings: Settings, inputs: Sequence[Input], scale: int) -> DataFrame:
