@@ -77,7 +77,7 @@ function randomText(seed: number, next: () => number): { text: string; delimiter
   const delimiter = pick([',', ',', ';', '||', ', ', 'ab', '¦']);
   const comment = pick(['', '', '#', '//']);
   const fields = pick([2, 3]);
-  const field = (): string => pick(['a', 'b ', '', '7', 'é', '"q"', '"q"', '"x""y"', `"d${delimiter}d"`, '"two\nlines"', '"two\r\nmore"', '"o\rld"', pick(['z', 'x"y', '"open', '"a"b', 'c"', '""', '"""', '\xff'])]);
+  const field = (): string => pick(['a', 'b ', '', '7', 'é', '"q"', '"q"', '"x""y"', `"d${delimiter}d"`, '"two\nlines"', '"two\r\nmore"', '"o\rld"', pick(['z', 'x"y', '"open', '"a"b', 'c"', '""', '"""', '\xff', delimiter.length > 1 ? `b${delimiter[0]}` : 'b'])]);
   const line = (): string => (comment !== '' && next() < 0.1 ? `${comment}it's "so` : Array.from({ length: next() < 0.95 ? fields : 1 }, field).join(delimiter));
   const end = pick([['\n'], ['\r\n'], ['\r'], ['\n', '\n', '\r\n', '\r']]);
   const lines = Array.from({ length: pick([3, 6, 12, 30]) }, () => line() + pick(end) + (next() < 0.05 ? pick(end) : ''));
