@@ -7,6 +7,7 @@
 import type { AST } from '@eslint-community/regexpp';
 import { EtlError } from '../core/errors.ts';
 import { complement, pointsOf, union, type CodePoints } from './code-points.ts';
+import { hasConditions, mayBeEmpty, precedes } from './pattern-tree.ts';
 
 /** The most that Java counts to. */
 const MOST_TIMES = 2 ** 31 - 1;
@@ -93,8 +94,11 @@ class Writer {
     const { min, max, greedy, element } = node;
     if (this.#lookbehinds > 0 && max === Infinity) throw this.#fault(node, 'a look behind without an end');
     if (min > MOST_TIMES) throw this.#fault(node, `more than ${MOST_TIMES} repetitions`);
+    // Java ends repetitions with the first that takes nothing, even where fewer than `min` were made.
+    const isCut = min > 1 && mayBeEmpty(element);
+    if (isCut && hasConditions(element)) throw this.#fault(node, 'a repetition of what may be nothing, on a condition,');
     const most = max > MOST_TIMES ? '' : String(max);
-    return `${this.#element(element)}{${min},${most}}${greedy ? '' : '?'}`;
+    return `${this.#element(element)}{${isCut ? 0 : min},${most}}${greedy ? '' : '?'}`;
   }
 
   #assertion(node: AST.Assertion): string {
@@ -131,20 +135,6 @@ class Writer {
       hint: 'Write it in another way, or run without --engine spark.',
     });
   }
-}
-
-/** Whether the group stands before the reference, and between it and what both stand in is nothing that repeats, or chooses. */
-function precedes(group: AST.CapturingGroup, reference: AST.Backreference): boolean {
-  const around = new Set<AST.Node>();
-  for (let node: AST.Node | null = reference; node; node = node.parent) around.add(node);
-  let node: AST.Node = group;
-  while (node.parent && !around.has(node.parent)) {
-    const parent: AST.Node = node.parent;
-    if (parent.type === 'Quantifier' || parent.type === 'Assertion') return false;
-    if ('alternatives' in parent && parent.alternatives.length > 1) return false;
-    node = parent;
-  }
-  return node.parent?.type === 'Alternative' && !around.has(group) && group.end <= reference.start;
 }
 
 /** A class of Java: nested ones and `&&` mean something in it, so all is told by letters and numbers. */
