@@ -46,7 +46,8 @@ export async function checksCase(seed: number): Promise<ChecksCase & { local(): 
   const scale = pick([0, 0, 0, 1, 2, 6, 17, 18]);
   const given: ColumnRules[] = [...others, columns.ip, ...(next() < 0.3 ? [columns.user, columns.id, columns.value] : [])].flatMap((column) => {
     if (next() < 0.3) return [];
-    const { optional, ...rules } = pick(RULES);
+    // Of the value's bounds see below.
+    const { optional, ...rules } = pick(column === columns.value ? RULES.filter(({ min, max }) => min === undefined && max === undefined) : RULES);
     return [{ column, ...rules, ...(optional && (others.includes(column) || column === columns.ip) && { optional }), ...(next() < 0.2 && { pattern: '[^x]*' }) }];
   });
   const bounds = pick([{}, {}, { min: 'none', max: 'none' }, { min: '-2.5', max: '1000000' }, { max: '0.75' }, { min: '0.123456789012345678901' }]);
