@@ -196,6 +196,7 @@ test('a job is written for others to submit, in a folder that is new, empty, or 
   assert.equal(first.code, 0, first.stderr);
   const contents = (): string[] => readdirSync(join(folder, 'job')).sort();
   assert.deepEqual(contents(), ['README.md', 'etl_stream_spark.zip', 'job.py', 'ranges', 'settings.json']);
+  assert.ok(readdirSync(join(folder, 'job/ranges')).includes('ranges.json'));
   const readme = readFileSync(join(folder, 'job/README.md'), 'utf8');
   for (const word of ['`s3a://in/logs`', '`hdfs://h/out`', 'spark-submit', 'EMR', 'Dataproc', 'Databricks', 'Livy', 'pandas', '--input']) assert.ok(readme.includes(word), word);
   const settings = (): Record<string, unknown> => JSON.parse(readFileSync(join(folder, 'job/settings.json'), 'utf8')) as Record<string, unknown>;
