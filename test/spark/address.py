@@ -1,6 +1,7 @@
 """
-Reads [{"ranges": folder, "local": whether the driver alone reads it, "texts": [...]}] as JSON on stdin. Prints for each the region and whether it is an
-address by the rule of fields, of every text, as JSON; and of the first its plan, its rows in hexadecimal being looked up, too, and the size of its code.
+Reads [{"ranges": folder, "local": whether the driver alone reads it, "texts": [...], "inspect": ...}] as JSON on stdin; texts that begin with `hex:` are bytes.
+Prints as JSON for each the region of every text, and whether it is an address by the rule of fields; its plan; and where it is to be inspected, the
+sizes of its code and the plan of who makes use of it.
 """
 import json
 import re
@@ -47,12 +48,12 @@ def answer(case):
     assert frame.columns == ['number', 'is_ip', 'region'], frame.columns
     spark.conf.set('spark.sql.ansi.enabled', case['local'])
     found = frame.toArrow().sort_by('number')
-    return {
-        'regions': found['region'].to_pylist(), 'addresses': found['is_ip'].to_pylist(), 'sizes': code_sizes(frame),
+    told = {'regions': found['region'].to_pylist(), 'addresses': found['is_ip'].to_pylist(), 'plan': frame._jdf.queryExecution().toString()}
+    if case['inspect']:
+        told['sizes'] = code_sizes(frame)
         # A region is looked for by its name, and a join follows: nothing of it may become larger than it is.
-        'plan': frame.where("region = 'DE' OR number > 5").alias('a').join(frame.alias('b'), ['region', 'number'])._jdf.queryExecution().toString(),
-        'own': frame._jdf.queryExecution().toString(),
-    }
+        told['use'] = frame.where("region = 'DE' OR number > 5").join(frame.select('region'), 'region')._jdf.queryExecution().toString()
+    return told
 
 
 print(json.dumps([answer(case) for case in json.load(sys.stdin)]))

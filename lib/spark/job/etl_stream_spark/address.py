@@ -20,6 +20,8 @@ from .settings import UNKNOWN_REGION
 __all__ = ['Ranges', 'is_ip', 'with_region']
 
 FORMAT = 1
+# Of more steps Spark would make a method that Java does not compile.
+_STEPS_TOGETHER = 8
 _SCHEMA = 'bucket BIGINT, first ARRAY<BIGINT>, low ARRAY<BIGINT>, region ARRAY<STRING>'
 _TOP_BIT = 'shiftleft(1L, 63)'
 
@@ -55,7 +57,7 @@ class Ranges:
 def with_region(rows: DataFrame, ranges: Ranges) -> DataFrame:
     """`region`, a text that is never NULL, in the place of `ip`: at the end of the columns. All rows stay as they are, where they are."""
     kept = [name for name in rows.columns if name != 'ip']
-    rows = with_address(rows, 'ip')
+    rows = opaque(with_address(opaque(rows, ['ip']), 'ip'), ['ip4', 'high', 'low'])
     rows = rows.withColumn('ip4', F.expr(f'CASE WHEN high IS NULL THEN ip4 ELSE {_aliased(ranges.aliases)} END'))
     rows = rows.select(*kept, F.col('low').alias('_ip_low'), F.expr('coalesce(ip4, high) AS _ip_place'), F.expr(
         f'CASE WHEN ip4 IS NOT NULL THEN shiftright(ip4, 16) ELSE 65536 + shiftrightunsigned(high ^ {_TOP_BIT}, 48) END AS _ip_bucket'))
@@ -65,6 +67,8 @@ def with_region(rows: DataFrame, ranges: Ranges) -> DataFrame:
     rows = rows.join(F.broadcast(buckets), F.col('_ip_bucket') == F.col('_ip_key'), 'left').withColumn('_ip_at', F.lit(0))
     for step in reversed(range(ranges.steps)):
         rows = rows.withColumn('_ip_at', F.expr(_step(1 << step)))
+        if step % _STEPS_TOGETHER == 0 and step > 0:
+            rows = opaque(rows, ['_ip_at'])
     region = F.coalesce(F.get('_ip_regions', F.col('_ip_at')), F.lit(UNKNOWN_REGION))
     return opaque(rows.select(*kept, region.alias('region')), ['region'])
 
