@@ -81,10 +81,10 @@ def _hint(reasons: Sequence[tuple[str, int]]) -> str:
 
 def overflow(table: DataFrame, group_by: str, scale: int) -> JobError:
     """ETL_VALUE_OVERFLOW, of the first total that does not fit. It is looked for anew: this is where a job ends."""
-    order = ['user_id'] if group_by == 'user' else ['geo_region', 'user_id']
-    first = table.where(~F.col('fits')).orderBy(*order).select('user_id', 'geo_region', F.col('total').cast('string').alias('total')).first()
+    order = ['user_id'] if group_by == 'user' else ['region', 'user_id']
+    first = table.where(~F.col('fits')).orderBy(*order).select('user_id', 'region', F.col('total').cast('string').alias('total')).first()
     user = json.dumps(first.user_id.encode()[:200].decode(errors='replace'), ensure_ascii=False)
-    where = ' over all regions' if group_by == 'user' else f' in region {first.geo_region}'
+    where = ' over all regions' if group_by == 'user' else f' in region {first.region}'
     limit = 'a 64-bit integer' if scale == 0 else f'the output type: it must be below {10 ** 18}'
     return JobError(
         'ETL_VALUE_OVERFLOW', f'The total of user {user}{where}, {first.total} in units of the last decimal place, does not fit {limit}.',

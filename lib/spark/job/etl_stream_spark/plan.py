@@ -21,6 +21,7 @@ from .address import Ranges, with_region
 from .checks import checked
 from .errors import JobError
 from .frame import SCHEMA as RECORDS, frames
+from .hive import stored
 from .inputs import Input
 from .settings import UNKNOWN_REGION, Settings
 
@@ -75,9 +76,10 @@ def unique(rows: DataFrame) -> DataFrame:
 
 def totals(rows: DataFrame, settings: Settings, scale: int) -> DataFrame:
     """
-    `part, geo_region, user_id, total_watch_time, log_count, copies, fits, unknown, total`, in order of the first three (grouped by user:
+    `part, geo_region, user_id, total_watch_time, log_count, copies, fits, unknown, total, region`, in order of the first three (grouped by user:
     without the region) inside each partition, and of partitions. `copies`: logs, duplicates included. `fits`: the total fits its type; one
-    that does not is 0. `unknown`: logs without a region. In the part `counts`, `user_id` says what is counted (counts.py), `log_count` how much.
+    that does not is 0. `unknown`: logs without a region. `geo_region` is `region`, grouped by region as Spark
+    can make folders of it (hive.py). In the part `counts`, `user_id` says what is counted (counts.py), `log_count` how much.
     """
     is_good = F.col('status') == 0
     part = F.when(is_good, F.lit(TOTALS)).otherwise(F.lit(COUNTS)).alias('part')
@@ -101,10 +103,13 @@ def totals(rows: DataFrame, settings: Settings, scale: int) -> DataFrame:
         summed = _of_users(summed)
     fits = _fits(F.col('total'), scale)
     published = _scaled(F.when(fits, F.col('total')).otherwise(F.lit(0).cast('decimal(38,0)')), scale)
+    # Folders are made of it: it is sorted by, so that Spark does not sort once more, and forgets the order of users.
+    region = F.col('geo_region') if settings.groupBy == 'user' else stored(F.col('geo_region'))
     return summed.select(
         # Columns that may not be NULL are written as REQUIRED, as those of a local dataset are.
-        'part', 'geo_region', 'user_id', F.coalesce(published, F.lit(0).cast(_type(scale))).alias('total_watch_time'),
-        F.coalesce('logs', F.lit(0)).cast('bigint').alias('log_count'), 'copies', fits.alias('fits'), 'unknown', 'total',
+        'part', region.alias('geo_region'), F.coalesce('user_id', F.lit('')).alias('user_id'),
+        F.coalesce(published, F.lit(0).cast(_type(scale))).alias('total_watch_time'),
+        F.coalesce('logs', F.lit(0)).cast('bigint').alias('log_count'), 'copies', fits.alias('fits'), 'unknown', 'total', F.col('geo_region').alias('region'),
     ).sortWithinPartitions(*order)
 
 
