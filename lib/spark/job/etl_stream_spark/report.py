@@ -105,17 +105,23 @@ def json_within(report: Json, limit: int) -> bytes:
 
 def page_of(report: Json) -> bytes:
     """The report as a page. Raises ETL_OUTPUT_WRITE."""
-    try:
-        template = pkgutil.get_data(__package__, 'report.html')
-    except OSError as error:
-        template, why = None, str(error)
-    else:
-        why = 'its template is not in the job'
-    if template is None or _PLACE not in template:
-        why = 'the template of the report has no place for it' if template else why
-        raise JobError('ETL_OUTPUT_WRITE', f'Cannot make the page of the report: {why}.', 'Run without it by --no-report.')
+    template = _template()
+    if _PLACE not in template:
+        raise JobError('ETL_OUTPUT_WRITE', 'Cannot make the page of the report: the template of the report has no place for it.', 'Run without it by --no-report.')
     data = re.sub('[<\u2028\u2029]', lambda found: f'\\u{ord(found[0]):04x}', _json(_shortened(report, MOST_ON_PAGE)))
     return template.replace(_PLACE, data.encode(), 1)
+
+
+def _template() -> bytes:
+    """That of the job's zip file; of the sources, where the build makes it."""
+    try:
+        return pkgutil.get_data(str(__package__), 'report.html') or b''
+    except OSError as error:
+        built = os.path.join(os.path.dirname(__file__), '../../../report/report.html')
+        if os.path.isfile(built):
+            with open(built, 'rb') as file:
+                return file.read()
+        raise JobError('ETL_OUTPUT_WRITE', f'Cannot make the page of the report: {error}.', 'Run without it by --no-report.') from error
 
 
 def _shortened(report: Json, most: Mapping[str, int]) -> Json:
