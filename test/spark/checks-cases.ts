@@ -124,7 +124,8 @@ async function locally(
     rows: good.map(({ id, user, ip, value }) => [text(id), text(user), text(ip), String(value)]),
     rejects: rejects.map((reject) => {
       const line = rejectLine(reject);
-      return (format === 'csv' ? csvRecord(JSON.parse(line) as RejectRecord, Object.values(columns)) : line).slice(0, -1);
+      // As it is in the file: half of a pair is no UTF-8.
+      return Buffer.from((format === 'csv' ? csvRecord(JSON.parse(line) as RejectRecord, Object.values(columns)) : line).slice(0, -1)).toString();
     }),
   };
 }

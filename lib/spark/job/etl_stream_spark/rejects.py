@@ -137,10 +137,12 @@ class Describer:
         row, column = reject['row'], reject['column']
         # Nobody could mend another field there.
         values = [row[name] if row and column in names else '' for name in names]
-        return csv_line([escaped(text) for text in [
+        line = csv_line([escaped(text) for text in [
             *values, reject['file'], str(reject['line']), str(reject['byte']), column or '', reject['code'], reject['rule'] or '',
             reject['message'], reject['raw'],
         ]])
+        # Half of a pair, as a rule may have, is no UTF-8.
+        return re.sub('[\ud800-\udfff]', '\ufffd', line)
 
 
 class Fields:
