@@ -54,7 +54,7 @@ def run(spark: SparkSession, case: dict) -> dict:
     by_name = dict(zip((each.name for each in listed), texts))
     inputs, _ = look_into(listed, settings, lambda file, limit: by_name[file.name][:limit])
     records = spark.createDataFrame(records_of(settings, inputs, texts), SCHEMA).coalesce(1)
-    rows = checks.checked(records, settings, inputs, case['scale'], is_ip)
+    rows = checks.checked(records, settings, inputs, case['scale'])
     if case.get('explain'):
         return {'plan': rows._jdf.queryExecution().explainString(rows._sc._jvm.org.apache.spark.sql.execution.ExplainMode.fromString('codegen'))}
     kept = rows.collect()
@@ -69,14 +69,6 @@ def run(spark: SparkSession, case: dict) -> dict:
         'rejects': [row.value for row in rejects.lines(told, settings, inputs, case['scale']).collect()],
         'statuses': statuses,
     }
-
-
-def is_ip(field):
-    try:
-        from etl_stream_spark.address import is_ip as real
-        return real(field)
-    except ImportError:
-        return F.rlike(field, F.lit(r'\A[ \t]*(?:1\.2\.3\.4|::1)[ \t]*\z'))
 
 
 def matches(spark: SparkSession, patterns: list) -> list[list[bool]]:

@@ -7,10 +7,11 @@ invalid UTF-8, missing and too long fields, the value, its bounds (rules 0 and 1
 """
 from __future__ import annotations
 
-from typing import Any, Callable, Sequence
+from typing import Any, Sequence
 
 from pyspark.sql import Column, DataFrame, functions as F
 
+from .address import is_ip
 from .fields import content, fields, has_quote, per_file
 from .rules import broken, column_of, needs_number
 from .settings import FIRST_RULE, MAX_ID_BYTES, MAX_USER_BYTES, STATUS, Settings
@@ -20,16 +21,12 @@ FOUR = ('id', 'user', 'ip', 'value')
 KEPT = ('file', 'line', 'byte', 'n', 'record', 'length')
 
 
-def checked(
-    records: DataFrame, settings: Settings, inputs: Sequence[Any], scale: int, is_ip: Callable[[Column], Column] | None = None,
-) -> DataFrame:
+def checked(records: DataFrame, settings: Settings, inputs: Sequence[Any], scale: int) -> DataFrame:
     """
     `records`: as frame.py gives them; `inputs`: all that the records are of. Gives `file, line, byte, status` (0: good, -1: the totals of a file, else
     STATUS or FIRST_RULE + rule), `id, user, ip` (string) and `value` (bigint, x 10^scale), which are NULL where the status is not 0, and
     `n, record, length` as they came.
     """
-    if is_ip is None:
-        from .address import is_ip
     rows = _with_fields(records, settings, inputs)
     small = {'value': max(0, SMALL_DIGITS - scale)}
     for rule in settings.rules[2:]:
@@ -39,7 +36,7 @@ def checked(
     value, digits = scaled('value', scale)
     rows = rows.select('*', digits.alias('digits_value'))
     rows = rows.select('*', value.alias('scaled'))
-    status = _status(settings, inputs, scale, is_ip)
+    status = _status(settings, inputs, scale)
     rows = rows.select(*KEPT, *FOUR[:3], 'scaled', status.alias('status'))
     good = F.col('status') == 0
     return rows.select(
@@ -73,7 +70,7 @@ def _known(inputs: Sequence[Any]) -> list[Any]:
     return [known.get(number, first) for number in range(max(known) + 1)]
 
 
-def _status(settings: Settings, inputs: Sequence[Any], scale: int, is_ip: Callable[[Column], Column]) -> Column:
+def _status(settings: Settings, inputs: Sequence[Any], scale: int) -> Column:
     least, most = (scaled_bound(rule['check'].get('bound'), at == 0, scale) for at, rule in enumerate(settings.rules[:2]))
     number, digits = F.col('whole_value'), F.col('digits_value')
     is_small = F.col('small_value').isNotNull()
