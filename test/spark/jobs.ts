@@ -8,7 +8,10 @@ import type { TestContext } from 'node:test';
 import type { Summary } from '../../lib/index.ts';
 import { etlStream } from '../cli/program.ts';
 import { temporaryFolder } from '../temporary.ts';
-import { pythonEnvironment, python } from './python.ts';
+import { pythonEnvironment, python, quickJava } from './python.ts';
+
+/** As it is shipped. */
+const MODULES = join(import.meta.dirname, '../../dist/lib/job/etl_stream_spark.zip');
 
 export type JobEvent =
   | { readonly event: 'result'; readonly summary: Summary }
@@ -24,7 +27,7 @@ export class SparkJobs {
   constructor(context: TestContext) {
     this.#folder = temporaryFolder(context);
     this.#child = spawn(python, [join(import.meta.dirname, 'jobs.py')], {
-      cwd: this.#folder, stdio: ['pipe', 'pipe', process.env.ETL_SPARK_LOG ? 'inherit' : 'ignore'], env: { ...process.env, ...pythonEnvironment() },
+      cwd: this.#folder, stdio: ['pipe', 'pipe', process.env.ETL_SPARK_LOG ? 'inherit' : 'ignore'], env: { ...process.env, ...quickJava, ...pythonEnvironment(), PYTHONPATH: MODULES },
     });
     context.after(async () => {
       this.#child.stdin!.end();
