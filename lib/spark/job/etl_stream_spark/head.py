@@ -12,6 +12,7 @@ import pyarrow as pa
 from .errors import JobError
 from .frame import frames
 from .listing import Listed
+from .record_fields import content_of, fields_of, is_kernel_dialect
 from .settings import STATUS, Dialect, Settings
 
 if TYPE_CHECKING:
@@ -69,19 +70,20 @@ class Head:
                     raise JobError('ETL_HEADER', f'The header of {self.name} is longer than {self._settings.maxRecord} bytes.', 'Is it a CSV file?')
                 if status != 0:
                     raise JobError('ETL_HEADER', f'The header of {self.name} has a misplaced quote.', 'A name with quotes in it must be quoted as a whole, its quotes doubled.')
-                return [field.decode(errors='replace') for field in fields_of(record, self.dialect)]
+                return [content_of(record, field, self.dialect).decode(errors='replace') for field in fields_of(record, self.dialect)]
             if whole:
                 return []
             limit *= 4
 
-    def records(self, width: int) -> Iterator[list[bytes]]:
-        """Fields of the well-formed records of the sample that have so many."""
+    def fields(self, width: int, place: int) -> Iterator[bytes]:
+        """What the field at `place` holds, of each record of the sample that has so many: of a malformed one, too, if that field is not."""
         text = self._text(SAMPLE_BYTES)
         for record, status in self._records(text, len(text) < SAMPLE_BYTES, self.dialect, width):
-            if status == 0:
-                fields = fields_of(record, self.dialect)
-                if len(fields) == width:
-                    yield fields
+            if status == STATUS['record_too_long'] or (status != 0 and not is_kernel_dialect(self.dialect)):
+                continue
+            fields = list(fields_of(record, self.dialect))
+            if len(fields) == width and not fields[place].bad:
+                yield content_of(record, fields[place], self.dialect)
 
     def _records(self, text: bytes, whole: bool, dialect: Dialect, width: int) -> Iterator[tuple[bytes, int]]:
         """The framer's, which says the same in the job. What may not be whole is left out."""
@@ -133,28 +135,3 @@ def compression_of(start: bytes) -> str:
     if start[:4] == b'\x28\xb5\x2f\xfd' or (start[1:4] == b'\x2a\x4d\x18' and 0x50 <= start[0] <= 0x5f):
         return 'zstd'
     return 'bzip2' if re.match(rb'BZh[1-9](1AY&SY|\x17rE8P\x90)', start) else 'text'
-
-
-def fields_of(record: bytes, dialect: Dialect) -> list[bytes]:
-    """Of a well-formed record."""
-    delimiter, quote = dialect.delimiter.encode(), dialect.quote.encode()
-    if not quote or quote not in record:
-        return record.split(delimiter)
-    fields = []
-    at = 0
-    while True:
-        if record.startswith(quote, at):
-            end = at + len(quote)
-            while True:
-                end = record.index(quote, end) + len(quote)
-                if not record.startswith(quote, end):
-                    break
-                end += len(quote)
-            fields.append(record[at + len(quote):end - len(quote)].replace(quote + quote, quote))
-        else:
-            end = record.find(delimiter, at)
-            end = len(record) if end < 0 else end
-            fields.append(record[at:end])
-        if end == len(record):
-            return fields
-        at = end + len(delimiter)

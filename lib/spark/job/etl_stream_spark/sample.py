@@ -13,8 +13,8 @@ _PLACES = re.compile(rb'[ \t]*[+-]?(?:[0-9]+\.|\.(?=[0-9]))([0-9]*)[ \t]*')
 def scale_of(head: Head, places: Places) -> int | None:
     """The most that any value has, zeros at their ends not counted; None: there is no record to tell by."""
     scale = None
-    for fields in head.records(places.width):
-        scale = max(scale or 0, decimals(fields[places.columns['value']]))
+    for value in head.fields(places.width, places.columns['value']):
+        scale = max(scale or 0, decimals(value))
     return None if scale is None else min(scale, MAX_VALUE_SCALE)
 
 
