@@ -68,7 +68,7 @@ def prepare(spark: SparkSession, text_bytes: int, compression: str, encoding: st
         'mapreduce.fileoutputcommitter.marksuccessfuljobs': 'false',
         'parquet.block.row.count.limit': ROWS_OF_ROW_GROUP,
         'parquet.page.row.count.limit': 20000,
-        **_encodings(encoding),
+        **_encodings(encoding, compression),
     }
     for key, value in settings.items():
         spark.conf.set(key, str(value))
@@ -77,11 +77,11 @@ def prepare(spark: SparkSession, text_bytes: int, compression: str, encoding: st
         spark.conf.set('spark.sql.shuffle.partitions', str(min(tasks, _MOST_TASKS)))
 
 
-def _encodings(encoding: str) -> dict[str, str]:
-    if encoding == 'plain':
-        return {'parquet.writer.version': 'PARQUET_1_0', 'parquet.enable.dictionary': 'false'}
-    # Of version 2 come DELTA_BYTE_ARRAY and DELTA_BINARY_PACKED, which are the smallest for sorted names and small numbers.
-    return {'parquet.writer.version': 'PARQUET_2_0', 'parquet.enable.dictionary': 'false'}
+def _encodings(encoding: str, compression: str) -> dict[str, str]:
+    # Of pages of version 2 come DELTA_BYTE_ARRAY and DELTA_BINARY_PACKED, the smallest for sorted names and small numbers. Without compression
+    # Spark's own reader (4.3, vectorised) takes other texts out of such pages; those of others do not.
+    version = 'PARQUET_1_0' if encoding == 'plain' or compression == 'none' else 'PARQUET_2_0'
+    return {'parquet.writer.version': version, 'parquet.enable.dictionary': 'false'}
 
 
 def _is_set(spark: SparkSession, key: str) -> bool:
