@@ -1,6 +1,6 @@
 /**
  * npm run bench [-- quick | full | small | formulations] [--rounds N] [--keep]
- * npm run bench -- memory: see memory.ts; -- scale: see scale.ts; -- state: see state.ts; -- dashboard: see dashboard.ts
+ * npm run bench -- memory: see memory.ts; -- scale: see scale.ts; -- state: see state.ts; -- dashboard: see dashboard.ts; -- spark: see spark.ts
  *
  * etl-stream beside its peers on the same files and the same output, turn by turn, each as a whole process. All answers
  * are compared row for row before a figure is printed. See README.md here for the method.
@@ -20,6 +20,7 @@ import { duckdb, etlStream, outputs, polars, pyspark, python, pythonEnvironment,
 import { chart, context, figures, otherWork, provenance, publish, ratios, table } from './report.ts';
 import type { Contender } from './report.ts';
 import { scaleBenchmark } from './scale.ts';
+import { sparkBenchmark } from './spark.ts';
 import { stateBenchmark } from './state.ts';
 
 const modes = {
@@ -32,7 +33,7 @@ const modes = {
 };
 type Mode = keyof typeof modes;
 
-const usage = `usage: npm run bench [-- ${[...Object.keys(modes), 'formulations', 'scale', 'memory', 'state', 'dashboard'].join(' | ')}] [--rounds 1..] [--of duckdb|polars|pyspark] [--sizes GB,..] [--budgets MB,..] [--days N] [--users N] [--keep]`;
+const usage = `usage: npm run bench [-- ${[...Object.keys(modes), 'formulations', 'scale', 'memory', 'state', 'dashboard', 'spark'].join(' | ')}] [--rounds 1..] [--of duckdb|polars|pyspark] [--sizes GB,..] [--budgets MB,..] [--days N] [--users N] [--keep]`;
 
 /** etl-stream in all its forms, then the peers. */
 async function fieldOf(mode: Mode, data: Data, ranges: string, versions: Record<string, string>): Promise<{ ours: Runner[]; others: Runner[]; missing: string }> {
@@ -138,6 +139,8 @@ async function main(): Promise<void> {
     await stateBenchmark({ days: Number(values.days), rounds: rounds(5) });
   } else if (mode === 'dashboard') {
     await dashboardBenchmark({ users: Number(values.users), rounds: rounds(5) });
+  } else if (mode === 'spark') {
+    await sparkBenchmark({ sizes: numbers(values.sizes ?? '0.1,0.3,1,2') });
   } else if (mode === 'formulations') {
     await formulations(values.of, rounds(2));
   } else if (Object.hasOwn(modes, mode)) {

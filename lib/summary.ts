@@ -80,6 +80,11 @@ export interface SparkRun {
   readonly master: string;
   readonly cores: number;
   readonly application: string;
+  /** Of all stages; those that failed were done again, or the job would have. */
+  readonly tasks: number;
+  readonly failedTasks: number;
+  /** Bytes that went from one task to another. */
+  readonly shuffledBytes: number;
 }
 
 /** What only the pipeline knows. */

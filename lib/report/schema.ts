@@ -19,7 +19,9 @@ const summary = z.object({
   seconds: count, phases: z.record(z.enum(phases), count), megabytesPerSecond: count, rowsPerSecond: count,
   state: z.object({ folder: z.string(), commit: count, isUnchanged: z.boolean(), isRepublished: z.boolean(), knownInputs: count, logs: count, forgotten: count }).optional(),
   leftBehind: z.array(z.string()), version: z.string(),
-  engine: z.literal('spark').optional(), spark: z.object({ version: z.string(), master: z.string(), cores: count, application: z.string() }).optional(),
+  engine: z.literal('spark').optional(), spark: z.object({
+    version: z.string(), master: z.string(), cores: count, application: z.string(), tasks: count, failedTasks: count, shuffledBytes: count,
+  }).optional(),
 });
 
 const report = z.object({

@@ -90,7 +90,7 @@ test('little, nothing, and strange things', { skip }, async (t) => {
   // What Spark says of a job.
   const job: RunReport = {
     ...one.report, memory: { ...one.report.memory, budget: {} },
-    summary: { ...one.report.summary, engine: 'spark', parser: 'spark', spark: { version: '4.3.0', master: 'spark://10.0.0.1:7077', cores: 64, application: 'app-1' }, spill: { bytes: 5e9, files: 0, rows: 0, splits: 0 } },
+    summary: { ...one.report.summary, engine: 'spark', parser: 'spark', spark: { version: '4.3.0', master: 'spark://10.0.0.1:7077', cores: 64, application: 'app-1', tasks: 900, failedTasks: 2, shuffledBytes: 3e9 }, spill: { bytes: 5e9, files: 0, rows: 0, splits: 0 } },
   };
   writeFileSync(one.file, Buffer.concat(await pageOf(job)));
   const ofSpark = await look('on Spark', one.file, NARROW_LIGHT);

@@ -13,7 +13,7 @@ import { etlStream } from '../cli/program.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { startCluster } from './cluster.ts';
 import { everyRule } from './every-rule.ts';
-import { pythonEnvironment, skip, sparkSubmit } from './python.ts';
+import { pythonEnvironment, quickJava, skip, sparkSubmit } from './python.ts';
 import { assertSame } from './same.ts';
 
 const library = await import('../../dist/lib/index.js' as string) as typeof import('../../lib/index.ts');
@@ -36,25 +36,24 @@ test('a cluster', { skip }, async (context) => {
     const args = ['rules', ...options, '--max-rejects', '100%'];
     const { code, stdout, stderr } = await etlStream([
       'run', '--engine', 'spark', '--master', cluster.master, '--spark-submit', sparkSubmit, ...CONF.flatMap((each) => ['--conf', each]), ...args, '--no-config', '--json', '-o', 'rules-spark',
-    ], folder, '', pythonEnvironment());
+    ], folder, '', { ...quickJava, ...pythonEnvironment() });
     assert.equal(code, 0, stderr);
     await assertSame({ folder: join(folder, 'rules-spark'), summary: JSON.parse(stdout) as Summary }, await local('rules-local', args));
   });
 
   await context.test('a worker is killed in the middle', async () => {
-    await generateLogs({ folder: join(folder, 'logs'), size: 24e6, files: 12, users: 20_000, duplicates: 0.2, badRows: 0.005 });
+    await generateLogs({ folder: join(folder, 'logs'), size: 12e6, files: 12, users: 20_000, duplicates: 0.2, badRows: 0.005 });
     let killed: Promise<void> | undefined;
     const events = new EventEmitter().on('progress', ({ tasks, tasksDone }: { tasks?: number; tasksDone?: number }) => {
       if (tasks !== undefined && tasks >= 12 && tasksDone! >= 2) killed ??= cluster.killWorker(0);
     });
-    Object.assign(process.env, pythonEnvironment());
+    Object.assign(process.env, quickJava, pythonEnvironment());
     const summary = await library.runOnSpark(
       { inputs: [join(folder, 'logs')], output: join(folder, 'logs-spark') }, { master: cluster.master, sparkSubmit, conf: CONF }, { events },
     );
     await killed;
     assert.ok(killed, 'no worker was killed: the job was done before that');
-    const { failedTasks } = summary.spark as unknown as { failedTasks: number };
-    assert.ok(failedTasks > 0, `no task was lost: ${JSON.stringify(summary.spark)}`);
+    assert.ok(summary.spark!.failedTasks > 0, `no task was lost: ${JSON.stringify(summary.spark)}`);
     await assertSame({ folder: join(folder, 'logs-spark'), summary }, await local('logs-local', [join(folder, 'logs')]));
     const { code, stderr } = await etlStream(['verify', 'logs-spark'], folder);
     assert.equal(code, 0, stderr);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
 import { temporaryFolder } from '../temporary.ts';
-import { pythonEnvironment, sparkHome } from './python.ts';
+import { pythonEnvironment, quickJava, sparkHome } from './python.ts';
 
 export interface Cluster {
   /** spark://127.0.0.1:PORT */
@@ -25,7 +25,7 @@ export async function startCluster(context: TestContext, workers: number): Promi
   const start = (kind: 'master.Master' | 'worker.Worker', ...args: string[]): ChildProcess => {
     const child = spawn(join(sparkHome(), 'bin/spark-class'), [`org.apache.spark.deploy.${kind}`, '--host', '127.0.0.1', '--port', '0', '--webui-port', '0', ...args], {
       cwd: folder, detached: true, stdio: ['ignore', 'ignore', 'pipe'],
-      env: { ...process.env, ...pythonEnvironment(), SPARK_HOME: sparkHome(), SPARK_LOCAL_DIRS: folder, SPARK_NO_DAEMONIZE: '1', SPARK_DAEMON_MEMORY: '256m' },
+      env: { ...process.env, ...quickJava, ...pythonEnvironment(), SPARK_HOME: sparkHome(), SPARK_LOCAL_DIRS: folder, SPARK_NO_DAEMONIZE: '1', SPARK_DAEMON_MEMORY: '256m' },
     });
     processes.push(child);
     return child;

@@ -47,7 +47,10 @@ def summary_of(spark: SparkSession, settings: Settings, facts: Facts, result: Re
         'users': result.users, 'regions': len(result.regions), 'valueScale': facts.scale,
         'geoDatabase': {'type': settings.geo['type'], 'buildDate': settings.geo['buildDate']},
         'seconds': seconds, 'phases': phases, 'leftBehind': list(left_behind), 'version': settings.version,
-        'engine': 'spark', 'spark': {'version': spark.version, 'master': context.master, 'cores': facts.cores, 'application': context.applicationId},
+        'engine': 'spark', 'spark': {
+            'version': spark.version, 'master': context.master, 'cores': facts.cores, 'application': context.applicationId,
+            'tasks': now_measured.tasks, 'failedTasks': now_measured.failed, 'shuffledBytes': now_measured.shuffled,
+        },
         'inputBytes': sum(given.size for given in facts.inputs), 'bytes': facts.bytes,
         'rows': {'read': facts.read, 'duplicates': facts.duplicates, 'rejected': facts.rejected, 'counted': facts.counted},
         'rejectedBy': facts.rejected_by(settings.rules), 'emptyLines': facts.empty_lines, 'unknownRegion': facts.unknown_region,
