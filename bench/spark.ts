@@ -3,7 +3,7 @@
  * them: seconds = a + b x GB / cores. The model is made of the smallest and the second largest size, and checked on the others. Spark is that of
  * `npm run test:spark` (test/spark/setup.sh), with `local[N]`; counts must be equal. One run each: Spark's start is in every one of them.
  */
-import { rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Summary } from '../lib/index.ts';
 import { etlStream } from '../test/cli/program.ts';
@@ -19,6 +19,7 @@ const FILES = 8;
 export async function sparkBenchmark({ sizes }: { readonly sizes: readonly number[] }): Promise<void> {
   if (skip !== false) throw new Error(skip);
   const about = context();
+  mkdirSync(outputs, { recursive: true });
   const runs: Run[] = [];
   for (const gigabytes of sizes) {
     const data = await benchmarkLogs({ size: gigabytes * 1e9, files: FILES });

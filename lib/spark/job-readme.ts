@@ -1,7 +1,7 @@
 /** README.md of a job that is kept: how it is submitted by whatever a cluster is reached with. */
-import type { SparkSettings } from './settings.ts';
+import { hasPatterns, type SparkSettings } from './settings.ts';
 
-export function jobReadme({ version, inputs, output, overwrite, geo }: SparkSettings): string {
+export function jobReadme({ version, inputs, output, overwrite, geo, rules }: SparkSettings): string {
   return `# A job of etl-stream for Apache Spark
 
 Made by etl-stream ${version}. It reads
@@ -21,7 +21,9 @@ counts each log once, and publishes the totals at ${code(output)}${overwrite ? '
 
 Spark 4.0 or later; on the driver and all workers Python 3.10 or later with pandas, numpy and pyarrow. It needs no network but for its inputs and output, and no jar but those that their
 URLs need (\`s3a://\`: hadoop-aws, of the version of the cluster's Hadoop).
-
+${hasPatterns({ rules }) ? `
+Rules of this job have patterns, which take Java deep stacks on long fields: give \`--conf spark.driver.defaultJavaOptions=-Xss32m --conf spark.executor.defaultJavaOptions=-Xss32m\`.
+` : ''}
 ## Arguments
 
 \`\`\`

@@ -95,6 +95,11 @@ export async function sparkJobOptions(options: RunOptions, { isKept = false } = 
   };
 }
 
+/** Whether a rule has one: then Java needs deep stacks. */
+export function hasPatterns({ rules }: Pick<SparkSettings, 'rules'>): boolean {
+  return rules.some(({ check }) => check.kind === 'pattern');
+}
+
 function located(name: string): string {
   return isUrl(name) ? name : resolve(name);
 }

@@ -7,7 +7,7 @@ import type { Summary } from '../summary.ts';
 import { findSpark } from './find-spark.ts';
 import { JOB, makeJobFolder, MODULES, SETTINGS, writeJobFolder } from './job-folder.ts';
 import type { SparkProgress } from './protocol.ts';
-import { sparkJobOptions } from './settings.ts';
+import { hasPatterns, sparkJobOptions } from './settings.ts';
 import { submitArguments, validateSparkOptions, type SparkOptions } from './spark-options.ts';
 import { submit } from './submission.ts';
 
@@ -35,7 +35,7 @@ export async function runSparkJob(options: RunOptions, spark: SparkOptions, { si
   const folder = await makeJobFolder(job, options);
   try {
     const at = (name: string): string => join(folder.path, name);
-    const args = submitArguments(spark, { job: at(JOB), package: at(MODULES), settings: at(SETTINGS) });
+    const args = submitArguments(spark, { job: at(JOB), package: at(MODULES), settings: at(SETTINGS) }, hasPatterns(job));
     return await submit(found, args, { signal, ...(onLog && { onLog }), onProgress: (progress) => void events?.emit('progress', progress) });
   } finally {
     await folder.remove().catch(() => undefined); // the next job removes it

@@ -49,9 +49,12 @@ export interface JobFiles {
   readonly settings: string;
 }
 
-/** Arguments of `spark-submit`, each a word of its own. */
-export function submitArguments({ master, conf = [] }: SparkOptions, { job, package: modules, settings }: JobFiles): string[] {
-  const confs = [...CONF, ...conf].flatMap((each) => ['--conf', each]);
+/** Java's regular expressions take some 500 bytes of stack for each character of a field, which has up to 10,000. What else Java is told stays. */
+const DEEP = ['driver', 'executor'].map((who) => `spark.${who}.defaultJavaOptions=-Xss32m`);
+
+/** Arguments of `spark-submit`, each a word of its own. `patterns`: rules have some. */
+export function submitArguments({ master, conf = [] }: SparkOptions, { job, package: modules, settings }: JobFiles, patterns = false): string[] {
+  const confs = [...CONF, ...(patterns ? DEEP : []), ...conf].flatMap((each) => ['--conf', each]);
   return [...(master === undefined ? [] : ['--master', master]), '--name', 'etl-stream', ...confs, '--py-files', modules, job, settings];
 }
 

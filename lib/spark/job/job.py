@@ -8,9 +8,19 @@ Prints lines that begin with `etl-stream: ` and go on as JSON: {"event": "progre
 is published; 3 when too many rows were rejected, 2 for what is wrong with settings, else 1, and nothing is published then.
 """
 import argparse
+import os
 import sys
 
-from etl_stream_spark.main import main
+# Where nobody was told of the modules (--py-files), they stand beside this file.
+MODULES = os.path.join(os.path.dirname(os.path.abspath(globals().get('__file__', 'job.py'))), 'etl_stream_spark.zip')
+try:
+    import etl_stream_spark  # noqa: F401
+    beside = None
+except ImportError:
+    sys.path.insert(0, MODULES)
+    beside = MODULES
+
+from etl_stream_spark.main import main  # noqa: E402
 
 
 def arguments() -> argparse.Namespace:
@@ -23,4 +33,4 @@ def arguments() -> argparse.Namespace:
 
 
 if __name__ == '__main__':
-    sys.exit(main(arguments()))
+    sys.exit(main(arguments(), modules=beside))

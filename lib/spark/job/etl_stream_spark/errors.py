@@ -28,3 +28,14 @@ def job_error_in(text: str) -> JobError | None:
         return JobError(*json.loads(found[1]))
     except (ValueError, TypeError):
         return None
+
+
+def missing_in(text: str) -> JobError | None:
+    """ETL_SPARK_MISSING, when a worker's Python, or the driver's, lacks what the job needs."""
+    found = re.search(r"No module named '(numpy|pandas|pyarrow)|\b(PyArrow|Pandas) >= \S+ must be installed", text)
+    if not found:
+        return None
+    name = (found[1] or found[2]).lower()
+    return JobError('ETL_SPARK_MISSING', f'A Python of Spark, that of the driver or of a worker, lacks {name}.', (
+        'Install it there: pip install pandas numpy pyarrow. PYSPARK_PYTHON and PYSPARK_DRIVER_PYTHON say which Python that is.'
+    ))

@@ -32,6 +32,12 @@ def is_url(path: str) -> bool:
     return _SCHEME.match(path) is not None
 
 
+def is_inside(path: str, folder: str) -> bool:
+    """Whether a file, or URL, is that of the folder, or below it."""
+    path, folder = (re.sub(r'^file:/+', '/', each).rstrip('/') for each in (path, folder))
+    return f'{path}/'.startswith(f'{folder}/')
+
+
 class Listing:
     """`glob`: that of the settings."""
 

@@ -9,7 +9,7 @@ from typing import Any, Mapping
 
 from pyspark.sql import SparkSession
 
-from .errors import JobError, job_error_in
+from .errors import JobError, job_error_in, missing_in
 from .progress import Progress, tell
 from .run import run
 from .session import local_path, open_session, read_bytes
@@ -19,11 +19,13 @@ from .stop import Stopped, stop_in_order
 EXIT_CODES: Mapping[str, int] = {'ETL_USAGE': 2, 'ETL_REJECTED': 3}
 
 
-def main(arguments: argparse.Namespace) -> int:
-    """Gives the exit code. What Spark itself says goes to stderr."""
+def main(arguments: argparse.Namespace, modules: str | None = None) -> int:
+    """Gives the exit code. What Spark itself says goes to stderr. `modules`: the zip that workers are still to be given."""
     spark = None
     try:
         spark = open_session('etl-stream')
+        if modules is not None:
+            spark.sparkContext.addPyFile(modules)
         stop_in_order(spark)
         run_settings(spark, arguments)
         return 0
@@ -69,7 +71,7 @@ def ranges_of(arguments: argparse.Namespace) -> str:
 
 def tell_error(error: Exception) -> int:
     """Says what ended the job; gives the exit code."""
-    told = error if isinstance(error, JobError) else job_error_in(str(error))
+    told = error if isinstance(error, JobError) else job_error_in(str(error)) or missing_in(str(error))
     if told is None:
         java = getattr(error, 'java_exception', None)
         print(error, file=sys.stderr)

@@ -13,9 +13,10 @@ from pyspark.sql import functions as F
 from . import limits, rejects
 from .address import Ranges
 from .counts import Counts
+from .errors import JobError
 from .facts import Facts
 from .inputs import Input, look_into
-from .listing import Listing
+from .listing import Listing, is_inside
 from .plan import COUNTS, TOTALS, checked_rows, result
 from .progress import Progress
 from .publish import publish
@@ -56,6 +57,9 @@ def explain(spark: SparkSession, settings: Settings, ranges: str) -> str:
 def _planned(spark: SparkSession, settings: Settings, ranges: str) -> tuple[list[Input], int, DataFrame]:
     """Inputs, decimal places, and the result as a plan."""
     listed = Listing(spark, settings.glob).of(settings.inputs, settings.names)
+    inside = next((file.name for file in listed if is_inside(file.path, settings.output)), None)
+    if inside is not None:
+        raise JobError('ETL_USAGE', f'The input {inside} lies in the output folder {settings.outputName}.')
     inputs, scale = look_into(listed, settings, lambda file, limit: read_bytes(spark, file.path, limit))
     prepare(spark, _text_bytes(inputs), settings.compression, settings.parquetEncoding)
     local = local_path(ranges)

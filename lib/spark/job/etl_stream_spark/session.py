@@ -38,11 +38,11 @@ class Measured:
 
 
 def open_session(name: str) -> SparkSession:
-    """Of what spark-submit was told. Raises ETL_SPARK for a Spark that is too old."""
+    """Of what spark-submit was told. Raises ETL_SPARK_MISSING for a Spark that is too old."""
     spark = SparkSession.builder.appName(name).getOrCreate()
     version = tuple(int(part) for part in re.findall(r'\d+', spark.version)[:2])
     if version < LEAST_SPARK:
-        raise JobError('ETL_SPARK', f'This is Spark {spark.version}; the job needs Spark {LEAST_SPARK[0]}.{LEAST_SPARK[1]}.', 'Name another one by --spark-submit.')
+        raise JobError('ETL_SPARK_MISSING', f'This is Spark {spark.version}; the job needs Spark {LEAST_SPARK[0]}.{LEAST_SPARK[1]}.', 'Name another one by --spark-submit.')
     return spark
 
 
