@@ -10,7 +10,7 @@ import { differentialPatterns } from './pattern-cases.ts';
 import { python, pythonEnvironment, skip } from './python.ts';
 
 const SEED = Number(process.env.ETL_SPARK_SEED ?? 1);
-const CASES = Number(process.env.ETL_SPARK_CASES ?? 8);
+const CASES = Number(process.env.ETL_SPARK_CASES ?? 4);
 
 interface Told {
   readonly cases: { rows: [number, number, string, string, string, string][]; rejects: string[]; statuses: Record<string, number> }[];

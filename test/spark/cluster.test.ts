@@ -42,7 +42,7 @@ test('a cluster', { skip }, async (context) => {
   });
 
   await context.test('a worker is killed in the middle', async () => {
-    await generateLogs({ folder: join(folder, 'logs'), size: 12e6, files: 12, users: 20_000, duplicates: 0.2, badRows: 0.005 });
+    await generateLogs({ folder: join(folder, 'logs'), size: 8e6, files: 12, users: 20_000, duplicates: 0.2, badRows: 0.005 });
     let killed: Promise<void> | undefined;
     const events = new EventEmitter().on('progress', ({ tasks, tasksDone }: { tasks?: number; tasksDone?: number }) => {
       if (tasks !== undefined && tasks >= 12 && tasksDone! >= 2) killed ??= cluster.killWorker(0);

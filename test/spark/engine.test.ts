@@ -1,6 +1,6 @@
 /**
  * Jobs on Apache Spark, local[2], against local runs: the same result, row for row, the same rejects byte for byte, the same counts; or the same
- * error. All in one session. ETL_FUZZ_CASES: random jobs; default 8.
+ * error. All in one session. ETL_FUZZ_CASES: random jobs; default 3.
  */
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -17,7 +17,7 @@ import { SparkJobs } from './jobs.ts';
 import { skip } from './python.ts';
 import { assertSame } from './same.ts';
 
-const CASES = Number(process.env.ETL_FUZZ_CASES ?? 8);
+const CASES = Number(process.env.ETL_FUZZ_CASES ?? 3);
 const FIRST_SEED = Number(process.env.ETL_FUZZ_SEED ?? 1);
 const FIXTURES = join(import.meta.dirname, '../../fixtures');
 
