@@ -73,6 +73,21 @@ test('jobs on Spark', { skip }, async (context) => {
     assert.ok(summary.rows.rejected > 10 && summary.rows.counted >= 10, JSON.stringify(summary.rows));
   });
 
+  await context.test('names that mean something to others, compressed inputs alone, and no header', async () => {
+    const names = ['a b%20.csv', '2026-11-30T10:00.csv', '#?&.csv', '[a]{b,c}*.csv', '\\.csv', '\n\u00fc.csv'];
+    names.forEach((name, at) => write(`names/${name}`, `${at},ann,2026-11-30,80.1.2.3,${at}\nsame,${at},2026-11-30,80.1.2.3,1\n`));
+    // What lies beside a file is none of its own.
+    write('names/.#?&.csv.crc', 'crc\0 of something else');
+    assert.deepEqual((await both(['names'], ['--no-header']) as Summary).rows, { read: 12, duplicates: 5, rejected: 0, counted: 7 });
+    assert.ok((await both(['compressed/logs.csv.gz', 'compressed/logs.csv.bz2'], []) as Summary).rows.duplicates > 0);
+    // A file by its path and by its URL, which a local run does not know.
+    const twice = await jobs.run(['compressed/logs.csv.gz', `file://${join(folder, 'compressed/logs.csv.gz')}`, '-o', 'twice'], folder);
+    assert.ok(twice.event === 'result' && twice.summary.inputs === 1 && twice.summary.rows.counted > 0, JSON.stringify(twice));
+    write('cut.csv.gz', readFileSync(join(FIXTURES, 'compressed/logs.gz')).subarray(0, 300));
+    const cut = await jobs.run(['cut.csv.gz', '-o', 'cut'], folder);
+    assert.ok(cut.event === 'error' && cut.code === 'ETL_INPUT_READ' && cut.message.includes('cut.csv.gz'), JSON.stringify(cut));
+  });
+
   await context.test('every reason and rule', async () => {
     const { files, options, reasons } = everyRule();
     for (const [name, text] of Object.entries(files)) write(`rules/${name}`, text);

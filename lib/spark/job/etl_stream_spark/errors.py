@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Sequence
 
 # What a worker raises crosses Spark as text: this finds it in a traceback.
 _MARK = 'etl-stream-error:'
@@ -38,4 +39,15 @@ def missing_in(text: str) -> JobError | None:
     name = (found[1] or found[2]).lower()
     return JobError('ETL_SPARK_MISSING', f'A Python of Spark, that of the driver or of a worker, lacks {name}.', (
         'Install it there: pip install pandas numpy pyarrow. PYSPARK_PYTHON and PYSPARK_DRIVER_PYTHON say which Python that is.'
+    ))
+
+
+def unreadable_in(text: str, causes: Sequence[str]) -> JobError | None:
+    """ETL_INPUT_READ, when a worker could not read a file to its end. `causes`: what Java says of the failure, from the outermost."""
+    found = re.search(r'\[FAILED_READ_FILE[.\w]*\] [^\n]*? file (\S.*?)\.\s+SQLSTATE', text, re.DOTALL)
+    if not found:
+        return None
+    why = f': {causes[-1]}' if len(causes) > 1 else ''
+    return JobError('ETL_INPUT_READ', f'The input {found[1]} cannot be read to its end{why.rstrip(".")}.', (
+        'Nothing of the input counts. Get it again from where it came, or leave it out.'
     ))

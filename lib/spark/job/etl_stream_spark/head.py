@@ -113,7 +113,14 @@ class Head:
             if len(self._stored) < limit and len(self._stored) == _HEADER_BYTES:
                 self._stored = self._read(limit)
             return self._stored[:limit]
-        return _decompressed(self._read(limit), self.content, limit, self.name)
+        # How much text is in some bytes, nobody knows: a block of bzip2 gives nothing before its end.
+        wanted, stored = _HEADER_BYTES, self._stored
+        while True:
+            text = _decompressed(stored, self.content, limit, self.name)
+            if len(text) >= limit or len(stored) < wanted:
+                return text
+            wanted *= 4
+            stored = self._read(wanted)
 
 
 def _decompressed(stored: bytes, content: str, limit: int, name: str) -> bytes:

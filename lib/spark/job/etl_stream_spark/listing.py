@@ -15,6 +15,7 @@ from pyspark.sql import SparkSession
 
 from .errors import JobError
 from .log_filter import LogFilter
+from .session import local_path
 
 _SCHEME = re.compile(r'^[A-Za-z][A-Za-z0-9+.-]+:')
 
@@ -54,7 +55,8 @@ class Listing:
             if not files:
                 raise JobError('ETL_INPUT_NOT_FOUND', f'The folder {name} holds no {self._filter.what}.', self._filter.hint)
             for file in files:
-                real = file.url if is_url(path) else os.path.realpath(file.path)
+                local = local_path(file.url)  # also of a URL: it may be named by its path, too
+                real = file.url if local is None else os.path.realpath(local)
                 known = found.get(real)
                 if known is None or file.name.encode() < known.name.encode():
                     found[real] = file
@@ -72,8 +74,14 @@ class Listing:
             folders[:] = [each for each in folders if self._may_be(each) and not os.path.islink(os.path.join(folder, each))]
             for file in files:
                 relative = file if below == '.' else f'{below}/{file}'
-                if self._may_be(file) and self._filter.is_log(relative) and os.path.isfile(os.path.join(folder, file)):
-                    yield self._local(posixpath.normpath(f'{name}/{relative}'), os.path.join(folder, file))
+                if not self._may_be(file) or not self._filter.is_log(relative):
+                    continue
+                called, file = posixpath.normpath(f'{name}/{relative}'), os.path.join(folder, file)
+                if not os.path.exists(file):  # a link to nothing
+                    message = f"Cannot read the input {called}: ENOENT: no such file or directory, stat '{called}'."
+                    raise JobError('ETL_INPUT_READ', message, 'Check that the input can be read to its end, and is not changed meanwhile.')
+                if os.path.isfile(file):
+                    yield self._local(called, file)
 
     def _local(self, name: str, path: str) -> Listed:
         path = os.path.abspath(path)

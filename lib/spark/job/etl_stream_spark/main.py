@@ -9,7 +9,7 @@ from typing import Any, Mapping
 
 from pyspark.sql import SparkSession
 
-from .errors import JobError, job_error_in, missing_in
+from .errors import JobError, job_error_in, missing_in, unreadable_in
 from .progress import Progress, tell
 from .run import run
 from .session import local_path, open_session, read_bytes
@@ -71,7 +71,7 @@ def ranges_of(arguments: argparse.Namespace) -> str:
 
 def tell_error(error: Exception) -> int:
     """Says what ended the job; gives the exit code."""
-    told = error if isinstance(error, JobError) else job_error_in(str(error)) or missing_in(str(error))
+    told = error if isinstance(error, JobError) else job_error_in(str(error)) or missing_in(str(error)) or unreadable_in(str(error), _causes(error))
     if told is None:
         java = getattr(error, 'java_exception', None)
         print(error, file=sys.stderr)
@@ -79,3 +79,13 @@ def tell_error(error: Exception) -> int:
         told = JobError('ETL_SPARK', f'The job failed in Spark: {text[0][:500]}', '')
     tell('error', code=told.code, message=told.message, hint=told.hint)
     return EXIT_CODES.get(told.code, 1)
+
+
+def _causes(error: Exception) -> list[str]:
+    """What Java says of a failure, a line each, from the outermost to what began it."""
+    java = getattr(error, 'java_exception', None) or getattr(error, '_origin', None)
+    said: list[str] = []
+    while java is not None and len(said) < 20:
+        said.append((str(java.getMessage() or java.toString()).strip().splitlines() or [''])[0])
+        java = java.getCause()
+    return said

@@ -35,6 +35,8 @@ def lines(spark: SparkSession, inputs: Sequence[Input]) -> DataFrame:
     """`file int, value string`: the lines of the inputs, each file in one partition, in its order. session.py sees to that."""
     # Paths are names here, whatever characters they have; a line end is "\n" alone, so that nothing is lost of a line.
     reader = spark.read.option('lineSep', '\n').option('__globPaths__', 'false').option('recursiveFileLookup', 'true')
+    # The raw local files: what Hadoop puts around them takes no colon in a name, and a checksum that lies beside a file for one of its content.
+    reader = reader.option('fs.file.impl', 'org.apache.hadoop.fs.RawLocalFileSystem').option('fs.file.impl.disable.cache', 'true')
     text = reader.text([each.path for each in inputs])
     seen = {_without_slashes(url): url for url in text.inputFiles()}
     hidden = next((each.name for each in inputs if _without_slashes(each.url) not in seen), None)

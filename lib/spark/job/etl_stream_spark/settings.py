@@ -13,6 +13,9 @@ MAX_ID_BYTES = 8192
 MAX_USER_BYTES = 8192
 TAB_SEPARATED = re.compile(r'\.tsv(\.[a-z0-9]+)?$', re.IGNORECASE)
 
+# What columns are called without a header, unless the user says: LOG_COLUMNS of lib/core/dialect.ts.
+LOG_COLUMNS = ('log_id', 'user_id', 'timestamp', 'ip_address', 'watch_time(min)')
+
 # Numbers of rejects: the places of rejectCodes in lib/core/rejects.ts; a rule's is FIRST_RULE + its place.
 REJECT_CODES = (
     'none', 'field_count', 'bad_quote', 'unterminated_quote', 'record_too_long', 'missing_id', 'missing_user', 'user_too_long',
@@ -77,7 +80,7 @@ class Settings:
         delimiter = said.get('delimiter') or ('\t' if TAB_SEPARATED.search(name) else ',')
         return Dialect(
             delimiter=delimiter, quote=said.get('quote', '"'), comment=said.get('comment', ''), header=said.get('header', True),
-            names=tuple(said.get('names', ())), skip_lines=said.get('skipLines', 0),
+            names=tuple(said.get('names', LOG_COLUMNS)), skip_lines=said.get('skipLines', 0),
         )
 
 
