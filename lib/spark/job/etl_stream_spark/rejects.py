@@ -28,8 +28,8 @@ _ARRAY_INDEX = re.compile(r'0|[1-9][0-9]{0,9}')
 
 def lines(rows: DataFrame, settings: Settings, inputs: Sequence[Any], scale: int) -> DataFrame:
     """
-    `rows`: of checked rows those with a status over 0. Gives `value string, file int`: what each is told as, in the order of the rows, its line end
-    excluded. The file in CSV begins with `csv_header`, which is not among them.
+    `rows`: of checked rows those with a status over 0. Gives `value string, file int, line bigint`: what each is told as, in the order of the rows,
+    its line end excluded, and where it stands. The file in CSV begins with `csv_header`, which is not among them.
     """
     describer = Describer(settings, inputs, scale)
 
@@ -37,9 +37,9 @@ def lines(rows: DataFrame, settings: Settings, inputs: Sequence[Any], scale: int
         import pyarrow
         for batch in batches:
             told = [describer.line(**row) for row in batch.to_pylist()]
-            yield pyarrow.record_batch({'value': pyarrow.array(told, pyarrow.string()), 'file': batch.column('file')})
+            yield pyarrow.record_batch({'value': pyarrow.array(told, pyarrow.string()), 'file': batch.column('file'), 'line': batch.column('line')})
 
-    return rows.select('file', 'line', 'byte', 'status', 'record').mapInArrow(described, 'value string, file int')
+    return rows.select('file', 'line', 'byte', 'status', 'record').mapInArrow(described, 'value string, file int, line bigint')
 
 
 def csv_header(settings: Settings) -> str:

@@ -110,7 +110,9 @@ def _write_rejects(spark: SparkSession, settings: Settings, facts: Facts, stagin
     if limits.is_over(settings, facts):
         raise limits.over(settings, facts, _first_rejects(spark, settings, facts, numbers))
     inputs = [facts.inputs[number] for number in numbers]
-    _rejects_of(spark, settings, inputs, facts.scale).write.partitionBy('file').text(staging.rejects)
+    # Sorted by both: Spark would sort by the file alone, and what it spills meanwhile need not keep its order.
+    told = _rejects_of(spark, settings, inputs, facts.scale).sortWithinPartitions('file', 'line')
+    told.select('value', 'file').write.partitionBy('file').text(staging.rejects)
 
 
 def _first_rejects(spark: SparkSession, settings: Settings, facts: Facts, numbers: Sequence[int]) -> list[dict[str, Any]]:
@@ -126,7 +128,7 @@ def _first_rejects(spark: SparkSession, settings: Settings, facts: Facts, number
 
 
 def _rejects_of(spark: SparkSession, settings: Settings, inputs: Sequence[Input], scale: int) -> DataFrame:
-    """`value string, file int`: lines of the file of rejects, those of each input in its order."""
+    """`value string, file int, line bigint`: lines of the file of rejects, those of each input in its order."""
     rows = checked_rows(spark, settings, inputs, scale).where('status > 0')
     return rejects.lines(rows, settings, inputs, scale)
 
