@@ -10,6 +10,7 @@ import { test } from 'node:test';
 import { generateLogs } from '../../lib/generate/generate.ts';
 import type { Summary } from '../../lib/index.ts';
 import { etlStream } from '../cli/program.ts';
+import { writeMmdb } from '../geo/mmdb-writer.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { startCluster } from './cluster.ts';
 import { everyRule } from './every-rule.ts';
@@ -42,19 +43,21 @@ test('a cluster', { skip }, async (context) => {
   });
 
   await context.test('a worker is killed in the middle', async () => {
-    await generateLogs({ folder: join(folder, 'logs'), size: 8e6, files: 12, users: 20_000, duplicates: 0.2, badRows: 0.005 });
+    await generateLogs({ folder: join(folder, 'logs'), size: 12e6, files: 12, users: 20_000, duplicates: 0.2, badRows: 0.005 });
+    // Few regions: that of each file which Hadoop makes on a local disk is a process.
+    writeFileSync(join(folder, 'geo.mmdb'), writeMmdb({ recordSize: 24, ipVersion: 4, networks: [['0.0.0.0/1', { country_code: 'LO' }], ['128.0.0.0/2', { country_code: 'MI' }]] }));
     let killed: Promise<void> | undefined;
     const events = new EventEmitter().on('progress', ({ tasks, tasksDone }: { tasks?: number; tasksDone?: number }) => {
-      if (tasks !== undefined && tasks >= 12 && tasksDone! >= 2) killed ??= cluster.killWorker(0);
+      if (tasks !== undefined && tasks >= 12 && tasksDone! >= 1) killed ??= cluster.killWorker(0);
     });
     Object.assign(process.env, quickJava, pythonEnvironment());
     const summary = await library.runOnSpark(
-      { inputs: [join(folder, 'logs')], output: join(folder, 'logs-spark') }, { master: cluster.master, sparkSubmit, conf: CONF }, { events },
+      { inputs: [join(folder, 'logs')], output: join(folder, 'logs-spark'), geoDb: join(folder, 'geo.mmdb') }, { master: cluster.master, sparkSubmit, conf: CONF }, { events },
     );
     await killed;
     assert.ok(killed, 'no worker was killed: the job was done before that');
     assert.ok(summary.spark!.failedTasks > 0, `no task was lost: ${JSON.stringify(summary.spark)}`);
-    await assertSame({ folder: join(folder, 'logs-spark'), summary }, await local('logs-local', [join(folder, 'logs')]));
+    await assertSame({ folder: join(folder, 'logs-spark'), summary }, await local('logs-local', [join(folder, 'logs'), '--geo-db', 'geo.mmdb']));
     const { code, stderr } = await etlStream(['verify', 'logs-spark'], folder);
     assert.equal(code, 0, stderr);
   });
