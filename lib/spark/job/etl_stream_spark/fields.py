@@ -1,7 +1,7 @@
 """
 The fields of a record, by Spark SQL alone. A record without a quote is split at its delimiters. One with quotes is divided by a regular
 expression, which needs not to be lenient: the framing (frame.py) lets well-formed records through only, so that a quote closes what it
-opens. Not by Spark's own reader of CSV: that trims, has limits of its own and takes NUL for the start of a comment.
+opens. Not by Spark's own reader of CSV, which is lenient and has limits of its own.
 """
 from __future__ import annotations
 
