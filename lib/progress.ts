@@ -92,7 +92,7 @@ export class ProgressTeller {
   /** Takes one now, whenever the last one was. */
   sample(): void {
     const { inputBytes, bytes, read, spilledBytes } = this.counters;
-    this.#samples.push({ seconds: this.#now(), phase: this.#phase, inputBytes, bytes, read, spilledBytes, resident: resident() });
+    this.#samples.push({ seconds: this.elapsed, phase: this.#phase, inputBytes, bytes, read, spilledBytes, resident: resident() });
     if (this.#samples.length < MOST_SAMPLES) return;
     this.#samples = this.#samples.filter((_, index) => index % 2 === 0 || index === MOST_SAMPLES - 1);
     this.#interval *= 2;
@@ -118,13 +118,14 @@ export class ProgressTeller {
     clearInterval(this.#timer);
   }
 
-  #now(): number {
+  /** Seconds since the run began. */
+  get elapsed(): number {
     return (performance.now() - this.#began) / 1000;
   }
 
   #tick(): void {
     // Half a period early is on time: what is late once would be so ever after.
-    if (this.#now() - this.#samples.at(-1)!.seconds >= this.#interval - TELL_MILLISECONDS / 2000) this.sample();
+    if (this.elapsed - this.#samples.at(-1)!.seconds >= this.#interval - TELL_MILLISECONDS / 2000) this.sample();
     this.#tell();
   }
 
@@ -132,7 +133,7 @@ export class ProgressTeller {
     if (!this.#events || this.#failure !== undefined) return;
     try {
       const { totalBytes, counters, memoryLimit: limit } = this;
-      this.#events.emit('progress', { phase: this.#phase, seconds: this.#now(), totalBytes, counters, memory: { limit, resident: resident() } });
+      this.#events.emit('progress', { phase: this.#phase, seconds: this.elapsed, totalBytes, counters, memory: { limit, resident: resident() } });
     } catch (error) {
       this.#failure = error; // thrown where the run can fail of it
     }

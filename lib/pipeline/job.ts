@@ -101,7 +101,6 @@ async function runPart(run: RunBase, part: Part): Promise<PartDone> {
 class Job {
   readonly #base: JobBase;
 
-  readonly #started = performance.now();
   /** Inputs that were counted before. */
   #known = 0;
   /** What an earlier run has committed was not published. */
@@ -156,7 +155,7 @@ class Job {
       report,
       valueScale: plan.scale,
       geoDatabase: plan.geoDatabase,
-      seconds: (performance.now() - this.#started) / 1000,
+      seconds: progress.elapsed,
       phases: progress.seconds,
       leftBehind: plan.leftBehind,
       state: continuation && {
@@ -195,7 +194,7 @@ class Job {
     const { scale, geoDatabase, commit, rows } = continuation.last!;
     const outcome: Outcome = {
       output: options.output, rejectsFile: REJECTS_FILES[options.rejectsFormat], inputs: 0, jobs: 1, parser: 'kernel', users: 0, regions: 0, valueScale: scale, geoDatabase,
-      seconds: (performance.now() - this.#started) / 1000, phases: progress.seconds, leftBehind: [...removeTempFolders(options.temp ?? dirname(resolve(options.output))), ...removeStagings(options.output)],
+      seconds: progress.elapsed, phases: progress.seconds, leftBehind: [...removeTempFolders(options.temp ?? dirname(resolve(options.output))), ...removeStagings(options.output)],
       state: { folder: continuation.folder, commit, isUnchanged: true, isRepublished: this.#isRepublished, knownInputs: this.#known, logs: rows.counted, forgotten: 0 }, report: undefined, version,
     };
     return { outcome, counters, memory: memoryLimit(options), inputs: [], left: 0 };
