@@ -14,11 +14,11 @@ import { defaultColumns } from '../../lib/core/options.ts';
 import { rejectCodes } from '../../lib/core/rejects.ts';
 import { readSample } from '../../lib/parse/sample.ts';
 import { runJob } from '../../lib/pipeline/job.ts';
-import { writeMmdb } from '../geo/mmdb-writer.ts';
 import { maxmindRegions, readResult } from '../oracle/duckdb.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { expectedAnswer, type ModelAnswer, type ModelRow } from './model.ts';
 import { validateOptions } from './one-shot.ts';
+import { database } from './random-database.ts';
 import { randomCase, type FuzzCase, type FuzzOptions } from './random-case.ts';
 import { shrink } from './shrink.ts';
 
@@ -27,20 +27,6 @@ const FIRST_SEED = Number(process.env.ETL_FUZZ_SEED ?? 1);
 /** Every so many cases the result is read by DuckDB too. */
 const DUCKDB_EVERY = 25;
 const regressions = fileURLToPath(new URL('../../fixtures/regressions/', import.meta.url));
-
-const database = writeMmdb({
-  recordSize: 28,
-  ipVersion: 6,
-  networks: [
-    ['1.0.0.0/8', { country: { iso_code: 'US' }, country_code: 'not this' }],
-    ['1.2.0.0/16', { country_code: 'DE' }],
-    ['2.0.0.0/9', { country_code: 'DE' }],
-    ['2.128.0.0/9', { country_code: 'ß /=%' }],
-    ['3.0.0.0/8', { city: 'without a country' }],
-    ['2001:db8::/33', { country_code: 'FR' }],
-    ['2001:db8:8000::/33', { country_code: 'US' }],
-  ],
-});
 
 /** Region of an address by geo/range-table.ts: blanks around it do not count, the zone of an IPv6 address is only checked. */
 function regionRule(lookup: (address: string) => string): (text: string) => string {

@@ -11,6 +11,7 @@ import type { Summary } from '../../lib/index.ts';
 import { etlStream } from '../cli/program.ts';
 import { writeMmdb } from '../geo/mmdb-writer.ts';
 import { randomCase } from '../job/random-case.ts';
+import { database } from '../job/random-database.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { everyRule } from './every-rule.ts';
 import { SparkJobs } from './jobs.ts';
@@ -117,13 +118,8 @@ test('jobs on Spark', { skip }, async (context) => {
   });
 
   await context.test(`${CASES} random jobs`, async () => {
-    write('geo.mmdb', writeMmdb({
-      recordSize: 28, ipVersion: 6,
-      networks: [
-        ['1.0.0.0/8', { country: { iso_code: 'US' }, country_code: 'not this' }], ['1.2.0.0/16', { country_code: 'DE' }], ['2.0.0.0/9', { country_code: 'DE' }],
-        ['2.128.0.0/9', { country_code: 'ß /=%' }], ['3.0.0.0/8', { city: 'without a country' }], ['2001:db8::/33', { country_code: 'FR' }], ['2001:db8:8000::/33', { country_code: 'US' }],
-      ],
-    }));
+    write('geo.mmdb', database);
+
     for (let seed = FIRST_SEED; seed < FIRST_SEED + CASES; seed++) {
       const { files, options: { groupBy, compression, parquetEncoding, valueScale, columns, bounds } } = randomCase(seed);
       for (const { name, bytes } of files) write(`random-${seed}/${name}`, bytes);

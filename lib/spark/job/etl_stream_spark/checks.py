@@ -14,10 +14,9 @@ from pyspark.sql import Column, DataFrame, functions as F
 from .address import is_ip
 from .fields import content, fields, has_quote, per_file
 from .rules import broken, column_of, needs_number
-from .settings import FIRST_RULE, MAX_ID_BYTES, MAX_USER_BYTES, STATUS, Settings
+from .settings import FIRST_RULE, MAX_ID_BYTES, MAX_USER_BYTES, ROLES, STATUS, Settings
 from .values import LEAST, MOST, SMALL_DIGITS, scaled, scaled_bound, with_numbers
 
-FOUR = ('id', 'user', 'ip', 'value')
 KEPT = ('file', 'line', 'byte', 'n', 'record', 'length')
 
 
@@ -37,10 +36,10 @@ def checked(records: DataFrame, settings: Settings, inputs: Sequence[Any], scale
     rows = rows.select('*', digits.alias('digits_value'))
     rows = rows.select('*', value.alias('scaled'))
     status = _status(settings, inputs, scale)
-    rows = rows.select(*KEPT, *FOUR[:3], 'scaled', status.alias('status'))
+    rows = rows.select(*KEPT, *ROLES[:3], 'scaled', status.alias('status'))
     good = F.col('status') == 0
     return rows.select(
-        'file', 'line', 'byte', 'status', *[F.when(good, F.col(name)).alias(name) for name in FOUR[:3]], F.when(good, F.col('scaled')).alias('value'),
+        'file', 'line', 'byte', 'status', *[F.when(good, F.col(name)).alias(name) for name in ROLES[:3]], F.when(good, F.col('scaled')).alias('value'),
         'n', 'record', 'length',
     )
 
@@ -54,7 +53,7 @@ def _with_fields(records: DataFrame, settings: Settings, inputs: Sequence[Any]) 
     rows = records.select(*KEPT, 'valid', F.col('status').alias('framing'), F.when(framed, F.col('record').cast('string')).alias('text'))
     rows = rows.select('*', has_quote(F.col('text'), quotes).alias('quoted'))
     rows = rows.select(*KEPT, 'valid', 'framing', 'quoted', fields(F.col('text'), F.col('quoted'), dialects).alias('fields'))
-    places = {role: per_file([each.places[role] for each in known]) for role in FOUR}
+    places = {role: per_file([each.places[role] for each in known]) for role in ROLES}
     places |= {f'ruled_{at}': per_file([each.ruled[at] for each in known]) for at in range(len(settings.ruled))}
     rows = rows.select('*', *[F.get('fields', place).alias(f'raw_{name}') for name, place in places.items()])
     rows = rows.select(*KEPT, 'valid', 'framing', F.size('fields').alias('width'), *[

@@ -16,13 +16,13 @@ from pyspark.sql import SparkSession
 from .errors import JobError
 from .facts import Facts
 from .hive import is_cut, part_name, partition_folder
+from .rejects import csv_header
 from .replaceable import DATASET_FILE, REJECTS_FILES, REPORT_PAGE, REPORTS_FOLDER
 from .report import MOST_REPORT_BYTES, page_of, json_within, report_of, summary_of
 from .result import Result, read_result
 from .settings import Settings
 from .staging import Staging
 
-_REJECT_COLUMNS = ('_reject_file', '_reject_line', '_reject_byte', '_reject_column', '_reject_code', '_reject_rule', '_reject_message', '_reject_raw')
 # Of one input, or of all.
 _REJECTS = re.compile(r'(?:file=(\d+)/)?part-(\d+)')
 
@@ -86,10 +86,5 @@ def _description(settings: Settings, facts: Facts, files: list[dict[str, Any]]) 
 def _join_rejects(settings: Settings, staging: Staging, path: str) -> None:
     """Input by input, the parts of each in their order; a file of CSV begins with its header (lib/dataset/rejects-csv.ts)."""
     parts = [(int(found[1] or 0), int(found[2]), entry.path) for entry in staging.files.walk(staging.rejects) if (found := _REJECTS.match(entry.path)) and entry.size > 0]
-    columns = [settings.columns[role] for role in ('id', 'user', 'ip', 'value')]
-    header = f'{",".join(map(_csv_field, [*columns, *_REJECT_COLUMNS]))}\n' if settings.rejectsFormat == 'csv' else ''
+    header = f'{csv_header(settings)}\n' if settings.rejectsFormat == 'csv' else ''
     staging.files.join(path, header.encode(), [f'{staging.rejects}/{name}' for _, _, name in sorted(parts)])
-
-
-def _csv_field(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"' if any(character in text for character in ',"\r\n') else text

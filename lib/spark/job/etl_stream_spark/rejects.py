@@ -12,14 +12,13 @@ from typing import Any, Iterable, Iterator, Mapping, Sequence
 from pyspark.sql import DataFrame
 
 from .record_fields import MAX_FOLDED_BYTES, content_of, count_line_ends, fields_of, is_kernel_dialect
-from .rules import MAX_CHECKED_BYTES
-from .settings import FIRST_RULE, MAX_ID_BYTES, MAX_USER_BYTES, REJECT_CODES, Settings
+from .rules import MAX_CHECKED_BYTES, role_of
+from .settings import FIRST_RULE, MAX_ID_BYTES, MAX_USER_BYTES, REJECT_CODES, ROLES, Settings
 
 RAW_TEXT_BYTES = 1 << 16
 SHOWN_BYTES = 40
 # Characters of a pattern or list that are told.
 SHOWN_CHARACTERS = 200
-FOUR = ('id', 'user', 'ip', 'value')
 MALFORMED = ('field_count', 'bad_quote', 'unterminated_quote', 'record_too_long', 'invalid_utf8')
 REJECT_COLUMNS = ('_reject_file', '_reject_line', '_reject_byte', '_reject_column', '_reject_code', '_reject_rule', '_reject_message', '_reject_raw')
 TYPES = {'integer': 'a whole number', 'number': 'a decimal number', 'timestamp': 'a date or time as ISO 8601 writes it', 'ip': 'an IP address'}
@@ -44,7 +43,7 @@ def lines(rows: DataFrame, settings: Settings, inputs: Sequence[Any], scale: int
 
 def csv_header(settings: Settings) -> str:
     """The first line of `_rejects.csv`, its line end excluded."""
-    return csv_line([*(settings.columns[role] for role in FOUR), *REJECT_COLUMNS])
+    return csv_line([*(settings.columns[role] for role in ROLES), *REJECT_COLUMNS])
 
 
 class Describer:
@@ -84,7 +83,7 @@ class Describer:
 
     def row(self, found: 'Fields') -> dict[str, str] | None:
         """Texts of the four; None when they are too long to be told."""
-        contents = {role: found.of(role) for role in FOUR}
+        contents = {role: found.of(role) for role in ROLES}
         if sum(map(len, contents.values())) > RAW_TEXT_BYTES:
             return None
         texts = {self.columns[role]: content.decode() for role, content in contents.items()}
@@ -127,13 +126,13 @@ class Describer:
     def broken_rule(self, status: int, found: 'Fields') -> tuple[str, str | None, str | None, int | None]:
         rule = self.rules[status - FIRST_RULE]
         column = rule['column']
-        role = next((each for each in FOUR if self.columns[each] == column), None)
+        role = role_of(column, self.columns)
         place = found.source.places[role] if role else found.source.ruled[list(self.ruled).index(column)]
         content = found.of(role) if role else found.at(place)
         return rule_message(rule, shown(content), len(content)), rule['name'], column, found.start(place)
 
     def csv(self, reject: Mapping[str, Any]) -> str:
-        names = [self.columns[role] for role in FOUR]
+        names = [self.columns[role] for role in ROLES]
         row, column = reject['row'], reject['column']
         # Nobody could mend another field there.
         values = [row[name] if row and column in names else '' for name in names]

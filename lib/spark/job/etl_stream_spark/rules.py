@@ -5,6 +5,7 @@ from typing import Any, Callable, Mapping, Sequence
 
 from pyspark.sql import Column, functions as F
 
+from .settings import ROLES
 from .values import INTEGER, is_number, within
 
 # Longest field, in bytes, that a type, a bound or a pattern is tried on; a longer one breaks the rule.
@@ -21,15 +22,16 @@ _ZONE = f'(?:[Zz]|[+-]{_HOUR}(?::?{_SIXTY})?)'
 # ISO 8601, the extended format of a date, or of date and time; 24:00 and leap seconds are no times of it. Blanks around do not count.
 TIMESTAMP = f'\\A[ \\t]*{_DATE}(?:[Tt ]{_HOUR}:{_SIXTY}(?::{_SIXTY}(?:[.,][0-9]+)?)?{_ZONE}?)?[ \\t]*\\z'
 
-_FOUR = ('id', 'user', 'ip', 'value')
-
 
 def column_of(rule: Mapping[str, Any], columns: Mapping[str, str], ruled: Sequence[str]) -> str:
     """The column of checked rows that a rule is about: one of the four, or `ruled_N`."""
-    for role in _FOUR:
-        if columns[role] == rule['column']:
-            return role
-    return f'ruled_{list(ruled).index(rule["column"])}'
+    column = rule['column']
+    return role_of(column, columns) or f'ruled_{list(ruled).index(column)}'
+
+
+def role_of(column: str, columns: Mapping[str, str]) -> str | None:
+    """None: it is none of the four."""
+    return next((role for role in ROLES if columns[role] == column), None)
 
 
 def needs_number(rule: Mapping[str, Any]) -> bool:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any, Sequence
 
@@ -44,7 +44,6 @@ def run(spark: SparkSession, settings: Settings, ranges: str, progress: Progress
             unknown_region=written.unknown, scale=scale, started=started, phases=progress.seconds, samples=progress.samples, cores=cores(spark),
         )
         _write_rejects(spark, settings, facts, staging)
-        progress.enter('publish')
         return publish(spark, settings, staging, facts)
 
 
@@ -118,7 +117,7 @@ def _write_rejects(spark: SparkSession, settings: Settings, facts: Facts, stagin
 def _first_rejects(spark: SparkSession, settings: Settings, facts: Facts, numbers: Sequence[int]) -> list[dict[str, Any]]:
     wanted = 1 if settings.onError == 'fail' else limits.SHOWN
     first: list[dict[str, Any]] = []
-    as_json = Settings(**{**settings.__dict__, 'rejectsFormat': 'jsonl'})
+    as_json = replace(settings, rejectsFormat='jsonl')
     for number in numbers:
         lines = _rejects_of(spark, as_json, [facts.inputs[number]], facts.scale).limit(wanted - len(first)).collect()
         first += [json.loads(row.value) for row in lines]

@@ -60,11 +60,9 @@ def prepare(spark: SparkSession, text_bytes: int, compression: str, encoding: st
         'spark.sql.session.timeZone': 'UTC',
         'spark.sql.caseSensitive': 'true',
         'spark.sql.parquet.compression.codec': {'none': 'uncompressed'}.get(compression, compression),
-        'spark.sql.sources.partitionOverwriteMode': 'static',
         # Records have up to megabytes: a batch for Python is bounded by them, not by rows alone.
         'spark.sql.execution.arrow.maxBytesPerBatch': 16 << 20,
         'spark.sql.execution.arrow.maxRecordsPerBatch': 20000,
-        'spark.sql.execution.pythonUDF.arrow.enabled': 'true',
         'mapreduce.fileoutputcommitter.marksuccessfuljobs': 'false',
         'parquet.block.row.count.limit': ROWS_OF_ROW_GROUP,
         'parquet.page.row.count.limit': 20000,

@@ -11,6 +11,8 @@ FORMAT = 1
 UNKNOWN_REGION = 'ZZ'
 MAX_ID_BYTES = 8192
 MAX_USER_BYTES = 8192
+# The columns that a log has to have, by their roles in `Settings.columns`.
+ROLES = ('id', 'user', 'ip', 'value')
 TAB_SEPARATED = re.compile(r'\.tsv(\.[a-z0-9]+)?$', re.IGNORECASE)
 
 # What columns are called without a header, unless the user says: LOG_COLUMNS of lib/core/dialect.ts.
