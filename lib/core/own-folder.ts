@@ -8,13 +8,14 @@
  *   the mark and `unmark`     a folder with a mark            when its owner is gone
  *   `unmark` and the rename   a folder without mark           when it is a day old
  *   the rename and `keep`     nothing: it has another name
- *   while it is removed       some of it, maybe no mark       as above
+ *   while it is removed       some of it, and the mark: it    when its owner is gone; the folder alone, when it
+ *                             goes last                       is a day old
  */
 import { randomBytes } from 'node:crypto';
 import { accessSync, constants, lstatSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { isLeftBehind, OwnerMark } from './owner.ts';
+import { isLeftBehind, OWNER_MARK, OwnerMark } from './owner.ts';
 
 const open = new Set<OwnFolder>();
 
@@ -78,13 +79,14 @@ export class OwnFolder {
   /** Removes the folder, and the parents that were made for it as far as they are empty; idempotent, not after `keep`. */
   async remove(): Promise<void> {
     if (!open.has(this)) return;
+    for (const path of inside(this.path)) await rm(path, { recursive: true, force: true });
     await rm(this.path, { recursive: true, force: true });
     this.keep();
     await removeEmpty(dirname(this.path), this.#made);
   }
 
   removeSync(): void {
-    rmSync(this.path, { recursive: true, force: true });
+    removeMarkLast(this.path, true);
     removeEmptySync(dirname(this.path), this.#made);
   }
 }
@@ -131,13 +133,24 @@ export function removeLeftBehind(parent: string, prefix: string, now = Date.now(
     try {
       const info = lstatSync(path);
       if (!info.isDirectory() || (uid !== undefined && info.uid !== uid) || !isLeftBehind(path, now)) continue;
-      rmSync(path, { recursive: true });
+      removeMarkLast(path, false);
       removed.push(path);
     } catch {
       // It stays, or another run was faster.
     }
   }
   return removed;
+}
+
+/** What is in a folder but the owner's mark, which goes last: whoever is killed between leaves a folder that the next run knows. */
+function inside(folder: string): string[] {
+  return namesIn(folder).filter((name) => name !== OWNER_MARK).map((name) => join(folder, name));
+}
+
+/** `mayBeGone`: that somebody else has removed it is no error. */
+function removeMarkLast(folder: string, mayBeGone: boolean): void {
+  for (const path of inside(folder)) rmSync(path, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: mayBeGone });
 }
 
 function namesIn(folder: string): string[] {

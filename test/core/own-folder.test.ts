@@ -61,6 +61,25 @@ test('a run killed by SIGKILL is cleaned up by the next, while a live one and it
   assert.deepEqual(removeLeftBehind(parent, PREFIX, Date.now() + 100 * LEFT_AFTER), [], 'alive, it keeps its folder for ever');
 });
 
+test('a run killed while it removes what another left leaves a folder that the next one knows', onLinux, async (t) => {
+  const parent = temporaryFolder(t);
+  const { process: gone } = await child(t, 'console.log()');
+  const path = left(parent, { pid: gone.pid!, started: '1' });
+  const { process: killed } = await child(t, `
+    import fs from 'node:fs';
+    import { syncBuiltinESMExports } from 'node:module';
+    const { rmSync } = fs;
+    fs.rmSync = (path, options) => { rmSync(path, options); console.log(path); process.kill(process.pid, 'SIGKILL'); };
+    syncBuiltinESMExports();
+    const { removeLeftBehind } = await import(${JSON.stringify(new URL('../../lib/core/own-folder.ts', import.meta.url).href)});
+    removeLeftBehind(${JSON.stringify(parent)}, ${JSON.stringify(PREFIX)});
+  `);
+  if (killed.exitCode === null && killed.signalCode === null) await once(killed, 'exit');
+  assert.deepEqual(readdirSync(path), [OWNER_MARK]);
+  assert.deepEqual(removeLeftBehind(parent, PREFIX), [path]);
+  assert.deepEqual(readdirSync(parent), []);
+});
+
 test('a place that takes no folders is an error, not a search without end', onLinux, () => {
   for (const parent of ['/proc/none', '/proc/none/deeper']) {
     assert.throws(() => OwnFolder.create({ parent, prefix: '.any' }), { code: 'ENOENT' });
