@@ -4,7 +4,7 @@
  * run makes that nobody interrupts. `npm run test:crash` tries every call; here some of them are drawn.
  */
 import assert from 'node:assert/strict';
-import { cpSync, mkdirSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { test, type TestContext } from 'node:test';
@@ -12,12 +12,13 @@ import { idFileName } from '../../lib/dedup/id-files.ts';
 import { PageIndex } from '../../lib/dedup/page-index.ts';
 import { State } from '../../lib/state/state.ts';
 import { OWNER_MARK } from '../../lib/core/owner.ts';
+import { fewRegions } from '../geo/few-regions.ts';
 import { random } from '../random.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { answer, placeIn, reportsIn, restore, run, save, start, writeLog, type Place } from './harness.ts';
 
 /** Cases of each test; 0: all there are. */
-const CASES = Number(process.env.ETL_CRASH_CASES ?? 4);
+const CASES = Number(process.env.ETL_CRASH_CASES ?? 2);
 const SEED = Number(process.env.ETL_CRASH_SEED ?? 1);
 
 interface Scene {
@@ -33,19 +34,23 @@ interface Scene {
 }
 
 /** A dataset of two logs, and more that the run is to add; or of ten, a commit each, of so many ids that pages of them pile up. */
-async function setUp(context: TestContext, added = ['c.csv'], more: readonly string[] = [], piled = false): Promise<Scene> {
+async function setUp(context: TestContext, added = ['c.csv'], options: readonly string[] = [], piled = false): Promise<Scene> {
   const folder = temporaryFolder(context);
   const place = placeIn(join(folder, 'place'));
   const aside = join(folder, 'aside');
   const log = join(folder, 'calls');
+  // Four regions: of the calls that touch the disk, fewer do the same.
+  const geoDb = join(folder, 'geo.mmdb');
+  writeFileSync(geoDb, fewRegions(2));
+  const more = [...options, '--geo-db', geoDb];
   mkdirSync(place.folder);
   if (piled) {
     for (let n = 0; n < 10; n++) writeLog(place, `a${n}.csv`, 4000, 10 + 5 * n);
-    await run(place, ['--checkpoint', '1']);
+    await run(place, ['--checkpoint', '1', ...more]);
   } else {
     writeLog(place, 'a.csv', 300, 1);
     writeLog(place, 'b.csv', 300, 2);
-    await run(place);
+    await run(place, more);
   }
   const before = answer(place);
   for (const [i, name] of added.entries()) writeLog(place, name, 300, 3 + i);
@@ -117,7 +122,7 @@ test('killed at the calls around the commit and the publication', async (context
   const scene = await setUp(context);
   const commit = scene.calls.findLastIndex((call) => call.includes('level.batch done')) + 1;
   const seen = { old: 0, new: 0 };
-  for (let at = commit - 3; at <= scene.calls.length; at += CASES === 0 ? 1 : 3) {
+  for (let at = commit - 3; at <= scene.calls.length; at += CASES === 0 ? 1 : 5) {
     seen[await killAt(scene, at)]++;
   }
   assert.ok(seen.old > 0 && seen.new > 0, JSON.stringify(seen));
@@ -135,9 +140,9 @@ async function poll(scene: Scene, ended: Promise<unknown>, what: string): Promis
   return reads;
 }
 
-for (const [how, added, more] of [['at once', ['c.csv'], []], ['in parts', ['c.csv', 'd.csv'], ['--checkpoint', '1']]] as const) {
+for (const [how, added, options] of [['at once', ['c.csv'], []], ['in parts', ['c.csv', 'd.csv'], ['--checkpoint', '1']]] as const) {
   test(`killed at any time, twice, while it adds ${how}, and read all the time`, async (context) => {
-    const scene = await setUp(context, [...added], more);
+    const scene = await setUp(context, [...added], options);
     const next = random(SEED + 1);
     let reads = 0;
     for (let round = 0; round < (CASES || 600) / 4; round++) {
@@ -145,7 +150,7 @@ for (const [how, added, more] of [['at once', ['c.csv'], []], ['in parts', ['c.c
       const delays: number[] = [];
       for (let time = 0; time < 2; time++) {
         delays.push(Math.floor(next() * scene.seconds * 1000));
-        const { child, ended } = start(scene.place, {}, more);
+        const { child, ended } = start(scene.place, {}, scene.more);
         const reading = poll(scene, ended, `killed after ${delays.join(' and ')} ms`);
         reading.catch(() => undefined); // awaited when the run has ended
         await Promise.race([after(delays.at(-1)), ended]); // where it is then does not matter
@@ -156,7 +161,7 @@ for (const [how, added, more] of [['at once', ['c.csv'], []], ['in parts', ['c.c
       await assertMended(scene, `killed after ${delays.join(' and ')} ms`);
     }
     restore(scene.place, scene.aside);
-    const { ended } = start(scene.place, {}, more);
+    const { ended } = start(scene.place, {}, scene.more);
     reads += await poll(scene, ended, 'not killed');
     assert.equal(whole(scene, 'not killed'), 'new');
     assert.ok(reads > 20, `${reads} reads`);
@@ -187,7 +192,7 @@ test('killed while it commits merged pages of ids, a run has counted each id onc
   for (const at of new Set([...around, ...calls.flatMap((call, i) => (call.includes('level.batch') ? [i + 1] : []))])) {
     const what = `killed at call ${calls[at - 1]}`;
     restore(place, scene.aside);
-    const { signal } = await start(place, { INTERRUPT_BELOW: place.folder, INTERRUPT_AT: String(at) }).ended;
+    const { signal } = await start(place, { INTERRUPT_BELOW: place.folder, INTERRUPT_AT: String(at) }, scene.more).ended;
     assert.equal(signal, 'SIGKILL', what);
     whole(scene, what);
     await assertMended(scene, what);
@@ -195,7 +200,7 @@ test('killed while it commits merged pages of ids, a run has counted each id onc
   }
   cpSync(join(place.logs, 'c.csv'), join(place.logs, 'd.csv'));
   for (let n = 0; n < 10; n++) cpSync(join(place.logs, `a${n}.csv`), join(place.logs, `e${n}.csv`));
-  assert.equal((JSON.parse((await run(place)).stdout) as { rows: { counted: number } }).rows.counted, 0);
+  assert.equal((JSON.parse((await run(place, scene.more)).stdout) as { rows: { counted: number } }).rows.counted, 0);
 });
 
 test('a call that fails is an error, and the next run makes up for it', async (context) => {
@@ -207,7 +212,7 @@ test('a call that fails is an error, and the next run makes up for it', async (c
     const code = codes[at % codes.length]!;
     const what = `${code} at call ${scene.calls[at - 1]}`;
     restore(scene.place, scene.aside);
-    const ended = await start(scene.place, { INTERRUPT_BELOW: scene.place.folder, INTERRUPT_AT: String(at), INTERRUPT_BY: code }).ended;
+    const ended = await start(scene.place, { INTERRUPT_BELOW: scene.place.folder, INTERRUPT_AT: String(at), INTERRUPT_BY: code }, scene.more).ended;
     const which = whole(scene, `${what}: ${ended.stderr}`);
     if (ended.code === 0) {
       assert.equal(which, 'new', `${what} was no failure`); // of what is removed at the end, say

@@ -1,0 +1,13 @@
+/** An IP database of few regions for all addresses: a job writes a file per region, and the embedded database has 250. */
+import { writeMmdb } from './mmdb-writer.ts';
+
+/** 2^`bits` regions of as many IPv4 addresses each, at most 32, and eight of IPv6. */
+export function fewRegions(bits = 5): Uint8Array {
+  return writeMmdb({
+    recordSize: 28, ipVersion: 6,
+    networks: [
+      ...Array.from({ length: 2 ** bits }, (_, i): [string, unknown] => [`${(i * 256) / 2 ** bits}.0.0.0/${bits}`, { country_code: `N${i}` }]),
+      ...Array.from({ length: 8 }, (_, i): [string, unknown] => [`2${i}00::/8`, { country_code: `S${i}` }]),
+    ],
+  });
+}
