@@ -11,6 +11,7 @@ import { runJob, type JobContext } from '../../lib/pipeline/job.ts';
 import { BlockRing } from '../../lib/source/block-ring.ts';
 import { ReadTurns } from '../../lib/source/read-turns.ts';
 import { etlStream } from '../cli/program.ts';
+import { fewRegionsFile } from '../geo/few-regions.ts';
 import { byProgram } from '../source/bytes.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { contents } from './contents.ts';
@@ -40,7 +41,7 @@ async function logs(t: TestContext): Promise<string> {
 
 /** By user, which makes few files. */
 function job(folder: string, options: Partial<RunOptions>, context: JobContext = {}): Promise<Summary> {
-  return runJob(validateOptions({ inputs: [join(folder, 'logs')], output: join(folder, 'out'), groupBy: 'user', ...options }), { threadsFrom: 0, ...context });
+  return runJob(validateOptions({ inputs: [join(folder, 'logs')], output: join(folder, 'out'), groupBy: 'user', geoDb: fewRegionsFile, ...options }), { threadsFrom: 0, ...context });
 }
 
 /** Puts the logs at the one path that they have in all runs, in a form. */

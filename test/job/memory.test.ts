@@ -12,6 +12,7 @@ import { DATASET_FILE } from '../../lib/dataset/description.ts';
 import { generateLogs } from '../../lib/generate/generate.ts';
 import { EtlError, type Summary } from '../../lib/index.ts';
 import { runJob } from '../../lib/pipeline/job.ts';
+import { fewRegionsFile } from '../geo/few-regions.ts';
 import { PROGRAM } from '../cli/program.ts';
 import { writeMmdb } from '../geo/mmdb-writer.ts';
 import { temporaryFolder } from '../temporary.ts';
@@ -28,7 +29,7 @@ async function logs(context: TestContext, size = 4e6): Promise<string> {
 }
 
 function job(folder: string, name: string, limits: Partial<MemoryBudget>, more: Partial<RunOptions> = {}): Promise<Summary> {
-  return runJob(validateOptions({ inputs: [join(folder, 'logs')], output: join(folder, name), ...more }), { limits });
+  return runJob(validateOptions({ inputs: [join(folder, 'logs')], output: join(folder, name), geoDb: fewRegionsFile, ...more }), { limits });
 }
 
 /** Next to nothing for everyone. */

@@ -10,6 +10,7 @@ import type { RunOptions } from '../../lib/core/options.ts';
 import { generateLogs } from '../../lib/generate/generate.ts';
 import type { Summary } from '../../lib/index.ts';
 import { runJob, type JobContext } from '../../lib/pipeline/job.ts';
+import { fewRegionsFile } from '../geo/few-regions.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { contents } from './contents.ts';
 import { validateOptions } from './one-shot.ts';
@@ -21,7 +22,7 @@ interface Context extends Omit<JobContext, 'threadsFrom' | 'limits'> {
 }
 
 function job(folder: string, output: string, jobs: number, options: Partial<RunOptions> = {}, context: Context = {}): Promise<Summary> {
-  const job = validateOptions({ inputs: [join(folder, 'logs')], output: join(folder, output), jobs, overwrite: true, ...options });
+  const job = validateOptions({ inputs: [join(folder, 'logs')], output: join(folder, output), jobs, overwrite: true, geoDb: fewRegionsFile, ...options });
   return runJob(job, { ...context, threadsFrom: 0 });
 }
 

@@ -10,6 +10,7 @@ import { validateOptions } from '../../lib/core/options.ts';
 import { checkState, EtlError, run, validate, type RejectRecord, type Summary } from '../../lib/index.ts';
 import { runJob } from '../../lib/pipeline/job.ts';
 import { generateLogs } from '../../lib/generate/generate.ts';
+import { fewRegionsFile } from '../geo/few-regions.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { contents } from './contents.ts';
 
@@ -24,7 +25,7 @@ function folderOf(context: TestContext, files: Readonly<Record<string, string>>)
 }
 
 function job(folder: string, more: Partial<RunOptions> = {}, blockBytes?: number): Promise<Summary> {
-  const options = validateOptions({ inputs: [join(folder, 'logs')], output: join(folder, 'out'), state: false, overwrite: true, ...more });
+  const options = validateOptions({ inputs: [join(folder, 'logs')], output: join(folder, 'out'), state: false, overwrite: true, geoDb: fewRegionsFile, ...more });
   return runJob(options, { threadsFrom: 0, ...(blockBytes !== undefined && { limits: { blockBytes } }) });
 }
 

@@ -11,6 +11,7 @@ import { isIdFileName } from '../../lib/dedup/id-files.ts';
 import { generateLogs } from '../../lib/generate/generate.ts';
 import { run } from '../../lib/index.ts';
 import { runJob, type JobContext } from '../../lib/pipeline/job.ts';
+import { fewRegionsFile } from '../geo/few-regions.ts';
 import { writeMmdb } from '../geo/mmdb-writer.ts';
 import { compareTotals, readResult } from '../oracle/duckdb.ts';
 import { temporaryFolder } from '../temporary.ts';
@@ -29,7 +30,7 @@ function sceneIn(context: TestContext, more: Omit<Partial<RunOptions>, 'state'> 
   const folder = temporaryFolder(context);
   const [logs, output] = [join(folder, 'logs'), join(folder, 'out')];
   mkdirSync(logs);
-  return { folder, logs, output, options: { inputs: [logs], output, state: join(folder, 'state'), maxRejects: { share: 1 }, ...more } };
+  return { folder, logs, output, options: { inputs: [logs], output, state: join(folder, 'state'), maxRejects: { share: 1 }, geoDb: fewRegionsFile, ...more } };
 }
 
 /** What the state's folder has besides ids. */
