@@ -11,7 +11,7 @@ import { contents } from './contents.ts';
 
 const HEADER = 'log_id,user_id,timestamp,ip_address,watch_time(min)\n';
 const SEED = Number(process.env.ETL_STATE_SEED ?? 1);
-const CASES = Number(process.env.ETL_STATE_CASES ?? 30);
+const CASES = Number(process.env.ETL_STATE_CASES ?? 15);
 
 function rows(from: number, to: number): string {
   return Array.from({ length: to - from }, (_, i) => `${from + i},user${(from + i) % 37},t,${1 + (i % 200)}.8.8.8,${i % 50}\n`).join('');

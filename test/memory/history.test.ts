@@ -13,16 +13,16 @@ import { temporaryFolder } from '../temporary.ts';
 /** What is promised for Node 20, little above its floor. */
 const LIMIT = 128e6;
 
-test('30 MB of logs onto 600 MB that were counted, with as little memory as that takes', async (context) => {
+test('20 MB of logs onto 400 MB that were counted, with as little memory as that takes', async (context) => {
   const folder = temporaryFolder(context);
   const good = async (...args: string[]): Promise<string> => {
     const { code, stdout, stderr } = await etlStream(args, folder);
     assert.equal(code, 0, stderr);
     return stdout;
   };
-  await good('generate', 'earlier', '--size', '600MB', '--seed', '1', '-q');
+  await good('generate', 'earlier', '--size', '400MB', '--seed', '1', '-q');
   const before = JSON.parse(await good('earlier', '-o', 'totals', '--json')) as Summary;
-  await good('generate', 'logs', '--size', '30MB', '--files', '1', '--seed', '2', '-q');
+  await good('generate', 'logs', '--size', '20MB', '--files', '1', '--seed', '2', '-q');
   const alone = JSON.parse(await good('logs', '-o', 'alone', '--no-state', '--json')) as Summary;
   const copied = readFileSync(join(folder, 'earlier', 'logs-0002.csv'), 'latin1').slice(0, 6e6);
   writeFileSync(join(folder, 'logs', 'copied.csv'), copied.slice(0, copied.lastIndexOf('\n') + 1), 'latin1');

@@ -18,7 +18,7 @@ import { temporaryFolder } from '../temporary.ts';
 import { all } from './model.ts';
 
 const SEED = Number(process.env.ETL_STATE_SEED ?? 1);
-const CASES = Number(process.env.ETL_STATE_CASES ?? 25);
+const CASES = Number(process.env.ETL_STATE_CASES ?? 15);
 
 /** A dataset of two commits; `aside` has that of the first. */
 async function twoCommits(context: TestContext, options: Partial<RunOptions> = {}): Promise<Place & { aside: string }> {

@@ -13,7 +13,7 @@ import { temporaryFolder } from '../temporary.ts';
 import { contentsOf, Series, type Contents } from './model.ts';
 
 const SEED = Number(process.env.ETL_STATE_SEED ?? 1);
-const CASES = Number(process.env.ETL_STATE_CASES ?? 30);
+const CASES = Number(process.env.ETL_STATE_CASES ?? 15);
 const WRITES = 15;
 // The log has more than one block, of 32 KB: LevelDB drops what is damaged of one, and reads the next.
 const INDEX_BYTES = 8000;
