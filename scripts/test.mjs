@@ -8,7 +8,9 @@ import { join } from 'node:path';
 const found = readdirSync('test', { recursive: true }).filter((file) => file.endsWith('.test.ts')).map((file) => join('test', file)).filter((file) => !file.startsWith(join('test', 'spark'))).sort();
 const files = process.argv.length > 2 ? process.argv.slice(2) : found;
 if (files.length === 0) throw new Error('no tests were found');
-const { status } = spawnSync(process.execPath, ['--import', 'tsx', '--test', '--test-concurrency=2', '--test-reporter=./scripts/test-reporter.mjs', ...files], {
+// Of a file, in milliseconds: what hangs is named, and ends. None by default: long forms take hours.
+const timeout = process.env.ETL_TEST_TIMEOUT ? [`--test-timeout=${process.env.ETL_TEST_TIMEOUT}`] : [];
+const { status } = spawnSync(process.execPath, ['--import', 'tsx', '--test', '--test-concurrency=2', ...timeout, '--test-reporter=./scripts/test-reporter.mjs', ...files], {
   stdio: 'inherit', env: { ...process.env, ETL_TEST_BUILT: '1' },
 });
 process.exit(status ?? 1);
