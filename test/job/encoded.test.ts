@@ -31,7 +31,7 @@ const FORMS: Record<string, (text: Buffer) => Buffer | undefined> = {
 
 async function logs(t: TestContext): Promise<string> {
   const folder = temporaryFolder(t);
-  await generateLogs({ folder: join(folder, 'text'), size: 1e6, users: 2000, files: 3, duplicates: 0.2, badRows: 0.01 });
+  await generateLogs({ folder: join(folder, 'text'), size: 5e5, users: 2000, files: 3, duplicates: 0.2, badRows: 0.01 });
   for (const name of readdirSync(join(folder, 'text'))) {
     const path = join(folder, 'text', name);
     writeFileSync(path, BOM + readFileSync(path, 'utf8'));

@@ -79,7 +79,7 @@ test('the first rejected row, and the first N, are the same at any number of thr
   writeFileSync(join(folder, 'logs', 'zzz.csv'), 'no,log\n1,2\n'); // whoever reads it must not be told of first
   for (const [more, told] of [[{ onError: 'fail' }, 1], [{ maxRejects: { rows: 0 } }, 1], [{ maxRejects: { rows: 60 } }, 3]] as const) {
     const messages = new Set<string>();
-    for (const [jobs, blockBytes] of [[1, undefined], [1, 997], [2, 1 << 20], [2, 4099], [3, 997], [3, 20_011], [3, 65_536]] as const) {
+    for (const [jobs, blockBytes] of [[1, undefined], [1, 997], [2, 4099], [3, 20_011]] as const) {
       const { code, message } = await failure(job(folder, { ...more, jobs }, blockBytes));
       assert.equal(code, 'ETL_REJECTED', `${jobs} jobs, ${blockBytes}: ${message}`);
       messages.add(message);
