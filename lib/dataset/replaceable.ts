@@ -59,7 +59,8 @@ async function firstForeign(output: string): Promise<string | undefined> {
   return undefined;
 }
 
-async function isOfSpark(folder: string): Promise<boolean> {
+/** Whether Spark has written the dataset: it keeps no state. */
+export async function isOfSpark(folder: string): Promise<boolean> {
   return readDescription(folder).then(({ engine }) => engine === 'spark', () => false);
 }
 

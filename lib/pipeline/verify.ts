@@ -8,6 +8,7 @@ import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { EtlError } from '../core/errors.ts';
 import { defaultState } from '../core/options.ts';
+import { isOfSpark } from '../dataset/replaceable.ts';
 import { readStateMark } from '../dataset/state-mark.ts';
 import { DATABASE_FOLDER } from '../state/open-state.ts';
 import { checkDataset, type DatasetFound } from './check-dataset.ts';
@@ -92,9 +93,10 @@ function isSame(a: DatasetPlace, b: DatasetPlace): boolean {
   return a.folder === b.folder && a.made === b.made;
 }
 
-/** The state where a run puts it by default; undefined when there is none. */
+/** The state where a run puts it by default; undefined when there is none, or when what Spark has written since stands in its place. */
 async function stateBeside(output: string): Promise<string | undefined> {
   if (typeof output !== 'string' || output === '') return undefined; // said by who looks for the dataset
   const folder = defaultState(output);
+  if (await isOfSpark(output)) return undefined;
   return stat(join(folder, DATABASE_FOLDER)).then(() => folder, () => undefined);
 }

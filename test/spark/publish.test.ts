@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
+import { defaultState } from '../../lib/core/options.ts';
 import type { DatasetDescription } from '../../lib/dataset/description.ts';
 import { EtlError, inspectDataset, queryDataset, readReports, run, verifyDataset, type Summary } from '../../lib/index.ts';
 import { partitionFolder } from '../../lib/parquet/hive-path.ts';
@@ -300,7 +301,9 @@ test('an output with a state stays a link to a version, and the state says that 
   assert.ok(lstatSync(at('link')).isSymbolicLink());
   assert.equal(told.get('linkKept')!.error!.code, 'ETL_OUTPUT_EXISTS');
   assert.equal(readdirSync(join(folder, 'link/.out.versions')).length, 2, 'and the one before is there for who reads it');
-  assert.deepEqual((await verifyDataset({ output: at('link'), state: false })).problems, []);
+  const { problems, state } = await verifyDataset({ output: at('link') });
+  assert.deepEqual([problems, state], [[], { is: 'none' }], 'the state beside it is of what stood there before');
+  assert.ok((await verifyDataset({ output: at('link'), state: defaultState(at('link')) })).problems.length > 0, 'unless it is named');
   await assert.rejects(run({ inputs: [join(folder, 'link/log.csv')], output: at('link') }), (error: EtlError) => error.code === 'ETL_OUTPUT_EXISTS' && error.message.includes('was not made with the state'));
 });
 
