@@ -8,6 +8,9 @@ import { STATE_MARK } from '../../lib/dataset/state-mark.ts';
 import { contents } from '../job/contents.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { etlStream } from './program.ts';
+import { residentProgram } from './resident.ts';
+
+const resident = residentProgram();
 
 const HEADER = 'log_id,user_id,timestamp,ip_address,watch_time(min)\n';
 const MONDAY = `${HEADER}1,ann,t,8.8.8.8,10\n2,bob,t,1.1.1.1,20\n`;
@@ -26,7 +29,7 @@ function totals(output: string): Record<string, string> {
 }
 
 async function good(args: readonly string[], folder: string, input = ''): Promise<string> {
-  const { code, stdout, stderr } = await etlStream(args, folder, input);
+  const { code, stdout, stderr } = await (input === '' ? resident(args, folder) : etlStream(args, folder, input));
   assert.equal(code, 0, stderr);
   return stdout || stderr;
 }
@@ -38,7 +41,7 @@ function withoutDatabase(files: Record<string, string>): Record<string, string> 
 
 async function refused(args: readonly string[], folder: string, message: RegExp): Promise<void> {
   const before = readdirSync(folder);
-  const { code, stderr } = await etlStream(args, folder);
+  const { code, stderr } = await resident(args, folder);
   assert.equal(code, 1, stderr);
   assert.match(stderr, message);
   assert.deepEqual(readdirSync(folder), before, 'nothing is made or left');

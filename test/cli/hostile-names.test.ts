@@ -8,7 +8,10 @@ import { writeMmdb } from '../geo/mmdb-writer.ts';
 import { cities, isps } from '../geo/records.ts';
 import { readResult } from '../oracle/duckdb.ts';
 import { temporaryFolder } from '../temporary.ts';
-import { etlStream, start, type Result } from './program.ts';
+import { start, type Result } from './program.ts';
+import { residentProgram } from './resident.ts';
+
+const resident = residentProgram();
 
 const HEADER = 'log_id,user_id,timestamp,ip_address,watch_time(min)\n';
 /** Title, colour, C1's CSI, backspace, a line that looks like ours, text that runs backwards. */
@@ -42,12 +45,12 @@ test('names of inputs, outputs, columns and options are escaped wherever they ar
     ['generated logs', ['generate', `${EVIL}logs`, '--size', '1KB', '--files', '1'], 0, /\\x1b/],
   ];
   for (const [what, args, code, message] of runs) {
-    const result = await etlStream(args, folder);
+    const result = await resident(args, folder);
     assertHarmless(result, what);
     assert.equal(result.code, code, `${what}: ${result.stderr}`);
     assert.match(result.stdout + result.stderr, message, what);
   }
-  const { stdout, ...rest } = await etlStream([input, '-o', `${EVIL}json`, '--json', '--no-state', '--max-rejects', '100%'], folder);
+  const { stdout, ...rest } = await resident([input, '-o', `${EVIL}json`, '--json', '--no-state', '--max-rejects', '100%'], folder);
   assertHarmless({ stdout, ...rest }, 'JSON');
   assert.equal((JSON.parse(stdout) as Summary).output, `${EVIL}json`, 'JSON means the same');
 });
@@ -60,15 +63,15 @@ test('what a database says of itself is escaped: its type, names of its fields, 
   });
   writeFileSync(join(folder, 'fields.mmdb'), database({ [EVIL]: 'x', [`a.${EVIL}`]: 1 }));
   writeFileSync(join(folder, 'regions.mmdb'), database({ country_code: EVIL }));
-  const fields = await etlStream(['logs.csv', '-o', 'a', '--geo-db', 'fields.mmdb'], folder);
+  const fields = await resident(['logs.csv', '-o', 'a', '--geo-db', 'fields.mmdb'], folder);
   assertHarmless(fields, 'fields');
   assert.match(fields.stderr, /\[ETL_GEO_DATABASE\]\n {2}Name one by --geo-field: 'x\\x1b/);
   for (const flag of ['--json', '--group-by=user']) {
-    const regions = await etlStream(['logs.csv', '-o', flag, '--geo-db', 'regions.mmdb', flag], folder);
+    const regions = await resident(['logs.csv', '-o', flag, '--geo-db', 'regions.mmdb', flag], folder);
     assertHarmless(regions, flag);
     assert.equal(regions.code, 0, regions.stderr);
   }
-  assertHarmless(await etlStream(['state', './--json', '--json'], folder), 'a state');
+  assertHarmless(await resident(['state', './--json', '--json'], folder), 'a state');
 });
 
 test('city and ISP databases by --geo-field, end to end', async (t) => {
@@ -85,12 +88,12 @@ test('city and ISP databases by --geo-field, end to end', async (t) => {
     ['isp.mmdb', 'organization', ['ZZ', 'ZZ', 'ZZ', 'ZZ', 'ZZ', 'ZZ', 'ZZ', 'AT&T Services', 'AT&T, "Services"', '__HIVE_DEFAULT_PARTITION__']],
   ];
   for (const [i, [database, field, regions]] of wanted.entries()) {
-    const { code, stderr } = await etlStream(['logs.csv', '-o', `out${i}`, '--no-state', '--geo-db', database, '--geo-field', field], folder);
+    const { code, stderr } = await resident(['logs.csv', '-o', `out${i}`, '--no-state', '--geo-db', database, '--geo-field', field], folder);
     assert.equal(code, 0, stderr);
     const found = await readResult(join(folder, `out${i}`));
     assert.deepEqual(found.sort((a, b) => (a.user < b.user ? -1 : 1)).map(({ region }) => region), regions, field);
   }
-  const missing = await etlStream(['logs.csv', '-o', 'none', '--geo-db', 'isp.mmdb'], folder);
+  const missing = await resident(['logs.csv', '-o', 'none', '--geo-db', 'isp.mmdb'], folder);
   assert.equal(missing.code, 1);
   assert.match(missing.stderr, /has neither country\.iso_code nor country_code .*\[ETL_GEO_DATABASE\]\n {2}Name one by --geo-field: autonomous_system_number, /);
 });

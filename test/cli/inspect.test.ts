@@ -5,12 +5,14 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { inspectDataset, verifyDataset, type DatasetInspection, type StateCheck, type Verification } from '../../lib/index.ts';
 import { State } from '../../lib/state/state.ts';
-import { placeIn, run, writeLog, type Place } from '../crash/harness.ts';
+import { placeIn, writeLog, type Place } from '../crash/harness.ts';
 import { writeMmdb } from '../geo/mmdb-writer.ts';
 import { readResult } from '../oracle/duckdb.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { etlStream } from './program.ts';
+import { residentProgram } from './resident.ts';
 
+const resident = residentProgram();
 const HEADER = 'log_id,user_id,timestamp,ip_address,watch_time(min)\n';
 
 async function twoRuns(context: TestContext): Promise<Place> {
@@ -18,7 +20,8 @@ async function twoRuns(context: TestContext): Promise<Place> {
   const place: Place = { ...placeIn(folder), state: join(folder, '.out.state') };
   for (const [name, rows, seed] of [['a.csv', 300, 1], ['b.csv', 200, 2]] as const) {
     writeLog(place, name, rows, seed);
-    await run(place);
+    const { code, stderr } = await resident([place.logs, '-o', place.output, '-q', '--max-rejects', '100%'], folder);
+    assert.equal(code, 0, stderr);
   }
   return place;
 }
@@ -38,9 +41,9 @@ const widest = (text: string): number => Math.max(...text.split('\n').map((line)
 test('inspect says what DuckDB finds, by the last report and from the files alike', async (t) => {
   const place = await twoRuns(t);
   writeFileSync(join(place.folder, 'decimals.csv'), `${HEADER}1,ann,t,8.8.8.8,1.25\n2,bob,t,1.1.1.1,0.5\n3,bob,t,8.8.4.4,7\n4,cat,t,2a00:1450::1,1200\n`);
-  assert.equal((await etlStream(['decimals.csv', '-o', 'users', '--no-state', '--group-by', 'user'], place.folder)).code, 0);
+  assert.equal((await resident(['decimals.csv', '-o', 'users', '--no-state', '--group-by', 'user'], place.folder)).code, 0);
   for (const [output, scale] of [['out', 0], ['users', 2]] as const) {
-    const { code, stdout, stderr } = await etlStream(['inspect', output, '--json'], place.folder);
+    const { code, stdout, stderr } = await resident(['inspect', output, '--json'], place.folder);
     assert.deepEqual([code, stderr], [0, '']);
     const shown = JSON.parse(stdout) as DatasetInspection;
     const found = await regionsOf(join(place.folder, output));
@@ -79,13 +82,13 @@ test('a dataset without a row, and outputs that are called like commands', async
   const folder = temporaryFolder(t);
   writeFileSync(join(folder, 'none.csv'), HEADER);
   for (const [output, ...options] of [['verify'], ['inspect', '--no-state', '--group-by', 'user']] as const) {
-    assert.equal((await etlStream(['none.csv', '-o', output, ...options], folder)).code, 0);
-    const shown = await etlStream(['inspect', output], folder);
+    assert.equal((await resident(['none.csv', '-o', output, ...options], folder)).code, 0);
+    const shown = await resident(['inspect', output], folder);
     assert.deepEqual([shown.code, shown.stderr], [0, '']);
     assert.match(shown.stdout, /^totals +0 rows, 0 logs, watch time 0$/m);
     assert.match(shown.stdout, /^log_count +INT64/m);
     assert.doesNotMatch(shown.stdout, /undefined|NaN/);
-    const verified = await etlStream(['verify', output], folder);
+    const verified = await resident(['verify', output], folder);
     assert.deepEqual([verified.code, verified.stderr], [0, '']);
     assert.match(verified.stdout, output === 'verify' ? /^verified: 0 files, 0 B, 0 rows, 0 logs, 0 rejects; state: 1 commit, 0 ids\n$/ : /; no state\n$/);
   }
@@ -97,17 +100,17 @@ test('verify says in a line what it verified, or what is wrong, with file and pl
   const good = await etlStream(['verify', 'out'], place.folder);
   assert.deepEqual([good.code, good.stderr], [0, '']);
   assert.match(good.stdout, /^verified: \d+ files, [\d.]+ KB, \d+ rows, \d+ logs, \d+ rejects; state: 2 commits, \d+ ids\n$/);
-  const data = await etlStream(['verify', 'out', '--json'], place.folder);
+  const data = await resident(['verify', 'out', '--json'], place.folder);
   assert.deepEqual(JSON.parse(data.stdout), JSON.parse(JSON.stringify(await verifyDataset({ output: place.output }))) as Verification);
-  assert.match((await etlStream(['verify', 'out', '--no-state'], place.folder)).stdout, /; no state\n$/);
+  assert.match((await resident(['verify', 'out', '--no-state'], place.folder)).stdout, /; no state\n$/);
 
-  const checked = await etlStream(['state', 'check', 'out', '--json'], place.folder);
+  const checked = await resident(['state', 'check', 'out', '--json'], place.folder);
   const check = JSON.parse(checked.stdout) as StateCheck;
   assert.deepEqual([checked.code, checked.stderr, check.problems, check.checked.commits, check.folder], [0, '', [], 2, place.state]);
 
   const held = await State.open(place.state);
-  const locked = await etlStream(['verify', 'out'], place.folder);
-  const alone = await etlStream(['verify', 'out', '--no-state'], place.folder);
+  const locked = await resident(['verify', 'out'], place.folder);
+  const alone = await resident(['verify', 'out', '--no-state'], place.folder);
   await held.close();
   assert.deepEqual([locked.code, locked.stdout, alone.code, alone.stderr], [1, '', 0, '']);
   assert.match(locked.stderr, new RegExp(`^verified: \\d+ files, .* rejects; but not the state: The state .*\\.out\\.state is in use by process ${process.pid} .*\\. \\[ETL_STATE_LOCKED\\]\\n.*--no-state`));
@@ -117,12 +120,12 @@ test('verify says in a line what it verified, or what is wrong, with file and pl
   writeFileSync(join(place.output, path), bytes);
   writeFileSync(join(place.output, 'a\u001b[31m'), '');
   for (const command of [['verify'], ['state', 'check']]) {
-    const wrong = await etlStream([...command, 'out'], place.folder);
+    const wrong = await resident([...command, 'out'], place.folder);
     assert.deepEqual([wrong.code, wrong.stdout], [1, '']);
     assert.ok(wrong.stderr.includes(`The dataset's file ${path} is not what was published: `), wrong.stderr);
     assert.match(wrong.stderr, /^The dataset has a file that etl-stream did not write: a\\x1b\[31m\.$/m);
     assert.equal(wrong.stderr.trim().split('\n').length, 2);
-    const asJson = await etlStream([...command, 'out', '--json'], place.folder);
+    const asJson = await resident([...command, 'out', '--json'], place.folder);
     assert.deepEqual([asJson.code, (JSON.parse(asJson.stdout) as Verification).problems.length], [1, 2]);
   }
 });
@@ -140,7 +143,7 @@ test('wrong input', async (t) => {
       [['empty'], 1, /There is no dataset at empty: it has no _etl\/dataset\.json\. \[ETL_INPUT_NOT_FOUND\]/], [['other'], 1, /it has format 2, and this version of etl-stream reads format 1/],
     ] as [string[], number, RegExp][]) {
       if (command === 'verify' && code === 2) continue; // commander's, as for all
-      const result = await etlStream([command, ...args], folder);
+      const result = await resident([command, ...args], folder);
       assert.deepEqual([result.code, result.stdout], [code, ''], `${command} ${args.join(' ')}: ${result.stderr}`);
       assert.match(result.stderr, message, `${command} ${args.join(' ')}`);
     }
@@ -156,11 +159,11 @@ test('hostile names of regions, columns and databases are escaped, and long ones
   writeFileSync(join(folder, 'logs.csv'), `log_id,"${evil.replaceAll('\n', ' ')}",timestamp,ip_address,watch_time(min)\n`);
   for (const n of [1, 2, 3]) appendFileSync(join(folder, 'logs.csv'), `${n},ann,t,${n}.2.3.4,${n}\n`);
   for (const grouping of ['region', 'user']) {
-    const ran = await etlStream(['logs.csv', '-o', 'out', '--no-state', '--overwrite', '--geo-db', 'evil.mmdb', '--user-column', evil.replaceAll('\n', ' '), '--group-by', grouping], folder);
+    const ran = await resident(['logs.csv', '-o', 'out', '--no-state', '--overwrite', '--geo-db', 'evil.mmdb', '--user-column', evil.replaceAll('\n', ' '), '--group-by', grouping], folder);
     assert.equal(ran.code, 0, ran.stderr);
     let shown = '';
     for (const args of [['inspect', 'out', '--json'], ['verify', 'out'], ['inspect', 'out']]) {
-      const { code, stdout, stderr } = await etlStream(args, folder);
+      const { code, stdout, stderr } = await resident(args, folder);
       shown = stdout;
       assert.deepEqual([code, stderr], [0, '']);
       assert.doesNotMatch(stdout, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]|^etl-stream: done/m);

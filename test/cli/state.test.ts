@@ -5,9 +5,12 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { StateDescription } from '../../lib/index.ts';
 import { State } from '../../lib/state/state.ts';
-import { placeIn, run, start, writeLog, type Place } from '../crash/harness.ts';
+import { placeIn, start, writeLog, type Place } from '../crash/harness.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { etlStream, type Result } from './program.ts';
+import { residentProgram } from './resident.ts';
+
+const resident = residentProgram();
 
 /** A dataset of two commits, whose state stands where a run puts it by default. */
 async function twoCommits(context: TestContext): Promise<Place> {
@@ -20,13 +23,19 @@ async function twoCommits(context: TestContext): Promise<Place> {
   return place;
 }
 
+/** Over the place's logs, to a good end. */
+async function run(place: Place, more: readonly string[] = []): Promise<void> {
+  const { code, stderr } = await resident([place.logs, '-o', place.output, '--state', place.state, '-q', '--max-rejects', '100%', ...more], place.folder);
+  assert.equal(code, 0, stderr);
+}
+
 function state(place: Place, ...args: string[]): Promise<Result> {
-  return etlStream(['state', ...args], place.folder);
+  return resident(['state', ...args], place.folder);
 }
 
 test('shows what two commits did, for a person and as JSON', async (t) => {
   const place = await twoCommits(t);
-  const { code, stdout, stderr } = await state(place, 'out', '--json');
+  const { code, stdout, stderr } = await etlStream(['state', 'out', '--json'], place.folder);
   assert.deepEqual([code, stderr], [0, '']);
   const shown = JSON.parse(stdout) as StateDescription;
   assert.deepEqual([shown.folder, shown.output, shown.published], [place.state, place.output, 'last']);
