@@ -9,7 +9,10 @@ import { formatSummary } from '../../lib/cli/summary.ts';
 import type { Summary } from '../../lib/index.ts';
 import { readResult } from '../oracle/duckdb.ts';
 import { temporaryFolder } from '../temporary.ts';
-import { etlStream, PROGRAM, start } from './program.ts';
+import { etlStream, PROGRAM, start, type Result } from './program.ts';
+import { residentProgram } from './resident.ts';
+
+const resident = residentProgram();
 
 const LOGS = `log_id,user_id,timestamp,ip_address,watch_time(min)
 1,ann,2026-01-01T00:00:00Z,8.8.8.8,10
@@ -55,7 +58,7 @@ test('a folder, files, and - give the same result; --json prints the summary on 
   const summary = JSON.parse(json.stdout) as Summary;
   assert.deepEqual(summary.rows, { read: 8, duplicates: 5, rejected: 0, counted: 3 });
   assert.equal(json.stderr, '');
-  const quiet = await etlStream(['logs/a.csv', 'logs/b.csv', '-o', 'two', '-q'], folder);
+  const quiet = await resident(['logs/a.csv', 'logs/b.csv', '-o', 'two', '-q'], folder);
   assert.deepEqual([quiet.code, quiet.stdout, quiet.stderr], [0, '', '']);
   const dash = await etlStream(['-', '-o', 'three'], folder, LOGS);
   assert.equal(dash.code, 0);
@@ -91,7 +94,6 @@ test('wrong usage exits with 2 and says what is accepted', async (t) => {
     [['--value-scale', '7'], /0 to 6/],
     [['--value-scale', 'two'], /whole number/],
     [['--id-column', 'user_id'], /both name "user_id"/],
-    [['--memory', '10MB'], /--memory 10MB is less than this process needs: at least 1\d\dMB/],
     [['--memory', 'much'], /256MiB/],
     [['--max-spill', '0'], /number of bytes/],
     [['generate'], /folder/],
@@ -99,12 +101,13 @@ test('wrong usage exits with 2 and says what is accepted', async (t) => {
     [['generate', 'x', '--duplicates', '2'], /duplicates/],
     [['parse', 'x.csv'], /--json/],
   ];
-  for (const [args, message] of cases) {
-    const { code, stdout, stderr } = await etlStream(args, folder, LOGS);
-    assert.equal(code, 2, `${args.join(' ')}: ${stderr}`);
+  const assertWrong = ({ code, stdout, stderr }: Result, args: readonly string[], message: RegExp): void => {
+    assert.deepEqual([code, stdout], [2, ''], `${args.join(' ')}: ${stderr}`);
     assert.match(stderr, message, args.join(' '));
-    assert.equal(stdout, '');
-  }
+  };
+  for (const [args, message] of cases) assertWrong(await resident(args, folder), args, message);
+  const little = ['--memory', '10MB'];
+  assertWrong(await etlStream(little, folder, LOGS), little, /--memory 10MB is less than this process needs: at least 1\d\dMB/);
   assert.deepEqual(readdirSync(folder), []);
 });
 
@@ -113,7 +116,7 @@ test('a failure exits with 1 and names what is at fault', async (t) => {
   const missing = await etlStream(['nothing.csv'], folder);
   assert.equal(missing.code, 1);
   assert.match(missing.stderr, /nothing\.csv.*\[ETL_INPUT_NOT_FOUND\]/);
-  assert.match((await etlStream(['valdate', 'x.csv'], folder)).stderr, /\n  Did you mean the command validate\?\n/);
+  assert.match((await resident(['valdate', 'x.csv'], folder)).stderr, /\n  Did you mean the command validate\?\n/);
   const header = await etlStream([], folder, 'id,user\n1,2\n');
   assert.equal(header.code, 1);
   assert.match(header.stderr, /log_id.*\[ETL_HEADER\]/s);
@@ -125,7 +128,7 @@ test('a failure exits with 1 and names what is at fault', async (t) => {
 
 test('--help, --version', async (t) => {
   const folder = temporaryFolder(t);
-  const help = await etlStream(['--help'], folder);
+  const help = await resident(['--help'], folder);
   assert.equal(help.code, 0);
   for (const option of ['--output', '--overwrite', '--id-column', '--user-column', '--ip-column', '--value-column', '--value-scale', '--geo-db', '--geo-field', '--group-by', '--compression', '--parquet-encoding', '--state', '--no-state', '--checkpoint', '--temp', '--json', '--quiet']) {
     assert.ok(help.stdout.includes(option), option);
@@ -298,12 +301,12 @@ test('control codes of an input do not reach the terminal', async (t) => {
 test('generate writes logs that the job takes, the same for the same arguments', async (t) => {
   const folder = temporaryFolder(t);
   const args = ['--files', '2', '--size', '300KB', '--users', '500', '--duplicates', '0.1', '--seed', '9'];
-  for (const name of ['one', 'two']) assert.equal((await etlStream(['generate', name, ...args], folder)).code, 0);
+  for (const name of ['one', 'two']) assert.equal((await resident(['generate', name, ...args], folder)).code, 0);
   assert.deepEqual(readdirSync(join(folder, 'one')), ['logs-0001.csv', 'logs-0002.csv']);
   for (const name of readdirSync(join(folder, 'one'))) {
     assert.ok(readFileSync(join(folder, 'one', name)).equals(readFileSync(join(folder, 'two', name))));
   }
-  const { code, stdout } = await etlStream(['one', '--json'], folder);
+  const { code, stdout } = await resident(['one', '--json'], folder);
   assert.equal(code, 0);
   assert.ok((JSON.parse(stdout) as Summary).rows.duplicates > 200);
 });
@@ -317,7 +320,7 @@ test('parse --json prints every record as an array', async (t) => {
     assert.equal(result.code, 0, result.stderr);
     assert.deepEqual(result.stdout.trimEnd().split('\n').map((line) => JSON.parse(line) as unknown), expected);
   }
-  const missing = await etlStream(['parse', 'b.csv', '--json'], folder);
+  const missing = await resident(['parse', 'b.csv', '--json'], folder);
   assert.equal(missing.code, 1);
   assert.match(missing.stderr, /b\.csv.*\[ETL_INPUT_READ\]/);
 });
@@ -327,20 +330,20 @@ test('parse: dialects, malformed records on stderr, repairs, the first fault', a
   writeFileSync(join(folder, 'a.csv'), 'junk\na || b\n# no\n1 || "x || y"\n2\n"3 || z\n');
   const args = ['parse', 'a.csv', '--json', '--delimiter', ' || ', '--comment', '#', '--skip-lines', '1'];
   const lines = (text: string): unknown[] => text.trimEnd().split('\n').map((line) => JSON.parse(line) as unknown);
-  const rejecting = await etlStream(args, folder);
+  const rejecting = await resident(args, folder);
   assert.equal(rejecting.code, 0, rejecting.stderr);
   assert.deepEqual(lines(rejecting.stdout), [['a', 'b'], ['1', 'x || y']]);
   assert.deepEqual((lines(rejecting.stderr) as { line: number; byte: number; code: string }[]).map(({ line, byte, code }) => [line, byte, code]), [
     [5, 31, 'field_count'], [6, 33, 'unterminated_quote'],
   ]);
-  const repairing = await etlStream([...args, '--on-error', 'repair'], folder);
+  const repairing = await resident([...args, '--on-error', 'repair'], folder);
   assert.deepEqual(lines(repairing.stdout), [['a', 'b'], ['1', 'x || y'], ['2', ''], ['"3', 'z']]);
   assert.deepEqual((lines(repairing.stderr) as { repair: string }[]).map(({ repair }) => repair), ['padded', 'reread']);
-  const failing = await etlStream([...args, '--on-error', 'fail'], folder);
+  const failing = await resident([...args, '--on-error', 'fail'], folder);
   assert.equal(failing.code, 3);
   assert.match(failing.stderr, /line 5 \(byte 31\) of a\.csv .*\[ETL_REJECTED\]/);
   writeFileSync(join(folder, 'b.gz'), gzipSync(Buffer.from('\ufeffé,b\n1,2\n', 'utf16le')));
-  assert.deepEqual(lines((await etlStream(['parse', 'b.gz', '--json'], folder)).stdout), [['é', 'b'], ['1', '2']]);
+  assert.deepEqual(lines((await resident(['parse', 'b.gz', '--json'], folder)).stdout), [['é', 'b'], ['1', '2']]);
   const sniffing = await etlStream(['parse', '--json', '--sniff'], folder, "a;b\n'1;x';2\n'3';4\n");
   assert.deepEqual(lines(sniffing.stdout), [['a', 'b'], ['1;x', '2'], ['3', '4']]);
   assert.match(sniffing.stderr, /sniffed: delimiter ;, quote ', header: yes \(<stdin>\)/);

@@ -11,12 +11,16 @@ import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { readResult } from '../oracle/duckdb.ts';
 import { etlStream, PROGRAM, start } from './program.ts';
+import { residentProgram } from './resident.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'etl-stream-test-'));
 const temp = join(folder, 'temp');
 /** Whatever is made for a while is made there, and no configuration of who tests counts. */
 const environment = { TMPDIR: temp, XDG_STATE_HOME: join(folder, 'state') };
 const query = (args: readonly string[], input: string | Buffer = '') => etlStream(['query', ...args], folder, input, environment);
+const resident = residentProgram();
+/** Where the way in and out is not what is tested. */
+const ask = (args: readonly string[]) => resident(['query', ...args], folder, environment);
 const BY_USER = 'SELECT geo_region, user_id, total_watch_time, log_count FROM watch_time ORDER BY ALL';
 let expected: string[][] = [];
 
@@ -25,7 +29,7 @@ before(async () => {
   const addresses = ['8.8.8.8', '80.1.2.3', '', '1.1.1.1'];
   const rows = Array.from({ length: 500 }, (_, n) => `${n},user ${n % 7},2026-11-30,${addresses[n % 4]!},${n % 9}${n % 5 === 0 ? '.25' : ''}\n`);
   writeFileSync(join(folder, 'logs.csv'), `log_id,user_id,timestamp,ip_address,watch_time(min)\n${rows.join('')}x,,,,1\n`);
-  const { code, stderr } = await etlStream(['logs.csv', '-o', 'totals', '--max-rejects', '100%', '-q'], folder);
+  const { code, stderr } = await resident(['logs.csv', '-o', 'totals', '--max-rejects', '100%', '-q'], folder);
   assert.equal(code, 0, stderr);
   expected = (await readResult(join(folder, 'totals'))).map(({ region, user, total, count }) => [region, user, (Number(total) / 100).toFixed(2), String(count)]);
   expected.sort((a, b) => (a.slice(0, 2).join('\0') < b.slice(0, 2).join('\0') ? -1 : 1));
@@ -47,7 +51,7 @@ test('SQL as an argument, from standard input, with a byte order mark and CRLF, 
 test('each format, to standard output and into a file by its ending, has the same rows', async () => {
   for (const format of ['table', 'csv', 'json', 'parquet']) {
     const file = join(folder, `by-user.${format}`);
-    const written = await query(['totals', BY_USER, '-o', file, ...(format === 'table' ? ['--format', 'table'] : [])]);
+    const written = await ask(['totals', BY_USER, '-o', file, ...(format === 'table' ? ['--format', 'table'] : [])]);
     assert.deepEqual([written.code, written.stdout, written.stderr], [0, '', `${expected.length} rows: ${file}\n`]);
     const piped = start(['query', 'totals', BY_USER, '--format', format], folder, undefined, environment);
     const bytes: Buffer[] = [];
@@ -78,11 +82,11 @@ test('a file is replaced when its result is whole, with its mode, also through a
   chmodSync(file, 0o640);
   symlinkSync('kept.csv', join(folder, 'link.csv'));
   for (const [sql, name, options] of [['SELECT x', 'kept.csv', []], [`SELECT 1 FROM range(5000) t(n) WHERE n < 4000 OR error('late') IS NULL`, 'kept.csv', []], [BY_USER, 'kept.csv', ['--memory', '1MB']], ['SELECT x', 'kept.csv', ['--format', 'parquet']]] as const) {
-    const { code, stdout, stderr } = await query(['totals', sql, '-o', name, ...options]);
+    const { code, stdout, stderr } = await ask(['totals', sql, '-o', name, ...options]);
     assert.deepEqual([code, stdout, readFileSync(file, 'utf8')], [1, '', 'before'], stderr);
     assert.match(stderr, /\[ETL_SQL(_LIMIT)?\]/);
   }
-  const { code, stderr } = await query(['totals', 'SELECT 1 AS a', '-o', 'link.csv']);
+  const { code, stderr } = await ask(['totals', 'SELECT 1 AS a', '-o', 'link.csv']);
   assert.deepEqual([code, stderr, readFileSync(file, 'utf8'), statSync(file).mode & 0o777], [0, '1 row: link.csv\n', 'a\n1\n', 0o640]);
   assert.deepEqual(readdirSync(folder).filter((name) => name.startsWith('.etl-stream')), []);
 });
@@ -96,7 +100,7 @@ test('where no file may be written', async () => {
     ['none/x.csv', 1, /Cannot write none\/x\.csv: there is no folder none\. \[ETL_OUTPUT_WRITE\]/], ['none/x.parquet', 1, /there is no folder none/], ['logs.csv/x.csv', 1, /\[ETL_OUTPUT_WRITE\]/],
     ...(process.platform === 'linux' ? [['/dev/full', 1, /Cannot write \/dev\/full: ENOSPC.*\[ETL_OUTPUT_WRITE\]/] as const] : []),
   ] as const) {
-    const result = await query(['totals', BY_USER, '-o', file]);
+    const result = await ask(['totals', BY_USER, '-o', file]);
     assert.deepEqual([result.code, result.stdout], [code, ''], `${file}: ${result.stderr}`);
     assert.match(result.stderr, message);
   }
@@ -121,7 +125,7 @@ test('what is wrong is told with its place, and what to do; nothing is on standa
     [['totals', 'FROM', 'watch_time'], 2, /\[ETL_USAGE\]\n {2}.*between quotes/], [['totals', `SELECT 'a' + 1`], 1, /\n {4}Candidate functions:\n/],
     [['totals', `SELECT cast(E'etl-stream: done\\n\\x1b[31m\\netl-stream: x' AS INTEGER)`], 1, /\[ETL_SQL\]/],
   ] as [string[], number, RegExp][]) {
-    const result = await query(args);
+    const result = await ask(args);
     assert.deepEqual([result.code, result.stdout], [code, ''], `${args.join(' ')}: ${result.stderr}`);
     assert.match(result.stderr, message);
     assert.doesNotMatch(result.stderr.slice(1), /\u001b|^etl-stream:/m, 'a value cannot look like a message');
@@ -155,7 +159,7 @@ test('a signal ends a query that is printing, a reader that has seen enough too;
 
 test('what a run says of how to query its result is so', { skip: process.platform === 'win32' }, async () => {
   for (const [grouping, column] of [['region', 'geo_region'], ['user', 'user_id']] as const) {
-    const { stderr } = await etlStream(['logs.csv', '-o', `by-${grouping}`, '--group-by', grouping, '--no-state', '--max-rejects', '100%'], folder);
+    const { stderr } = await resident(['logs.csv', '-o', `by-${grouping}`, '--group-by', grouping, '--no-state', '--max-rejects', '100%'], folder);
     const [, first, second] = /^query {6}etl-stream (.*)\n {11}(.*)$/m.exec(stderr)!;
     const command = `'${process.execPath}' '${PROGRAM}' ${first}\n${second}`;
     const rows = execFileSync('sh', ['-c', command], { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).split('\n');
@@ -165,8 +169,8 @@ test('what a run says of how to query its result is so', { skip: process.platfor
 });
 
 test('options in the environment; no rows have columns', async () => {
-  const result = await etlStream(['query', 'totals', 'SELECT 1 AS a'], folder, '', { ...environment, ETL_STREAM_QUERY_FORMAT: 'json', ETL_STREAM_MEMORY: '300MB' });
+  const result = await resident(['query', 'totals', 'SELECT 1 AS a'], folder, { ...environment, ETL_STREAM_QUERY_FORMAT: 'json', ETL_STREAM_MEMORY: '300MB' });
   assert.deepEqual([result.code, result.stdout, result.stderr], [0, '[\n{"a":1}\n]\n', '']);
-  const quiet = await query(['totals', 'SELECT 1 AS a WHERE false', '-q']);
+  const quiet = await ask(['totals', 'SELECT 1 AS a WHERE false', '-q']);
   assert.deepEqual([quiet.code, quiet.stdout, quiet.stderr], [0, 'a\n-\n', '']);
 });

@@ -12,6 +12,9 @@ import { LastLines, reasonIn } from '../../lib/spark/protocol.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { FakeSpark, summary, type Deed } from './fake-spark.ts';
 import { etlStream, start } from './program.ts';
+import { residentProgram } from './resident.ts';
+
+const resident = residentProgram();
 
 const LOG = 'log_id,user_id,timestamp,ip_address,watch_time(min)\na,u,2026-11-29,80.1.2.3,1\n';
 
