@@ -3,12 +3,13 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { SparkFacts } from '../../lib/cli/progress/spark-facts.ts';
 import { EtlError, type RunOptions, type SparkProgress } from '../../lib/index.ts';
 import { refusals, refuse } from '../../lib/spark/refusals.ts';
 import { isHere, submitArguments, validateSparkOptions, type SparkOptions } from '../../lib/spark/spark-options.ts';
 import { LastLines, reasonIn } from '../../lib/spark/protocol.ts';
+import { writeMmdb } from '../geo/mmdb-writer.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { FakeSpark, summary, type Deed } from './fake-spark.ts';
 import { etlStream, start } from './program.ts';
@@ -18,18 +19,28 @@ const resident = residentProgram();
 
 const LOG = 'log_id,user_id,timestamp,ip_address,watch_time(min)\na,u,2026-11-29,80.1.2.3,1\n';
 
-function prepared(t: Parameters<typeof temporaryFolder>[0]): { folder: string; spark: FakeSpark; run(args: readonly string[], deed?: Deed): ReturnType<typeof etlStream> } {
+interface Prepared {
+  readonly folder: string;
+  readonly spark: FakeSpark;
+  /** With this Spark, and a small database: of a large one each job has a second to write. */
+  environment(deed?: Deed): Record<string, string>;
+  run(args: readonly string[], deed?: Deed): ReturnType<typeof resident>;
+}
+
+function prepared(t: TestContext): Prepared {
   const folder = temporaryFolder(t);
   const spark = new FakeSpark(folder);
   writeFileSync(join(folder, 'a.csv'), LOG);
-  return { folder, spark, run: (args, deed) => etlStream(['run', '--engine', 'spark', ...args], folder, '', spark.environment(deed)) };
+  writeFileSync(join(folder, 'small.mmdb'), writeMmdb({ recordSize: 24, ipVersion: 4, networks: [['80.0.0.0/8', { country_code: 'DE' }]] }));
+  const environment = (deed?: Deed): Record<string, string> => ({ ...spark.environment(deed), ETL_STREAM_GEO_DB: join(folder, 'small.mmdb') });
+  return { folder, spark, environment, run: (args, deed) => resident(['run', '--engine', 'spark', ...args], folder, environment(deed)) };
 }
 
 test('what spark-submit is told, and what the job is', async (t) => {
   const { folder, spark, run } = prepared(t);
   spark.makeVirtual();
   const rules = ['--rule', 'user_id:pattern=[a-z]+', '--glob', '**/*.log'];
-  const { code, stderr, stdout } = await run(['a.csv', 's3a://in/logs/', '-o', 'out', '--master', 'local[2]', '--conf', 'spark.a.b=1 2\n3', '--conf', 'spark.sql.adaptive.enabled=false', '--value-scale', '2', ...rules]);
+  const { code, stderr, stdout } = await resident(['a.csv', 's3a://in/logs/', '--engine', 'spark', '-o', 'out', '--master', 'local[2]', '--conf', 'spark.a.b=1 2\n3', '--conf', 'spark.sql.adaptive.enabled=false', '--value-scale', '2', ...rules], folder, spark.environment());
   assert.equal(code, 0, stderr);
   assert.equal(stdout, '');
   assert.match(stderr, /^read +3 /m);
@@ -59,22 +70,22 @@ test('what spark-submit is told, and what the job is', async (t) => {
 });
 
 test('a plain etl-stream has the same option, and a file or the environment may say it', async (t) => {
-  const { folder, spark } = prepared(t);
+  const { folder, spark, environment: of } = prepared(t);
   writeFileSync(join(folder, 'etl-stream.config.json'), JSON.stringify({ master: 'spark://h:1', conf: ['spark.x=1'] }));
-  const environment = spark.environment();
+  const environment = of();
   assert.equal((await etlStream(['a.csv', '--engine', 'spark', '-q'], folder, '', environment)).code, 0);
   assert.deepEqual(spark.recorded().args.slice(0, 2), ['--master', 'spark://h:1']);
-  assert.equal((await etlStream(['a.csv', '-q'], folder, '', { ...environment, ETL_STREAM_ENGINE: 'spark', ETL_STREAM_CONF: 'spark.y=1\nspark.z=2' })).code, 0);
+  assert.equal((await resident(['a.csv', '-q'], folder, { ...environment, ETL_STREAM_ENGINE: 'spark', ETL_STREAM_CONF: 'spark.y=1\nspark.z=2' })).code, 0);
   assert.deepEqual(spark.recorded().args.filter((arg) => /^spark\.[xyz]=/.test(arg)), ['spark.y=1', 'spark.z=2']);
-  const local = await etlStream(['run', 'a.csv', '--no-state', '-q', '-o', 'local'], folder, '', environment);
+  const local = await resident(['run', 'a.csv', '--no-state', '-q', '-o', 'local'], folder, environment);
   assert.equal(local.code, 0, local.stderr);
-  const refused = await etlStream(['a.csv', '--conf', 'spark.x=1'], folder, '', environment);
+  const refused = await resident(['a.csv', '--conf', 'spark.x=1'], folder, environment);
   assert.equal(refused.code, 2);
   assert.match(refused.stderr, /--conf says how Spark is reached.*\n.*--engine spark/);
 });
 
 test('what a job fails with: the same codes, sentences and exit codes; of a crash what Spark said last', async (t) => {
-  const { spark, run } = prepared(t);
+  const { folder, spark, environment, run } = prepared(t);
   const rejected = await run(['a.csv'], 'rejected');
   assert.equal(rejected.code, 3);
   assert.equal(rejected.stderr, 'etl-stream: Too many rows were rejected. [ETL_REJECTED]\n  Look at them.\n');
@@ -83,7 +94,7 @@ test('what a job fails with: the same codes, sentences and exit codes; of a cras
   assert.match(crash.stderr, /Task 0 failed 4 times/);
   assert.match(crash.stderr, /spark-submit ended with exit code 1: java\.io\.IOException: No space left \\x1b\[31m on device\. \[ETL_SPARK\]\n/);
   assert.ok(!crash.stderr.includes('\x1b'));
-  const json = (await run(['a.csv', '--log-format', 'json'], 'crash')).stderr.trim().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
+  const json = (await etlStream(['a.csv', '--engine', 'spark', '--log-format', 'json'], folder, '', environment('crash'))).stderr.trim().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
   assert.ok(json.some(({ log }) => Array.isArray(log) && log.length > 3));
   assert.equal(json.at(-1)!.code, 'ETL_SPARK');
   const silent = await run(['a.csv'], 'silent');
@@ -94,8 +105,8 @@ test('what a job fails with: the same codes, sentences and exit codes; of a cras
 
 for (const [deed, signal, code] of [['hang', 'SIGINT', 130], ['hang in a child', 'SIGTERM', 143]] as const) {
   test(`${signal} stops a job, waits for it, and leaves nothing: ${deed}`, async (t) => {
-    const { folder, spark } = prepared(t);
-    const { child, result } = start(['a.csv', '--engine', 'spark', '--log-format', 'json'], folder, undefined, spark.environment(deed));
+    const { folder, spark, environment } = prepared(t);
+    const { child, result } = start(['a.csv', '--engine', 'spark', '--log-format', 'json'], folder, undefined, environment(deed));
     const phase = deed === 'hang' ? 'phase scatter' : 'phase reduce';
     for (let told = ''; !told.includes(phase);) told += String((await once(child.stderr!, 'data'))[0]);
     child.kill(signal);
@@ -107,7 +118,7 @@ for (const [deed, signal, code] of [['hang', 'SIGINT', 130], ['hang in a child',
 
 test('without Spark, or the Java that it needs, it is said what to install', async (t) => {
   const { folder, spark } = prepared(t);
-  const run = (environment: Record<string, string>, ...args: string[]) => etlStream(['a.csv', '--engine', 'spark', ...args], folder, '', { ...spark.environment(), ...environment });
+  const run = (environment: Record<string, string>, ...args: string[]) => resident(['a.csv', '--engine', 'spark', ...args], folder, { ...spark.environment(), ...environment });
   const old = new FakeSpark(folder, { java: '11.0.2', name: 'old' });
   const none = new FakeSpark(folder, { java: null, name: 'none' });
   const nothing = join(folder, 'nothing');
@@ -148,7 +159,7 @@ test('what Spark cannot do is refused, each with a reason and what to say instea
   assert.match((await run(['a.csv', '--no-config', '--explain'])).stderr, /--explain tells of threads/);
   const missing = await run(['nope.csv', '--no-config']);
   assert.match(missing.stderr, /Cannot find the input nope\.csv: ENOENT.*\[ETL_INPUT_NOT_FOUND\]/);
-  const emitted = await etlStream(['spark', '--emit', 'job', 'a.csv', '--memory', '1GB', '--no-config'], folder, '', spark.environment());
+  const emitted = await resident(['spark', '--emit', 'job', 'a.csv', '--memory', '1GB', '--no-config'], folder, spark.environment());
   assert.match(emitted.stderr, /--memory limits this process/);
   assert.ok(!existsSync(join(folder, 'job')) && !existsSync(join(spark.folder, 'recorded.json')));
 });
@@ -192,8 +203,8 @@ test('of a log of a failure, the sentence that says something', () => {
 });
 
 test('a job is written for others to submit, in a folder that is new, empty, or one of a job', async (t) => {
-  const { folder, spark } = prepared(t);
-  const emit = (...args: string[]) => etlStream(['spark', '--emit', 'job', 's3a://in/logs', '-o', 'hdfs://h/out', ...args], folder, '', spark.environment());
+  const { folder, spark, environment } = prepared(t);
+  const emit = (...args: string[]) => resident(['spark', '--emit', 'job', 's3a://in/logs', '-o', 'hdfs://h/out', ...args], folder, environment());
   mkdirSync(join(folder, 'job'));
   const first = await emit();
   assert.equal(first.code, 0, first.stderr);
@@ -213,6 +224,6 @@ test('a job is written for others to submit, in a folder that is new, empty, or 
   assert.match((await emit('--overwrite')).stderr, /never replaced: it holds mine\.txt/);
   assert.ok(contents().includes('mine.txt'));
   assert.deepEqual(readdirSync(folder).filter((name) => name.startsWith('.')), [], 'nothing is left beside it');
-  assert.equal((await etlStream(['spark', 's3a://x'], folder, '', spark.environment())).code, 2);
-  assert.match((await etlStream(['spark', '--emit', 'new'], folder, '', spark.environment())).stderr, /No input is named/);
+  assert.equal((await resident(['spark', 's3a://x'], folder, spark.environment())).code, 2);
+  assert.match((await resident(['spark', '--emit', 'new'], folder, spark.environment())).stderr, /No input is named/);
 });
