@@ -14,6 +14,7 @@ import { Decisions } from '../../lib/pipeline/decisions.ts';
 import { explainJob } from '../../lib/pipeline/explain.ts';
 import { runJob, type JobContext } from '../../lib/pipeline/job.ts';
 import { State } from '../../lib/state/state.ts';
+import { writeMmdb } from '../geo/mmdb-writer.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { treeOf } from '../tree.ts';
 
@@ -25,11 +26,15 @@ interface Scene {
   readonly options: RunOptions;
 }
 
-async function sceneIn(context: TestContext, more: Partial<RunOptions> = {}, size = 1.5e6): Promise<Scene> {
+/** Of a few regions: of as many files is what a run publishes. */
+const REGIONS = writeMmdb({ recordSize: 24, ipVersion: 6, networks: [['::/96', { country_code: 'DE' }], ['2000::/3', { country_code: 'US' }]] });
+
+async function sceneIn(context: TestContext, more: Partial<RunOptions> = {}, size = 6e5): Promise<Scene> {
   const folder = temporaryFolder(context);
   const logs = join(folder, 'logs');
   await generateLogs({ folder: logs, size, users: 3000, files: 3, badRows: 0.01, duplicates: 0.1 });
-  return { folder, logs, options: { inputs: [logs], output: join(folder, 'out'), maxRejects: { share: 1 }, ...more } };
+  writeFileSync(join(folder, 'regions.mmdb'), REGIONS);
+  return { folder, logs, options: { inputs: [logs], output: join(folder, 'out'), geoDb: join(folder, 'regions.mmdb'), maxRejects: { share: 1 }, ...more } };
 }
 
 /** Explains without a trace. */
@@ -85,8 +90,8 @@ const CASES: readonly (readonly [name: string, options: Partial<RunOptions>, con
   ['three jobs', { jobs: 3, memory: 900e6 }, { threadsFrom: 0 }],
   ['small input, many jobs asked for', { jobs: 8, memory: 900e6 }, {}, 'small'],
   ['more jobs than memory is for', { jobs: 12, memory: 460e6 }, { threadsFrom: 0 }, 'memory'],
-  ['what the machine has', { jobs: 1 }, { threadsFrom: 0 }],
-  ['parts', { jobs: 2, memory: 900e6, checkpoint: 400_000 }, { threadsFrom: 0 }],
+  ['what the machine has', { jobs: 1, geoDb: undefined }, { threadsFrom: 0 }],
+  ['parts', { jobs: 2, memory: 900e6, checkpoint: 150_000 }, { threadsFrom: 0 }],
   ['by user, sniffed', { jobs: 1, groupBy: 'user', sniff: true, memory: 900e6 }, {}],
   ['a dialect for csv-parse', { dialect: { comment: '#' }, jobs: 2, memory: 900e6 }, { threadsFrom: 0 }, 'parser'],
   ['a scale that is said', { jobs: 1, valueScale: 3, memory: 900e6 }, {}],
