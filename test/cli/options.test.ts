@@ -12,7 +12,9 @@ import { allCommands, keyOf, optionsOf, type OptionSpec } from '../../lib/cli/op
 import { program } from '../../lib/cli/options/table.ts';
 import { validateOptions } from '../../lib/core/options.ts';
 import { temporaryFolder } from '../temporary.ts';
-import { etlStream } from './program.ts';
+import { residentProgram } from './resident.ts';
+
+const resident = residentProgram();
 
 const commands = [...allCommands(program)];
 const everyOption = commands.flatMap(({ path, command }) => optionsOf(command).map((option) => ({ path, command, option })));
@@ -49,11 +51,11 @@ test('--help of each command has its options, in lines of a terminal; -h fits a 
   const folder = temporaryFolder(t);
   for (const { path, command } of commands) {
     const args = path.split(' ').slice(1);
-    const { code, stdout } = await etlStream([...args, '--help'], folder);
+    const { code, stdout } = await resident([...args, '--help'], folder);
     assert.equal(code, 0);
     for (const form of optionsOf(command).flatMap(forms)) assert.ok(stdout.includes(form), `${path}: ${form}`);
     for (const line of stdout.split('\n')) assert.ok(line.length <= 80, `${path}: ${line}`);
-    const short = (await etlStream([...args, '-h'], folder)).stdout.trimEnd().split('\n');
+    const short = (await resident([...args, '-h'], folder)).stdout.trimEnd().split('\n');
     assert.ok(short.length <= 24 && short.every((line) => line.length <= 80), `${path} -h:\n${short.join('\n')}`);
     for (const { name } of command.commands ?? []) assert.ok(short.join(' ').includes(name) && stdout.includes(`  ${name} `), name);
   }
@@ -77,9 +79,10 @@ test('README has the tables of options, as the table has them', () => {
 });
 
 test('the schema has every option that may stand in a file, and takes what its kind takes', () => {
+  const schema = configSchema();
   for (const { path, command, option } of everyOption) {
     const [section, own] = pathOf(command, option).split('.') as [string, string?];
-    const takes = (value: unknown): boolean => configSchema().safeParse(own === undefined ? { [section]: value } : { [section]: { [own]: value } }).success;
+    const takes = (value: unknown): boolean => schema.safeParse(own === undefined ? { [section]: value } : { [section]: { [own]: value } }).success;
     const [, value] = sampleOf(option);
     assert.equal(takes(option.kind ? sampleOf(option)[0] : value), !option.isCommandLineOnly, `${path} ${option.name}`);
     assert.equal(takes({}), false);
