@@ -52,16 +52,20 @@ async function allPages(client: Client, path: string, parameters: Record<string,
 describe('answers', { skip: noDuckDB }, () => {
   let folder: string;
   let made: Made;
+  let client: Client;
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'etl-stream-test-'));
     made = await makeDataset(folder);
+    client = await open(undefined, { output: made.output });
   });
-  after(() => rmSync(folder, { recursive: true, force: true }));
+  after(async () => {
+    await client?.dashboard.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
 
   const inRegion = (region: string | undefined): ModelRow[] => made.rows.filter((row) => region === undefined || row.region === region);
 
-  test('the overview, by the report', async (t) => {
-    const client = await open(t, { output: made.output });
+  test('the overview, by the report', async () => {
     const overview = await client.get<Overview>('/api/overview');
     assertSelection(overview.selection, made.rows, 20);
     assert.equal(overview.totals.users, new Set(made.rows.map(({ user }) => user)).size);
@@ -76,8 +80,7 @@ describe('answers', { skip: noDuckDB }, () => {
     assert.deepEqual(Object.keys(runs.runs[0]!.regions).sort(), REGIONS.toSorted());
   });
 
-  test('a selection of each region, and of one that is none', async (t) => {
-    const client = await open(t, { output: made.output });
+  test('a selection of each region, and of one that is none', async () => {
     for (const region of [undefined, ...REGIONS]) {
       for (let time = 0; time < 2; time++) assertSelection(await client.get<Selection>('/api/selection', region === undefined ? {} : { region }), inRegion(region), 50);
     }
@@ -87,8 +90,7 @@ describe('answers', { skip: noDuckDB }, () => {
     }
   });
 
-  test('pages of users by prefix, and of the most watch time', async (t) => {
-    const client = await open(t, { output: made.output });
+  test('pages of users by prefix, and of the most watch time', async () => {
     for (const region of [undefined, 'US', REGIONS[3]!]) {
       const of = region === undefined ? {} : { region };
       assert.deepEqual(await allPages(client, '/api/top', of, 'offset'), inRegion(region).sort(byTotal).slice(0, 1000).map(told));
@@ -100,8 +102,7 @@ describe('answers', { skip: noDuckDB }, () => {
     for (const offset of ['-1', '1e3', '0x1', '1001', '']) await client.get('/api/top', { offset }, 400);
   });
 
-  test('rejects, with examples of a reason', async (t) => {
-    const client = await open(t, { output: made.output });
+  test('rejects, with examples of a reason', async () => {
     const all = await client.get<Rejects>('/api/rejects');
     assert.deepEqual(all.reasons, [{ reason: 'missing_id', rows: 3 }, { reason: 'bad_value', rows: 2 }]);
     assert.equal(all.rows, 5);
@@ -111,8 +112,7 @@ describe('answers', { skip: noDuckDB }, () => {
     assert.deepEqual((await client.get<Rejects>('/api/rejects', { reason: `' OR ''='` })).examples, []);
   });
 
-  test('a query and its files', async (t) => {
-    const client = await open(t, { output: made.output });
+  test('a query and its files', async () => {
     const sql = 'SELECT user_id, geo_region, total_watch_time, log_count, NULL::VARCHAR AS "=none" FROM watch_time ORDER BY user_id, geo_region';
     const answer = await client.post<QueryAnswer>({ sql });
     const expected = made.rows.map(told).map(({ user, region, total, logs }) => [user, region, total, String(logs), null]);

@@ -16,9 +16,10 @@ export interface Client {
   fetch(path: string, init?: RequestInit): Promise<Response>;
 }
 
-export async function open(t: TestContext, options: DashboardOptions, start?: StartSession): Promise<Client> {
+/** Without a test, after which it is closed, that is for who opens it to do. */
+export async function open(t: TestContext | undefined, options: DashboardOptions, start?: StartSession): Promise<Client> {
   const dashboard = await startDashboard(options, start);
-  t.after(() => dashboard.close());
+  t?.after(() => dashboard.close());
   const { origin, port } = new URL(dashboard.url);
   const json = async <T>(response: Response, status: number): Promise<T> => {
     const text = await response.text();

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { startDashboard } from '../../lib/dashboard/server.ts';
 import { noDuckDB } from '../sql/sessions.ts';
-import { open, raw } from './client.ts';
+import { open, raw, type Client } from './client.ts';
 import { makeDataset } from './dataset.ts';
 
 const TOKEN = 'a-token-of-24-characters';
@@ -33,14 +33,19 @@ function ask(port: number, path: string, headers: Record<string, string> = {}, {
 describe('security', { skip: noDuckDB }, () => {
   let folder: string;
   let output: string;
+  let shared: Client;
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'etl-stream-test-'));
     ({ output } = await makeDataset(folder));
+    shared = await open(undefined, { output });
   });
-  after(() => rmSync(folder, { recursive: true, force: true }));
+  after(async () => {
+    await shared?.dashboard.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
 
-  test('a host that is none of the server\'s, an origin or a page that is another, is refused', async (t) => {
-    const { port } = await open(t, { output });
+  test('a host that is none of the server\'s, an origin or a page that is another, is refused', async () => {
+    const { port } = shared;
     const own = `127.0.0.1:${port}`;
     for (const host of [own, `localhost:${port}`, `LOCALHOST:${port}`, `[::1]:${port}`]) assert.equal((await ask(port, '/api/overview', { host, origin: `http://${host.toLowerCase()}` })).status, 200, host);
     for (const host of ['evil.example', `evil.example:${port}`, '127.0.0.1', 'localhost', `localhost:${port + 1}`, `localhost:${port}.evil.example`, `evil.localhost:${port}`, `127.0.0.1:${port}@evil.example`, `0.0.0.0:${port}`, ` `, `localhost.:${port}`]) {
@@ -60,8 +65,8 @@ describe('security', { skip: noDuckDB }, () => {
     for (const site of ['same-origin', 'none']) assert.equal((await ask(port, '/api/overview', { host: own, 'sec-fetch-site': site })).status, 200, site);
   });
 
-  test('every answer has headers that let a browser run nothing of an attacker\'s', async (t) => {
-    const { port } = await open(t, { output });
+  test('every answer has headers that let a browser run nothing of an attacker\'s', async () => {
+    const { port } = shared;
     const host = `127.0.0.1:${port}`;
     const wanted = {
       'content-security-policy': "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -126,8 +131,8 @@ describe('security', { skip: noDuckDB }, () => {
     await assert.rejects(startDashboard({ output: join(folder, 'none') }), { code: 'ETL_INPUT_NOT_FOUND' });
   });
 
-  test('an address is never a path', async (t) => {
-    const { port } = await open(t, { output });
+  test('an address is never a path', async () => {
+    const { port } = shared;
     const targets = [
       '/../../../../etc/passwd', '/..%2f..%2f..%2fetc%2fpasswd', '/%2e%2e/%2e%2e/etc/passwd', '/%252e%252e/etc/passwd', '/....//....//etc/passwd', '/..\\..\\etc\\passwd', '/%5c..%5cetc', '//etc/passwd', '/api/../../etc/passwd', '/index.html/../../index.js',
       '/%00', '/index.html%00.js', '/./', '/../index.js', '/_etl/dataset.json', '/package.json', '/index.html', '/api', '/api/', '/API/overview', '/api/overview/', '/api//overview', '/;/api/overview', '/api/overview%2f', '/%', '/%zz', '/\u00ff', `/${'a/'.repeat(5000)}`, '/api/__proto__', '/constructor', '/__proto__', '*', 'http://evil.example/', `http://127.0.0.1:${port}/../etc/passwd`, '?x', '',
