@@ -29,7 +29,7 @@ async function shows(page: Page, { summary, result }: RunReport, region: string 
 test('a dataset, a region of it, and the next run', { skip, timeout: 60_000 }, async (t) => {
   const folder = temporaryFolder(t);
   const [logs, output] = [join(folder, 'logs'), join(folder, 'out')];
-  await generateLogs({ folder: logs, files: 2, size: 1e6, users: 3000, badRows: 0.01, seed: 8 });
+  await generateLogs({ folder: logs, files: 2, size: 4e5, users: 500, badRows: 0.01, seed: 8 });
   await run({ inputs: [join(logs, 'logs-0001.csv')], output, maxRejects: { share: 1 } });
   const dashboard = await startDashboard({ output });
   t.after(() => dashboard.close());

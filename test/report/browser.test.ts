@@ -62,7 +62,7 @@ async function reportOf(context: TestContext, logs: string, more: Partial<RunOpt
 test('the report of a run that added to a dataset', { skip }, async (t) => {
   const folder = temporaryFolder(t);
   const [logs, output] = [join(folder, 'logs'), join(folder, 'out')];
-  await generateLogs({ folder: logs, files: 2, size: 1.5e6, users: 3000, badRows: 0.01, seed: 1 });
+  await generateLogs({ folder: logs, files: 2, size: 4e5, users: 500, badRows: 0.01, seed: 1 });
   await run({ inputs: [join(logs, 'logs-0001.csv')], output });
   const { rows, state } = await run({ inputs: [logs], output, checkpoint: 1 });
   const text = await look('run', join(output, '_etl', 'report.html'), WIDE_LIGHT, NARROW_DARK);
