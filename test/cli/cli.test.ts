@@ -39,9 +39,10 @@ test('cat logs.csv | etl-stream publishes into ./etl-output', async (t) => {
 
 test('more --memory than there is, is said; what went to disk has a line of its own', async (t) => {
   const folder = temporaryFolder(t);
-  assert.match((await etlStream(['-o', 'one', '--memory', '10TB'], folder, LOGS)).stderr, /^etl-stream: warning: the run may take 10000000MB, .* has \d+MB/);
-  assert.equal((await etlStream(['-o', 'two', '--memory', '10TB', '-q'], folder, LOGS)).stderr, '');
-  const { stdout } = await etlStream(['-o', 'three', '--json'], folder, LOGS);
+  writeFileSync(join(folder, 'a.csv'), LOGS);
+  assert.match((await resident(['a.csv', '-o', 'one', '--memory', '10TB'], folder)).stderr, /^etl-stream: warning: the run may take 10000000MB, .* has \d+MB/);
+  assert.equal((await resident(['a.csv', '-o', 'two', '--memory', '10TB', '-q'], folder)).stderr, '');
+  const { stdout } = await resident(['a.csv', '-o', 'three', '--json'], folder);
   const summary = JSON.parse(stdout) as Summary;
   assert.doesNotMatch(formatSummary(summary), /^(spilled|removed)/m);
   const spilled = { ...summary, spill: { bytes: 2e6, files: 1, rows: 1, splits: 0 }, runs: { made: 3, spilled: 2, merges: 1 }, leftBehind: ['x'] };
@@ -67,16 +68,17 @@ test('a folder, files, and - give the same result; --json prints the summary on 
 
 test('without a state an output that exists is an error that says --overwrite; --overwrite replaces it, with a state or without', async (t) => {
   const folder = temporaryFolder(t);
-  const changed = LOGS.replace(',20\n', ',21\n');
+  writeFileSync(join(folder, 'a.csv'), LOGS);
+  writeFileSync(join(folder, 'changed.csv'), LOGS.replace(',20\n', ',21\n'));
   for (const none of [['--no-state'], []]) {
     const args = ['-o', `out${none.length}`, ...none];
     const published = async (): Promise<object[]> => readResult(join(folder, `out${none.length}`));
-    assert.equal((await etlStream(args, folder, LOGS)).code, 0);
-    const again = await etlStream([...args, '--no-state'], folder, changed);
+    assert.equal((await resident(['a.csv', ...args], folder)).code, 0);
+    const again = await resident(['changed.csv', ...args, '--no-state'], folder);
     assert.equal(again.code, 1);
     assert.match(again.stderr, /exists already.*\[ETL_OUTPUT_EXISTS\]\n.*--overwrite/s);
     assert.deepEqual(await published(), TOTALS);
-    assert.equal((await etlStream([...args, '--overwrite'], folder, changed)).code, 0);
+    assert.equal((await resident(['changed.csv', ...args, '--overwrite'], folder)).code, 0);
     assert.deepEqual(await published(), [{ ...TOTALS[0]!, total: 21n }, ...TOTALS.slice(1)]);
   }
 });
