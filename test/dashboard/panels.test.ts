@@ -28,7 +28,8 @@ let browser: Browser;
 before(async () => {
   if (skip !== false) return;
   folder = mkdtempSync(join(tmpdir(), 'etl-stream-test-'));
-  [dataset, browser] = await Promise.all([makeSmallDataset(folder), launch(path!)]);
+  browser = await launch(path!); // first: what fails here ends it, or the file would not end
+  dataset = await makeSmallDataset(folder);
   dashboard = await startDashboard({ output: dataset.output });
 });
 after(async () => {
