@@ -1,4 +1,4 @@
-/** Patterns of rules for Spark: how they are told, and which are refused. What Java makes of them: test/spark/checks.test.ts. */
+/** Patterns of rules for Spark: how they are told, and which are refused. What Java makes of them: test/spark/checks.ts. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { complement, pointsOf, union } from '../../lib/spark/code-points.ts';

@@ -1,4 +1,4 @@
-/** The range table as files for Spark, read back by hyparquet: its shape, and that it is the same each time. What it says of addresses, test/spark/address.test.ts asks Spark. */
+/** The range table as files for Spark, read back by hyparquet: its shape, and that it is the same each time. What it says of addresses, test/spark/address.ts asks Spark. */
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

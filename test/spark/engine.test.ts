@@ -1,13 +1,13 @@
 /**
  * Jobs on Apache Spark, local[2], against local runs: the same result, row for row, the same rejects byte for byte, the same counts; or the same
- * error. All in one session. ETL_FUZZ_CASES: random jobs; default 3.
+ * error. All in one session. ETL_FUZZ_CASES: random jobs; default 1. Regions are those of a small database, which costs a job of Spark the least.
  */
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { generateLogs } from '../../lib/generate/generate.ts';
-import type { Summary } from '../../lib/index.ts';
+import { verifyDataset, type Summary } from '../../lib/index.ts';
 import { etlStream } from '../cli/program.ts';
 import { writeMmdb } from '../geo/mmdb-writer.ts';
 import { randomCase } from '../job/random-case.ts';
@@ -18,21 +18,29 @@ import { SparkJobs } from './jobs.ts';
 import { skip } from './python.ts';
 import { assertSame } from './same.ts';
 
-const CASES = Number(process.env.ETL_FUZZ_CASES ?? 3);
+const CASES = Number(process.env.ETL_FUZZ_CASES ?? 1);
 const FIRST_SEED = Number(process.env.ETL_FUZZ_SEED ?? 1);
+const SMALL = ['--geo-db', 'small.mmdb'];
 const FIXTURES = join(import.meta.dirname, '../../fixtures');
+
+interface Twist {
+  readonly groupBy?: 'region' | 'user' | undefined;
+  readonly geo?: readonly string[];
+  readonly urls?: readonly string[];
+}
 
 test('jobs on Spark', { skip }, async (context) => {
   const jobs = new SparkJobs(context);
   const folder = temporaryFolder(context);
   let number = 0;
 
-  /** Runs both; gives the summary, or the code of the error that both had. */
-  async function both(inputs: readonly string[], options: readonly string[], groupBy: 'region' | 'user' = 'region'): Promise<Summary | string> {
+  /** Runs both; gives the summary, or the code of the error that both had. `urls`: inputs that only Spark knows. */
+  async function both(inputs: readonly string[], options: readonly string[], { groupBy = 'region', geo = SMALL, urls = [] }: Twist = {}): Promise<Summary | string> {
     const [spark, local] = [join(folder, `spark-${++number}`), join(folder, `local-${number}`)];
-    const args = [...inputs, ...options, '--group-by', groupBy, '--no-config'];
-    const expected = await etlStream([...args, '--no-state', '--no-report', '--json', '--quiet', '-o', local], folder);
-    const event = await jobs.run([...args, '-o', spark], folder);
+    const args = [...inputs, ...options, ...geo, '--group-by', groupBy, '--no-config'];
+    const [expected, event] = await Promise.all([
+      etlStream([...args, '--no-state', '--no-report', '--json', '--quiet', '-o', local], folder), jobs.run([...urls, ...args, '-o', spark], folder),
+    ]);
     if (expected.code !== 0) {
       assert.equal(event.event, 'error', JSON.stringify(event));
       const { code, message } = event as Extract<typeof event, { event: 'error' }>;
@@ -43,8 +51,7 @@ test('jobs on Spark', { skip }, async (context) => {
     assert.equal(event.event, 'result', JSON.stringify(event));
     const { summary } = event as Extract<typeof event, { event: 'result' }>;
     await assertSame({ folder: spark, summary }, { folder: local, summary: JSON.parse(expected.stdout) as Summary }, groupBy);
-    const verified = await etlStream(['verify', spark], folder);
-    assert.equal(verified.code, 0, verified.stderr);
+    assert.deepEqual((await verifyDataset({ output: spark })).problems, []);
     return summary;
   }
 
@@ -55,31 +62,31 @@ test('jobs on Spark', { skip }, async (context) => {
     return name;
   }
 
-  await context.test('generated logs: duplicates across files, rejects, IPv6', async () => {
-    await generateLogs({ folder: join(folder, 'logs'), size: 3e6, files: 3, users: 3000, duplicates: 0.2, badRows: 0.02 });
-    // Some 40 regions, not all there are: each file that Hadoop makes on a local disk is a process.
-    write('many.mmdb', writeMmdb({
-      recordSize: 28, ipVersion: 6,
-      networks: [
-        ...Array.from({ length: 32 }, (_, i): [string, unknown] => [`${8 * i}.0.0.0/5`, { country_code: `N${i}` }]),
-        ...Array.from({ length: 8 }, (_, i): [string, unknown] => [`2${i}00::/8`, { country_code: `S${i}` }]),
-      ],
-    }));
-    const summary = await both(['logs'], ['--geo-db', 'many.mmdb']) as Summary;
+  // Some 40 regions, not all there are: each file that Hadoop makes on a local disk is a process.
+  write('small.mmdb', writeMmdb({
+    recordSize: 28, ipVersion: 6,
+    networks: [
+      ...Array.from({ length: 32 }, (_, i): [string, unknown] => [`${8 * i}.0.0.0/5`, { country_code: `N${i}` }]),
+      ...Array.from({ length: 8 }, (_, i): [string, unknown] => [`2${i}00::/8`, { country_code: `S${i}` }]),
+    ],
+  }));
+
+  await context.test('generated logs: duplicates across files, rejects, IPv6; by user with the database that is embedded', async () => {
+    await generateLogs({ folder: join(folder, 'logs'), size: 15e5, files: 3, users: 3000, duplicates: 0.2, badRows: 0.02 });
+    const summary = await both(['logs'], []) as Summary;
     assert.ok(summary.rows.duplicates > 1000 && summary.rows.rejected > 100 && summary.regions > 20, JSON.stringify(summary));
-    await both(['logs'], ['--rejects-format', 'csv', '--compression', 'snappy', '--parquet-encoding', 'plain'], 'user');
+    await both(['logs'], ['--rejects-format', 'csv', '--compression', 'snappy', '--parquet-encoding', 'plain'], { groupBy: 'user', geo: [] });
   });
 
   await context.test('fixtures', async () => {
     for (const name of ['logs.csv', 'logs.gz', 'logs.bz2', 'members.gz']) write(`compressed/${name.replace('.gz', '.csv.gz').replace('.bz2', '.csv.bz2')}`, readFileSync(join(FIXTURES, 'compressed', name)));
-    assert.ok((await both(['compressed'], []) as Summary).rows.duplicates > 0);
     // Records of those texts are no logs: what stands around them must be counted, and they be told as they are locally.
     const header = 'log_id,user_id,ip_address,watch_time(min)\n';
     for (const name of readdirSync(join(FIXTURES, 'csv')).filter((each) => each.endsWith('.csv'))) {
       write(`csv/${name}`, Buffer.concat([Buffer.from(`${header}${name},u,8.8.8.8,1\n`), readFileSync(join(FIXTURES, 'csv', name)), Buffer.from(`\n${name}-2,"quoted\nuser",2001:db8::1,2\n`)]));
     }
-    const summary = await both(['csv'], ['--max-rejects', '100%']) as Summary;
-    assert.ok(summary.rows.rejected > 10 && summary.rows.counted >= 10, JSON.stringify(summary.rows));
+    const summary = await both(['compressed', 'csv'], ['--max-rejects', '100%']) as Summary;
+    assert.ok(summary.rows.duplicates > 0 && summary.rows.rejected > 10 && summary.rows.counted >= 10, JSON.stringify(summary.rows));
   });
 
   await context.test('names that mean something to others, compressed inputs alone, and no header', async () => {
@@ -88,12 +95,11 @@ test('jobs on Spark', { skip }, async (context) => {
     // What lies beside a file is none of its own.
     write('names/.#?&.csv.crc', 'crc\0 of something else');
     assert.deepEqual((await both(['names'], ['--no-header']) as Summary).rows, { read: 12, duplicates: 5, rejected: 0, counted: 7 });
-    assert.ok((await both(['compressed/logs.csv.gz', 'compressed/logs.csv.bz2'], []) as Summary).rows.duplicates > 0);
-    // A file by its path and by its URL, which a local run does not know.
-    const twice = await jobs.run(['compressed/logs.csv.gz', `file://${join(folder, 'compressed/logs.csv.gz')}`, '-o', 'twice'], folder);
-    assert.ok(twice.event === 'result' && twice.summary.inputs === 1 && twice.summary.rows.counted > 0, JSON.stringify(twice));
+    // A file by its path and by its URL is one.
+    const twice = await both(['compressed/logs.csv.gz', 'compressed/logs.csv.bz2'], [], { urls: [`file://${join(folder, 'compressed/logs.csv.gz')}`] }) as Summary;
+    assert.ok(twice.inputs === 2 && twice.rows.counted > 0 && twice.rows.duplicates === twice.rows.counted, JSON.stringify(twice));
     write('cut.csv.gz', readFileSync(join(FIXTURES, 'compressed/logs.gz')).subarray(0, 300));
-    const cut = await jobs.run(['cut.csv.gz', '-o', 'cut'], folder);
+    const cut = await jobs.run(['cut.csv.gz', ...SMALL, '-o', 'cut'], folder);
     assert.ok(cut.event === 'error' && cut.code === 'ETL_INPUT_READ' && cut.message.includes('cut.csv.gz'), JSON.stringify(cut));
   });
 
@@ -125,11 +131,11 @@ test('jobs on Spark', { skip }, async (context) => {
       for (const { name, bytes } of files) write(`random-${seed}/${name}`, bytes);
       const value = columns?.value ?? 'watch_time(min)';
       await both([`random-${seed}`], [
-        '--geo-db', 'geo.mmdb', '--max-record', '1048576', '--max-rejects', '100%', '--compression', compression ?? 'zstd', '--parquet-encoding', parquetEncoding ?? 'auto',
+        '--max-record', '1048576', '--max-rejects', '100%', '--compression', compression ?? 'zstd', '--parquet-encoding', parquetEncoding ?? 'auto',
         ...(valueScale === undefined ? [] : ['--value-scale', String(valueScale)]),
         ...Object.entries(columns ?? {}).flatMap(([role, name]) => [`--${role}-column`, name]),
         ...Object.entries(bounds ?? {}).flatMap(([kind, bound]) => ['--rule', `${value}:${kind}=${bound}`]),
-      ], groupBy).catch((error: Error) => {
+      ], { groupBy, geo: ['--geo-db', 'geo.mmdb'] }).catch((error: Error) => {
         error.message = `seed ${seed}: ${error.message}`;
         throw error;
       });
@@ -138,7 +144,7 @@ test('jobs on Spark', { skip }, async (context) => {
 
   await context.test('the plan has one shuffle for the ids, one for the sums, and no cross join', async () => {
     for (const groupBy of ['region', 'user']) {
-      const plan = await jobs.explain(['logs', '--group-by', groupBy, '-o', 'planned'], folder);
+      const plan = await jobs.explain(['logs', ...SMALL, '--group-by', groupBy, '-o', 'planned'], folder);
       const nodes = plan.split('\n\n')[0]!;
       const shuffles = [...plan.matchAll(/^Arguments: (hash|range|round|single)\w*partitioning[^\n]*/gim)].map(([line]) => line);
       assert.equal(nodes.match(/\bExchange\b/g)?.length, 2, nodes);

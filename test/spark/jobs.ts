@@ -1,17 +1,12 @@
 /** Jobs in one Spark session, one after the other: the process of jobs.py, which takes each from the folder that `etl-stream spark --emit` wrote. */
 import assert from 'node:assert/strict';
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
 import type { Summary } from '../../lib/index.ts';
 import { etlStream } from '../cli/program.ts';
 import { temporaryFolder } from '../temporary.ts';
-import { pythonEnvironment, python, quickJava } from './python.ts';
-
-/** As it is shipped. */
-const MODULES = join(import.meta.dirname, '../../dist/lib/job/etl_stream_spark.zip');
+import { PythonProcess } from './python-process.ts';
+import { MODULES } from './python.ts';
 
 export type JobEvent =
   | { readonly event: 'result'; readonly summary: Summary }
@@ -20,20 +15,13 @@ export type JobEvent =
 
 export class SparkJobs {
   readonly #folder: string;
-  readonly #child: ChildProcess;
-  readonly #lines: AsyncIterator<string>;
+  readonly #process: PythonProcess;
   #jobs = 0;
 
   constructor(context: TestContext) {
     this.#folder = temporaryFolder(context);
-    this.#child = spawn(python, [join(import.meta.dirname, 'jobs.py')], {
-      cwd: this.#folder, stdio: ['pipe', 'pipe', process.env.ETL_SPARK_LOG ? 'inherit' : 'ignore'], env: { ...process.env, ...quickJava, ...pythonEnvironment(), PYTHONPATH: MODULES },
-    });
-    context.after(async () => {
-      this.#child.stdin!.end();
-      if (this.#child.exitCode === null) await once(this.#child, 'exit');
-    });
-    this.#lines = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]();
+    this.#process = new PythonProcess('jobs.py', { cwd: this.#folder, environment: { PYTHONPATH: MODULES } });
+    context.after(() => this.#process.end());
   }
 
   /** The outcome of `args`, what stands behind `etl-stream spark --emit DIR`. */
@@ -56,12 +44,11 @@ export class SparkJobs {
   }
 
   async #submit(folder: string, more: { explain?: true } = {}): Promise<JobEvent> {
-    this.#child.stdin!.write(`${JSON.stringify({ settings: join(folder, 'settings.json'), ...more })}\n`);
+    this.#process.say({ settings: join(folder, 'settings.json'), ...more });
     for (;;) {
-      const { value, done } = await this.#lines.next() as IteratorResult<string, undefined>;
-      assert.ok(!done, 'the session ended');
-      if (!value.startsWith('etl-stream: ')) continue;
-      const event = JSON.parse(value.slice('etl-stream: '.length)) as JobEvent | { readonly event: 'progress' };
+      const line = await this.#process.line('a job without an end');
+      if (!line.startsWith('etl-stream: ')) continue;
+      const event = JSON.parse(line.slice('etl-stream: '.length)) as JobEvent | { readonly event: 'progress' };
       if (event.event !== 'progress') return event;
     }
   }

@@ -1,12 +1,8 @@
 """
-Publishes hand-made totals as a job does, in one session: reads {"cases": [...]} on stdin, prints a line of JSON for each case. What a case
-may say stands in publish.test.ts.
+Publishes hand-made totals as a job does. What a case may say stands in publish.ts.
 """
 from __future__ import annotations
 
-import json
-import sys
-import time
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from decimal import Decimal
@@ -42,21 +38,14 @@ class Input:
     content: str
 
 
-def main() -> None:
-    told = json.load(sys.stdin)
-    spark = (
-        SparkSession.builder.master('local[2]').config('spark.ui.enabled', 'false').config('spark.ui.showConsoleProgress', 'false').config('spark.log.level', 'ERROR')
-        .config('spark.driver.host', '127.0.0.1').config('spark.driver.bindAddress', '127.0.0.1').config('spark.sql.shuffle.partitions', '2')
-        .config('spark.hadoop.parquet.block.row.count.limit', '50').config('spark.hadoop.parquet.writer.version', 'PARQUET_2_0')
-        .config('spark.hadoop.parquet.enable.dictionary', 'false').config('spark.sql.files.maxPartitionBytes', 1 << 42)
-        .config('spark.sql.files.openCostInBytes', 1 << 42)
-        .config('spark.hadoop.fs.viewfs.mounttable.test.link./mounted', told['mounted']).getOrCreate()
-    )
-    print(json.dumps({'folders': [partition_folder(region) for region in told['folders']]}), flush=True)
-    for case in told['cases']:
-        print(time.time(), case['settings']['output'], file=sys.stderr)
-        print(json.dumps(result_of(spark, case)), flush=True)
-    spark.stop()
+def answer(spark: SparkSession, told: dict[str, Any]) -> dict[str, Any]:
+    for key, value in {
+        'parquet.block.row.count.limit': 50, 'parquet.writer.version': 'PARQUET_2_0', 'parquet.enable.dictionary': 'false',
+        'spark.sql.files.maxPartitionBytes': 1 << 42, 'spark.sql.files.openCostInBytes': 1 << 42,
+    }.items():
+        spark.conf.set(key, str(value))
+    spark._jsc.hadoopConfiguration().set('fs.viewfs.mounttable.test.link./mounted', told['mounted'])
+    return {'folders': [partition_folder(region) for region in told['folders']], 'cases': [result_of(spark, case) for case in told['cases']]}
 
 
 def result_of(spark: SparkSession, case: dict[str, Any]) -> dict[str, Any]:
@@ -109,6 +98,3 @@ def facts_of(case: dict[str, Any]) -> Facts:
         read_by={0: first, 1: read - first}, rejected_in=rejected, counted=counted, duplicates=7, empty_lines=3, bytes=4000, unknown_region=1 if case['rows'] else 0,
         scale=case['scale'], started=datetime.now(timezone.utc), phases={'plan': 0, 'scatter': 0.001, 'reduce': 0.001}, cores=2,
     )
-
-
-main()

@@ -9,6 +9,8 @@ export const python = process.env.ETL_SPARK_PYTHON ?? join(import.meta.dirname, 
 export const skip = existsSync(python) ? false : 'no Apache Spark here: test/spark/setup.sh says what is missing';
 /** Where the sources of the job stand, for Python's path. */
 export const jobFolder = join(import.meta.dirname, '../../lib/spark/job');
+/** The same, as they are shipped. */
+export const MODULES = join(import.meta.dirname, '../../dist/lib/job/etl_stream_spark.zip');
 export const sparkSubmit = join(dirname(python), 'spark-submit');
 
 /** What a process of that Python is to have besides. */
@@ -21,5 +23,5 @@ export const quickJava = { JAVA_TOOL_OPTIONS: '-XX:TieredStopAtLevel=1 -XX:+UseS
 
 /** SPARK_HOME of the package from PyPI. */
 export function sparkHome(): string {
-  return execFileSync(python, ['-c', 'import os, pyspark; print(os.path.dirname(pyspark.__file__))'], { encoding: 'utf8' }).trim();
+  return execFileSync(python, ['-c', 'import importlib.util; print(importlib.util.find_spec("pyspark").submodule_search_locations[0])'], { encoding: 'utf8' }).trim();
 }

@@ -1,13 +1,11 @@
-/** Records -> rows and rejects on Spark, against the local parse stage; patterns of JavaScript as Java's, against Node's. One session for all. */
+/** Records -> rows and rejects on Spark, against the local parse stage; patterns of JavaScript as Java's, against Node's. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { json } from 'node:stream/consumers';
-import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { rejectCodes } from '../../lib/core/rejects.ts';
 import { checksCase, type Checked } from './checks-cases.ts';
 import { differentialPatterns } from './pattern-cases.ts';
-import { python, pythonEnvironment, skip } from './python.ts';
+import { skip } from './python.ts';
+import { ask } from './session.ts';
 
 const SEED = Number(process.env.ETL_SPARK_SEED ?? 1);
 const CASES = Number(process.env.ETL_SPARK_CASES ?? 4);
@@ -36,7 +34,7 @@ before(async () => {
     local.push(result);
   }
   patterns = await differentialPatterns(SEED, 300);
-  told = await ask({ cases: cases.map(({ settings, inputs, scale }) => ({ settings, inputs, scale })), patterns: patterns.map(({ java, texts }) => [java, texts]) });
+  told = await ask('checks', { cases: cases.map(({ settings, inputs, scale }) => ({ settings, inputs, scale })), patterns: patterns.map(({ java, texts }) => [java, texts]) });
 });
 
 test('rows, values and rejects are those of the local engine, byte for byte', { skip }, () => {
@@ -61,15 +59,3 @@ test('a pattern takes in Java what it takes in JavaScript', { skip }, () => {
   }
   assert.ok(taken > 300 && refused > 300, `${taken} taken, ${refused} not`);
 });
-
-async function ask(question: object): Promise<Told> {
-  const child = spawn(python, [join(import.meta.dirname, 'checks_cases.py')], { env: { ...process.env, ...pythonEnvironment() }, stdio: ['pipe', 'pipe', 'pipe'] });
-  let errors = '';
-  child.stderr.on('data', (piece: Buffer) => (errors += piece.toString()));
-  const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
-  child.stdin.end(JSON.stringify(question));
-  const answer = await (json(child.stdout) as Promise<Told>).catch(() => undefined);
-  const code = await ended;
-  assert.ok(code === 0 && answer, errors.slice(-6000));
-  return answer;
-}

@@ -1,11 +1,9 @@
 """
-Runs cases of checks.test.ts in one session of Spark: JSON on standard input, JSON on standard output.
+Runs cases of checks.ts. Asked the first, it answers the second:
 
     {"cases": [{"settings", "inputs": [{"name", "text" (latin1)}], "scale"}], "patterns": [[java, [text, ...]], ...]}
     {"cases": [{"rows": [[file, line, id, user, ip, value], ...], "rejects": [line, ...], "statuses": {status: rows}, "plan"}], "patterns": [[bool, ...], ...]}
 """
-import json
-import sys
 from dataclasses import fields
 
 import pyarrow as pa
@@ -18,16 +16,6 @@ from etl_stream_spark.listing import Listed
 from etl_stream_spark.settings import Settings
 
 MARK = b'\xef\xbb\xbf'
-
-
-def open_session() -> SparkSession:
-    builder = SparkSession.builder.master('local[1]')
-    for key, value in {
-        'spark.ui.enabled': 'false', 'spark.log.level': 'ERROR', 'spark.driver.host': '127.0.0.1', 'spark.driver.bindAddress': '127.0.0.1',
-        'spark.sql.shuffle.partitions': '2', 'spark.driver.extraJavaOptions': '-Xss16m', 'spark.sql.session.timeZone': 'UTC',
-    }.items():
-        builder = builder.config(key, value)
-    return builder.getOrCreate()
 
 
 def settings_of(said: dict) -> Settings:
@@ -78,13 +66,6 @@ def matches(spark: SparkSession, patterns: list) -> list[list[bool]]:
     return [[found[number, at] for at in range(len(texts))] for number, (_, texts) in enumerate(patterns)]
 
 
-def main() -> None:
-    asked = json.load(sys.stdin)
-    spark = open_session()
-    told = {'cases': [run(spark, case) for case in asked['cases']], 'patterns': matches(spark, asked['patterns'])}
-    json.dump(told, sys.stdout)
-    spark.stop()
-
-
-if __name__ == '__main__':
-    main()
+def answer(spark: SparkSession, asked: dict) -> dict:
+    spark.conf.set('spark.sql.session.timeZone', 'UTC')
+    return {'cases': [run(spark, case) for case in asked['cases']], 'patterns': matches(spark, asked['patterns'])}

@@ -1,9 +1,7 @@
 /**
- * What a Spark job publishes is a dataset like any other: totals that are made by hand are published by Python (publish.py, one session for all
- * cases), and read by the tools that local datasets are read by. The model is the rows themselves.
+ * What a Spark job publishes is a dataset like any other: totals that are made by hand are published by Python (publish.py), and read by the tools that local datasets are read by. The model is the rows themselves.
  */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -14,7 +12,8 @@ import type { DatasetDescription } from '../../lib/dataset/description.ts';
 import { EtlError, inspectDataset, queryDataset, readReports, run, verifyDataset, type Summary } from '../../lib/index.ts';
 import { partitionFolder } from '../../lib/parquet/hive-path.ts';
 import { random } from '../random.ts';
-import { jobFolder, python, pythonEnvironment, quickJava, skip } from './python.ts';
+import { skip } from './python.ts';
+import { ask } from './session.ts';
 
 type Row = readonly [region: string, user: string, units: string, logs: number];
 
@@ -149,18 +148,9 @@ before(async () => {
     mkdirSync(join(folder, name));
     await prepare(at(name));
   }
-  // As in the zip of a job: the page's template is in the package.
-  cpSync(join(jobFolder, 'etl_stream_spark'), join(folder, 'job/etl_stream_spark'), { recursive: true });
-  cpSync(join(import.meta.dirname, '../../lib/report/report.html'), join(folder, 'job/etl_stream_spark/report.html'));
-  const { stdout, stderr, status } = spawnSync(python, [join(import.meta.dirname, 'publish.py')], {
-    input: JSON.stringify({ folders: ODD, mounted: `file:${folder}/mounted`, cases: Object.values(cases).map((make) => make()) }), encoding: 'utf8', maxBuffer: 1 << 28,
-    env: { ...process.env, ...pythonEnvironment(), ...quickJava, PYTHONPATH: join(folder, 'job') },
-  });
-  if (process.env.ETL_SPARK_SHOW) process.stderr.write(stderr);
-  assert.equal(status, 0, stderr.slice(-4000));
-  const [first, ...rest] = stdout.trim().split('\n').map((text) => JSON.parse(text) as unknown);
-  folders = (first as { folders: readonly string[] }).folders;
-  for (const [index, name] of Object.keys(cases).entries()) told.set(name, rest[index] as Told);
+  const answer = await ask<{ folders: readonly string[]; cases: readonly Told[] }>('publish', { folders: ODD, mounted: `file:${folder}/mounted`, cases: Object.values(cases).map((make) => make()) });
+  folders = answer.folders;
+  for (const [index, name] of Object.keys(cases).entries()) told.set(name, answer.cases[index]!);
 });
 after(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -1,6 +1,5 @@
-/** Regions in Spark are those of a local run, and of maxmind: every kind of database and text, by one session for all. */
+/** Regions in Spark are those of a local run, and of maxmind: every kind of database and text. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
@@ -13,7 +12,8 @@ import { addressesOf, cities, valueAt } from '../geo/records.ts';
 import { EMBEDDED_FILE, expectedRegion, openLookup } from '../geo/sides.ts';
 import { invalid, mutate, valid } from '../geo/texts.ts';
 import { random } from '../random.ts';
-import { python, pythonEnvironment, skip } from './python.ts';
+import { skip } from './python.ts';
+import { ask } from './session.ts';
 
 interface Case {
   readonly name: string;
@@ -90,7 +90,7 @@ const plan = (more: Partial<MmdbPlan>): MmdbPlan => ({ recordSize: 24, ipVersion
 const many = Array.from({ length: 50 }, (_, i) => `3000:${i.toString(16)}::/32`);
 const everything = plan({ networks: [['::/1', code('OK')], ['8000::/1', code('OK')]] });
 const hostile = [...valid, ...invalid.filter((text) => !text.includes('\0'))];
-const fuzzed = Array.from({ length: Number(process.env.ETL_FUZZ_CASES ?? 20_000) }, (_, i) => {
+const fuzzed = Array.from({ length: Number(process.env.ETL_FUZZ_CASES ?? 5000) }, (_, i) => {
   let text = valid[i % valid.length]!;
   for (let times = below(4); times >= 0; times--) text = mutate(text, next);
   return text;
@@ -106,7 +106,7 @@ const all: readonly (readonly [string, MmdbPlan, local: boolean])[] = [
   ['empty', plan({ networks: [] }), false],
 ];
 const cases: readonly Case[] = [
-  { name: 'embedded', keys, local: false, texts: borders(50_000) },
+  { name: 'embedded', keys, local: false, texts: borders(12_000) },
   { name: 'texts', plan: everything, keys, local: true, texts: [...hostile, ...fuzzed] },
   { name: 'a nested field', plan: plan({ networks: cities }), field: 'subdivisions.-1.iso_code', keys: ['subdivisions', -1, 'iso_code'], local: true, texts: addressesOf(cities) },
   ...all.map(([name, each, local]) => ({ name, plan: each, keys, local, texts: around(each) })),
@@ -131,10 +131,7 @@ before(async () => {
     if (each.name === 'texts') texts.push('hex:312e322e332e34ff', 'hex:ff312e322e332e34', 'hex:3a3a31ff', 'hex:3a3a3125ff', 'hex:c3');
     asked.push({ ranges, local: each.local, texts, inspect: inspected.has(each.name) });
   }
-  const environment = { ...process.env, ...pythonEnvironment() };
-  const { stdout, stderr } = spawnSync(python, [join(import.meta.dirname, 'address.py')], { input: JSON.stringify(asked), encoding: 'utf8', env: environment, maxBuffer: 1 << 28 });
-  assert.ok(stdout !== '', stderr);
-  answers = JSON.parse(stdout) as Answer[];
+  answers = await ask('address', asked);
 });
 
 for (const [at, each] of cases.entries()) {
@@ -153,7 +150,9 @@ for (const [at, each] of cases.entries()) {
   });
 
   test(`${each.name}: one join by a key, and no other`, { skip }, () => {
-    const { plan: own, use = '', sizes = [] } = answers[at]!;
+    // Spark counts columns from its start on: numbers as long as those of a first plan.
+    const [own, use] = [answers[at]!.plan, answers[at]!.use ?? ''].map((plan) => plan.replaceAll(/#\d+/g, '#00')) as [string, string];
+    const { sizes = [] } = answers[at]!;
     assert.doesNotMatch(own + use, /Cartesian|NestedLoop|\bCross\b|Python|MapInArrow/);
     assert.ok(own.length < 100_000 && use.length < 200_000, `plans of ${own.length} and ${use.length} characters`);
     assert.doesNotMatch(own, /SortMergeJoin|ShuffledHashJoin/);
