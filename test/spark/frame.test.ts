@@ -17,7 +17,7 @@ import { temporaryFolder } from '../temporary.ts';
 import { framedByRules, framedHere, frameCase, textOf, type FrameCase, type Framed } from './frame-cases.ts';
 import { python, pythonEnvironment, skip } from './python.ts';
 
-const CASES = Number(process.env.ETL_FRAME_CASES ?? 2000);
+const CASES = Number(process.env.ETL_FRAME_CASES ?? 1000);
 const FIRST_SEED = Number(process.env.ETL_FRAME_SEED ?? 1);
 const AT_ONCE = 250;
 /** What the framer tells of a record. */
@@ -69,7 +69,7 @@ test(`${CASES} random texts: as etl-stream frames them, in every cut into batche
     }
   }
   t.diagnostic(JSON.stringify({ ...met, ...seen }));
-  if (CASES >= 2000) for (const [what, times] of Object.entries({ ...met, ...seen })) assert.ok(times > 20, `${what}: ${times}`);
+  if (CASES >= 1000) for (const [what, times] of Object.entries({ ...met, ...seen })) assert.ok(times > 20, `${what}: ${times}`);
 });
 
 function count(which: FrameCase, bytes: Buffer, { records, totals, error }: Framed, met: Record<string, number>): void {

@@ -14,7 +14,7 @@ from etl_stream_spark.progress import tell
 settings = {
     'spark.master': 'local[2]', 'spark.ui.enabled': 'false', 'spark.log.level': 'ERROR', 'spark.ui.showConsoleProgress': 'false',
     'spark.driver.host': '127.0.0.1', 'spark.driver.bindAddress': '127.0.0.1', 'spark.sql.shuffle.partitions': '3',
-    'spark.driver.memory': '1g', 'spark.sql.adaptive.enabled': 'true',
+    'spark.driver.memory': '1g', 'spark.sql.adaptive.enabled': 'true', 'spark.sql.ui.explainMode': 'simple',
 }
 builder = SparkSession.builder
 for key, value in settings.items():

@@ -17,6 +17,14 @@ if [ "${version:-0}" -lt 17 ]; then
 fi
 if ! cmp -s requirements.txt .venv/requirements.txt; then
   "$python" -m venv .venv
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+  # Some 450 MB. A mirror that hangs is to fail here, with a sentence.
+  .venv/bin/python - <<'PYTHON'
+import subprocess, sys
+pip = [sys.executable, '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--requirement', 'requirements.txt']
+try:
+    sys.exit(subprocess.run(pip, timeout=300).returncode)
+except subprocess.TimeoutExpired:
+    sys.exit('test/spark/setup.sh: pip had not installed Apache Spark after 300 s, and was ended.')
+PYTHON
   cp requirements.txt .venv/requirements.txt
 fi
