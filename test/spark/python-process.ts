@@ -13,6 +13,7 @@ export class PythonProcess {
   readonly #ended: Promise<unknown>;
   readonly #lines: AsyncIterator<string, undefined>;
   #errors = '';
+  #isKilled = false;
 
   /** `script` stands beside this file. */
   constructor(script: string, { cwd, environment = {} }: { cwd?: string; environment?: Readonly<Record<string, string>> } = {}) {
@@ -48,10 +49,11 @@ export class PythonProcess {
     const { value } = await this.#lines.next();
     if (value !== undefined) return value;
     await this.#ended; // all of stderr is there then
-    throw new Error('it ended');
+    throw new Error(this.#isKilled ? 'it was silent for too long, and killed' : 'it ended');
   }
 
   #kill(): void {
+    this.#isKilled = true;
     try {
       process.kill(-this.#child.pid!, 'SIGKILL');
     } catch {
