@@ -1,5 +1,6 @@
 /**
- * What a Spark job publishes is a dataset like any other: totals that are made by hand are published by Python (publish.py), and read by the tools that local datasets are read by. The model is the rows themselves.
+ * What a Spark job publishes is a dataset like any other: totals that are made by hand are published by Python (publish.py), and read by the
+ * tools that local datasets are read by. The model is the rows themselves.
  */
 import assert from 'node:assert/strict';
 import { cpSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
