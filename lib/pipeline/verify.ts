@@ -97,6 +97,6 @@ function isSame(a: DatasetPlace, b: DatasetPlace): boolean {
 async function stateBeside(output: string): Promise<string | undefined> {
   if (typeof output !== 'string' || output === '') return undefined; // said by who looks for the dataset
   const folder = defaultState(output);
-  if (await isOfSpark(output)) return undefined;
-  return stat(join(folder, DATABASE_FOLDER)).then(() => folder, () => undefined);
+  const isThere = await stat(join(folder, DATABASE_FOLDER)).then(() => true, () => false);
+  return isThere && !(await isOfSpark(output)) ? folder : undefined;
 }
