@@ -14,7 +14,7 @@ import { Decisions } from '../../lib/pipeline/decisions.ts';
 import { explainJob } from '../../lib/pipeline/explain.ts';
 import { runJob, type JobContext } from '../../lib/pipeline/job.ts';
 import { State } from '../../lib/state/state.ts';
-import { writeMmdb } from '../geo/mmdb-writer.ts';
+import { fewRegionsFile } from '../geo/few-regions.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { treeOf } from '../tree.ts';
 
@@ -26,15 +26,11 @@ interface Scene {
   readonly options: RunOptions;
 }
 
-/** Of a few regions: of as many files is what a run publishes. */
-const REGIONS = writeMmdb({ recordSize: 24, ipVersion: 6, networks: [['::/96', { country_code: 'DE' }], ['2000::/3', { country_code: 'US' }]] });
-
 async function sceneIn(context: TestContext, more: Partial<RunOptions> = {}, size = 6e5): Promise<Scene> {
   const folder = temporaryFolder(context);
   const logs = join(folder, 'logs');
   await generateLogs({ folder: logs, size, users: 3000, files: 3, badRows: 0.01, duplicates: 0.1 });
-  writeFileSync(join(folder, 'regions.mmdb'), REGIONS);
-  return { folder, logs, options: { inputs: [logs], output: join(folder, 'out'), geoDb: join(folder, 'regions.mmdb'), maxRejects: { share: 1 }, ...more } };
+  return { folder, logs, options: { inputs: [logs], output: join(folder, 'out'), geoDb: fewRegionsFile, maxRejects: { share: 1 }, ...more } };
 }
 
 /** Explains without a trace. */

@@ -26,7 +26,7 @@ test('the same input and options give the same bytes, whole, in small blocks or 
   const inputs = [join(folder, 'logs')];
   await generateLogs({ folder: inputs[0]!, size: 3e6, users: 20_000, files: 2, badRows: 0.01 });
   for (const groupBy of ['region', 'user'] as const) {
-    const output = (name: string): RunOptions => ({ inputs, output: join(folder, `${name}-${groupBy}`), groupBy, geoDb: fewRegionsFile });
+    const output = (name: string): RunOptions => ({ inputs, output: join(folder, `${name}-${groupBy}`), groupBy });
     await run(output('one'));
     await run(output('two'));
     const spilled = await runJob(validateOptions(output('spilled')), { limits: { aggregateBytes: 1 << 18 } });
@@ -34,7 +34,7 @@ test('the same input and options give the same bytes, whole, in small blocks or 
     const blocks = await runJob(validateOptions(output('blocks')), { limits: { blockBytes: 1009 } });
     assert.deepEqual(blocks.rows, spilled.rows);
     const expected = contents(join(folder, `one-${groupBy}`));
-    assert.ok(Object.keys(expected).length > (groupBy === 'user' ? 2 : 30));
+    assert.ok(Object.keys(expected).length > (groupBy === 'user' ? 2 : 50));
     assert.deepEqual(contents(join(folder, `two-${groupBy}`)), expected);
     assert.deepEqual(contents(join(folder, `blocks-${groupBy}`)), expected);
     assert.deepEqual(contents(join(folder, `spilled-${groupBy}`)), expected);

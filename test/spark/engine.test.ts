@@ -9,7 +9,7 @@ import { test } from 'node:test';
 import { generateLogs } from '../../lib/generate/generate.ts';
 import { verifyDataset, type Summary } from '../../lib/index.ts';
 import { etlStream } from '../cli/program.ts';
-import { writeMmdb } from '../geo/mmdb-writer.ts';
+import { fewRegions } from '../geo/few-regions.ts';
 import { randomCase } from '../job/random-case.ts';
 import { database } from '../job/random-database.ts';
 import { temporaryFolder } from '../temporary.ts';
@@ -55,7 +55,7 @@ test('jobs on Spark', { skip }, async (context) => {
     return summary;
   }
 
-  function write(name: string, content: string | Buffer): string {
+  function write(name: string, content: string | Uint8Array): string {
     const path = join(folder, name);
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, content);
@@ -63,13 +63,7 @@ test('jobs on Spark', { skip }, async (context) => {
   }
 
   // Some 40 regions, not all there are: each file that Hadoop makes on a local disk is a process.
-  write('small.mmdb', writeMmdb({
-    recordSize: 28, ipVersion: 6,
-    networks: [
-      ...Array.from({ length: 32 }, (_, i): [string, unknown] => [`${8 * i}.0.0.0/5`, { country_code: `N${i}` }]),
-      ...Array.from({ length: 8 }, (_, i): [string, unknown] => [`2${i}00::/8`, { country_code: `S${i}` }]),
-    ],
-  }));
+  write('small.mmdb', fewRegions());
 
   await context.test('generated logs: duplicates across files, rejects, IPv6; by user with the database that is embedded', async () => {
     await generateLogs({ folder: join(folder, 'logs'), size: 15e5, files: 3, users: 3000, duplicates: 0.2, badRows: 0.02 });
@@ -125,7 +119,6 @@ test('jobs on Spark', { skip }, async (context) => {
 
   await context.test(`${CASES} random jobs`, async () => {
     write('geo.mmdb', database);
-
     for (let seed = FIRST_SEED; seed < FIRST_SEED + CASES; seed++) {
       const { files, options: { groupBy, compression, parquetEncoding, valueScale, columns, bounds } } = randomCase(seed);
       for (const { name, bytes } of files) write(`random-${seed}/${name}`, bytes);

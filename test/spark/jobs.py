@@ -6,20 +6,12 @@ import argparse
 import json
 import sys
 
-from pyspark.sql import SparkSession
+from local_session import open_session
 
 from etl_stream_spark import main, run
 from etl_stream_spark.progress import tell
 
-settings = {
-    'spark.master': 'local[2]', 'spark.ui.enabled': 'false', 'spark.log.level': 'ERROR', 'spark.ui.showConsoleProgress': 'false',
-    'spark.driver.host': '127.0.0.1', 'spark.driver.bindAddress': '127.0.0.1', 'spark.sql.shuffle.partitions': '3',
-    'spark.driver.memory': '1g', 'spark.sql.adaptive.enabled': 'true', 'spark.sql.ui.explainMode': 'simple',
-}
-builder = SparkSession.builder
-for key, value in settings.items():
-    builder = builder.config(key, value)
-spark = builder.getOrCreate()
+spark = open_session({'spark.sql.shuffle.partitions': '3', 'spark.sql.adaptive.enabled': 'true', 'spark.sql.ui.explainMode': 'simple'})
 
 # Jobs of a few rows would be one task after the shuffles: an order over several is to be seen.
 spark.conf.set('spark.sql.adaptive.coalescePartitions.enabled', 'false')

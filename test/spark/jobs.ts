@@ -6,7 +6,6 @@ import type { Summary } from '../../lib/index.ts';
 import { etlStream } from '../cli/program.ts';
 import { temporaryFolder } from '../temporary.ts';
 import { PythonProcess } from './python-process.ts';
-import { MODULES } from './python.ts';
 
 export type JobEvent =
   | { readonly event: 'result'; readonly summary: Summary }
@@ -20,7 +19,7 @@ export class SparkJobs {
 
   constructor(context: TestContext) {
     this.#folder = temporaryFolder(context);
-    this.#process = new PythonProcess('jobs.py', { cwd: this.#folder, environment: { PYTHONPATH: MODULES } });
+    this.#process = new PythonProcess('jobs.py', this.#folder);
     context.after(() => this.#process.end());
   }
 

@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { python, pythonEnvironment, quickJava } from './python.ts';
+import { MODULES, python, pythonEnvironment, quickJava } from './python.ts';
 import { within } from './within.ts';
 
 const KEPT = 6000;
@@ -15,11 +15,11 @@ export class PythonProcess {
   #errors = '';
   #isKilled = false;
 
-  /** `script` stands beside this file. */
-  constructor(script: string, { cwd, environment = {} }: { cwd?: string; environment?: Readonly<Record<string, string>> } = {}) {
+  /** `script` stands beside this file; what it imports of the job is what is shipped. */
+  constructor(script: string, cwd?: string) {
     // A group of its own: Java ends with it.
     this.#child = spawn(python, [join(import.meta.dirname, script)], {
-      cwd, detached: true, stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...quickJava, ...pythonEnvironment(), ...environment },
+      cwd, detached: true, stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...quickJava, ...pythonEnvironment(), PYTHONPATH: MODULES },
     });
     this.#ended = once(this.#child, 'close');
     this.#lines = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]() as AsyncIterator<string, undefined>;

@@ -6,18 +6,10 @@ import importlib
 import json
 import sys
 
-from pyspark.sql import SparkSession
+from local_session import open_session
 
-settings = {
-    'spark.master': 'local[2]', 'spark.ui.enabled': 'false', 'spark.log.level': 'ERROR', 'spark.ui.showConsoleProgress': 'false',
-    'spark.driver.host': '127.0.0.1', 'spark.driver.bindAddress': '127.0.0.1', 'spark.sql.shuffle.partitions': '2', 'spark.driver.memory': '1g',
-    # As etl-stream gives it where rules have patterns.
-    'spark.driver.defaultJavaOptions': '-Xss32m',
-}
-builder = SparkSession.builder
-for key, value in settings.items():
-    builder = builder.config(key, value)
-spark = builder.getOrCreate()
+# The Java option is what etl-stream gives where rules have patterns.
+spark = open_session({'spark.sql.shuffle.partitions': '2', 'spark.driver.defaultJavaOptions': '-Xss32m'})
 for line in sys.stdin:
     name, question = json.loads(line)
     print('answer: ' + json.dumps(importlib.import_module(name).answer(spark.newSession(), question)), flush=True)

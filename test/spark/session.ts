@@ -1,7 +1,6 @@
 /** One Spark session for all questions of a process: session.py, which begins with the first of them. */
 import { after } from 'node:test';
 import { PythonProcess } from './python-process.ts';
-import { MODULES } from './python.ts';
 
 let session: PythonProcess | undefined;
 let before: Promise<unknown> = Promise.resolve();
@@ -16,7 +15,7 @@ export function ask<T>(name: string, question: unknown): Promise<T> {
 }
 
 async function answered(name: string, question: unknown): Promise<unknown> {
-  session ??= new PythonProcess('session.py', { environment: { PYTHONPATH: MODULES } });
+  session ??= new PythonProcess('session.py');
   session.say([name, question]);
   for (;;) {
     const line = await session.line(`no answer of ${name}.py`);

@@ -1,7 +1,7 @@
 /** Time limits: what hangs is to fail, with a sentence, long before a whole run of tests is ended for it. */
 
 /** Some five times what the longest takes on two cores that other tests use as well: a job with the start of its Spark, or all cases of a file in one session. */
-export const MOST_SECONDS = 180;
+const MOST_SECONDS = 180;
 
 /** `work`; when it fails, or takes longer, an error that says so, and `more`. `stop` ends it then. */
 export async function within<T>(work: Promise<T>, more: () => string, stop: () => void = () => undefined): Promise<T> {
